@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace weir::base {
+
+enum class JsonKind : std::uint8_t { Null, False, True, Integer, Double, Text, Array, Object };
+
+class JsonDocument;
+
+/// One value inside a JsonDocument: a pointer-sized handle, valid as long as the document lives.
+/// A default-made JsonValue is "missing"; asking it for members gives missing again.
+class JsonValue {
+ public:
+  JsonValue() = default;
+
+  bool missing() const { return document_ == nullptr; }
+  /// Missing or JSON null.
+  bool is_null() const;
+  bool is_object() const;
+  bool is_array() const;
+  bool is_text() const;
+  bool is_number() const;
+  bool is_bool() const;
+  /// Kind; the value must not be missing.
+  JsonKind kind() const;
+
+  /// Decoded text of a string; the token as written of a number; empty for other kinds.
+  std::string_view text() const;
+  /// Name of this value as a member of its object (decoded); empty elsewhere.
+  std::string_view key() const;
+  /// Number of elements or members as written (repeated keys counted).
+  std::size_t size() const;
+
+  /// Member of an object by decoded name, the last one where a key is repeated; else missing.
+  JsonValue find(std::string_view name) const;
+
+  /// Children of an array or object in document order (repeated keys all there).
+  class Iterator;
+  Iterator begin() const;
+  Iterator end() const;
+
+ private:
+  friend class JsonDocument;
+  friend class Iterator;
+  JsonValue(const JsonDocument* document, std::uint32_t index)
+      : document_(document), index_(index) {}
+
+  const JsonDocument* document_ = nullptr;
+  std::uint32_t index_ = 0;
+};
+
+/// Limits of JsonDocument::parse.
+struct JsonLimits {
+  std::size_t depth_max = 64;
+  std::size_t bytes_max = std::size_t{16} << 20;
+};
+
+/// A parsed JSON text (RFC 8259). Numbers keep their token as written, text is decoded, keys keep
+/// their order. One pass over the input with simdjson. Immutable; safe to read from any thread.
+class JsonDocument {
+ public:
+  /// Refuses what is not JSON with INVALID_ARGUMENT `dag_not_json` (message: line, column, what),
+  /// more depth or bytes than `limits` with `dag_bounds`. A lone surrogate is not JSON.
+  static Result<JsonDocument> parse(std::string_view text, const JsonLimits& limits = {});
+
+  JsonDocument(JsonDocument&&) noexcept;
+  JsonDocument& operator=(JsonDocument&&) noexcept;
+  ~JsonDocument();
+
+  JsonValue root() const { return {this, 0}; }
+
+ private:
+  friend class JsonValue;
+  friend class JsonTreeBuilder;
+
+  struct Node {
+    std::string_view key;
+    std::string_view text;
+    std::uint32_t next = 0;   // index of the next sibling, 0 if none
+    std::uint32_t first = 0;  // index of the first child, 0 if none
+    std::uint32_t size = 0;
+    JsonKind kind = JsonKind::Null;
+  };
+
+  JsonDocument();
+
+  std::unique_ptr<char[]> buffer_;  // padded copy of the input; views point into it
+  std::deque<std::string> decoded_;  // texts that had escapes
+  std::vector<Node> nodes_;
+};
+
+class JsonValue::Iterator {
+ public:
+  Iterator(const JsonDocument* document, std::uint32_t index)
+      : document_(document), index_(index) {}
+  JsonValue operator*() const { return {document_, index_}; }
+  Iterator& operator++();
+  friend bool operator==(const Iterator&, const Iterator&) = default;
+
+ private:
+  const JsonDocument* document_;
+  std::uint32_t index_;  // 0 at the end
+};
+
+/// Appends one step to a JSON Pointer (RFC 6901), `~` and `/` escaped.
+std::string json_pointer(std::string_view base, std::string_view step);
+std::string json_pointer(std::string_view base, std::size_t step);
+
+/// Appends `text` as a JSON string with canonical escapes (contract section 2.3).
+void append_json_text(std::string& out, std::string_view text);
+
+}  // namespace weir::base
+
+namespace weir {
+using base::JsonDocument;
+using base::JsonKind;
+using base::JsonValue;
+}  // namespace weir

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::base {
+
+/// Cuts leading and trailing white space as contract section 2 lists it (Unicode, UTF-8 input).
+std::string_view trim(std::string_view text);
+
+/// Lower-cases ASCII letters only.
+std::string lower_ascii(std::string_view text);
+
+/// Pieces between `separator`; never empty (an empty text gives one empty piece).
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+/// The version label of section 2.10: other characters than ASCII letters, digits, `-_.` become
+/// `-`, outer `-_.` are cut, empty gives "v1".
+std::string version_label(std::string_view text);
+
+/// One namespace segment of section 2.10, and a dotted namespace cleaned segment by segment.
+std::string namespace_segment(std::string_view text);
+std::string namespace_from_text(std::string_view dotted);
+/// Both segments joined by `.`, or empty if either is empty.
+std::string make_namespace(std::string_view world, std::string_view domain);
+
+/// True if every byte is ASCII.
+bool is_ascii(std::string_view text);
+/// True if the bytes are well-formed UTF-8.
+bool is_utf8(std::string_view text);
+
+}  // namespace weir::base
