@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "server/limits.h"
+#include "server/listen_address.h"
+#include "server/log.h"
+#include "server/router.h"
+
+namespace weir::server {
+
+struct HttpServerConfig {
+  ListenAddress address;
+  std::size_t handler_threads = kHttpHandlerThreads;
+  /// Connections open at once; further ones wait in the kernel until one closes.
+  std::size_t connections_max = kHttpConnectionsMax;
+  std::chrono::milliseconds read_timeout = kHttpReadTimeout;
+  std::chrono::milliseconds write_timeout = kHttpWriteTimeout;
+  std::chrono::milliseconds idle_timeout = kHttpIdleTimeout;
+
+  Result<void> validate() const;
+};
+
+/// What the listener uses; each outlives it.
+struct HttpServerPorts {
+  Random& random;
+  Log& log;
+};
+
+/// An HTTP/1.1 listener (Boost.Beast). One network thread reads and writes; handlers run on worker
+/// threads and never on it. Keeps connections alive, serves pipelined requests in order, answers
+/// HEAD from GET. Malformed, oversized and slow requests cost their sender the connection and
+/// nothing else. Idle, no thread wakes: each connection has one timer for what it is doing.
+///
+/// Faults it answers itself, as problem details: 400 `malformed_request`, 404 `no_such_route`,
+/// 405 `method_not_allowed`, 413 `body_too_large`, 431 `headers_too_large`, 500 `internal`,
+/// 501 `transfer_encoding_unsupported`, 503 `overloaded`.
+class HttpServer {
+ public:
+  static Result<std::unique_ptr<HttpServer>> create(HttpServerConfig config, Router router,
+                                                    HttpServerPorts ports);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Binds and serves; fails with UNAVAILABLE `listen_failed` (address in use, unknown host).
+  Result<void> start();
+
+  /// Accepts nothing more, lets requests that were read whole be answered within `span`, closes
+  /// everything and returns when no handler runs. Safe twice, before start, and from any thread
+  /// but a handler's.
+  void stop(Duration span = {});
+
+  /// The bound port, after start.
+  std::uint16_t port() const;
+
+ private:
+  class State;
+  explicit HttpServer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::server

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+// Every bound of this folder, in one place (style guide, rule 25).
+namespace weir::server {
+
+/// Configuration.
+inline constexpr std::size_t kConfigFileBytesMax = std::size_t{1} << 20;
+inline constexpr std::size_t kSecretFileBytesMax = std::size_t{64} << 10;
+/// A fault suggests a key only if at most this many letters differ, and no more than a third.
+inline constexpr std::size_t kSuggestionEditsMax = 4;
+
+/// HTTP listener.
+inline constexpr std::size_t kHttpHeaderBytesMax = std::size_t{16} << 10;
+inline constexpr std::size_t kHttpBodyBytesMaxDefault = std::size_t{64} << 10;
+inline constexpr std::size_t kHttpConnectionsMax = 1024;
+inline constexpr std::size_t kHttpHandlerThreads = 2;
+inline constexpr std::size_t kHttpHandlersWaitingMax = 1024;
+inline constexpr std::size_t kHttpHandlerBytesMax = std::size_t{64} << 20;
+/// From the first byte of a request to its last; also for writing an answer.
+inline constexpr std::chrono::milliseconds kHttpReadTimeout{10'000};
+inline constexpr std::chrono::milliseconds kHttpWriteTimeout{30'000};
+/// A kept connection without a request.
+inline constexpr std::chrono::milliseconds kHttpIdleTimeout{60'000};
+/// What is still read, and how long, after an answer that refused a request unread: closing at
+/// once would reset the connection and lose the answer.
+inline constexpr std::chrono::milliseconds kHttpLingerTimeout{1'000};
+inline constexpr std::size_t kHttpLingerBytesMax = std::size_t{1} << 20;
+/// Pause before the next accept after one that failed for lack of descriptors or memory.
+inline constexpr std::chrono::milliseconds kHttpAcceptPause{100};
+/// What `Retry-After` says with 429 and 503.
+inline constexpr std::chrono::seconds kRetryAfter{1};
+
+/// gRPC: what a status message may take on the wire after percent-encoding. Clients refuse more
+/// than 8 KiB of metadata, of which the rest is room for other trailers.
+inline constexpr std::size_t kGrpcMessageBytesMax = 6 * 1024;
+inline constexpr std::size_t kGrpcMetadataBytesMax = 8 * 1024;
+static_assert(kGrpcMessageBytesMax + 1024 <= kGrpcMetadataBytesMax,
+              "the other trailers need room or the client loses the whole status");
+
+/// Metrics: distinct label sets of a family that callers feed, before the rest counts as `other`.
+inline constexpr std::size_t kLabelSetsMaxDefault = 1000;
+
+/// Log: a message or a text field longer than this is cut.
+inline constexpr std::size_t kLogTextBytesMax = std::size_t{16} << 10;
+
+/// Child processes: what `run_command` keeps of a command's output (its end).
+inline constexpr std::size_t kCommandOutputBytesMax = std::size_t{256} << 10;
+
+}  // namespace weir::server
