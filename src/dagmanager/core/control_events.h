@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dagmanager/core/graph_index.h"
+#include "dagmanager/core/records.h"
+
+/// Control events (contract sections 1.4 and 3.9): which ones a change causes, and their envelopes.
+///
+/// A store writes one outbox row an event in the transaction that causes it. A row does not hold the
+/// rendered envelope but what decides it (the query, the queues' rows, the revision): a change of a
+/// thousand nodes answers hundreds of queries with hundreds of queues each, and the envelopes would be
+/// ten megabytes where the rows are half of one. A queue's name never changes, so the same row always
+/// renders to the same bytes.
+namespace weir::dagmanager {
+
+/// A tag query whose answer changed, with its whole answer after the change.
+struct QueueUpdate {
+  QuerySet query;
+  std::vector<RowId> queues;  ///< rising
+};
+
+/// A sentinel's traffic weight as it now is.
+struct WeightUpdate {
+  graph::SentinelId sentinel;
+  graph::VersionLabel version;
+  graph::WorldId world;
+  double weight = 0;
+};
+
+/// One outbox row: exactly one of the two updates.
+struct OutboxRow {
+  std::string id;             ///< UUID, kept by every re-send
+  std::int64_t key_seq = 0;   ///< rises in commit order for a key
+  std::int64_t revision = 0;  ///< rises by one for each change of a query set
+  Instant created_at{};
+  std::optional<QueueUpdate> queues;
+  std::optional<WeightUpdate> weight;
+};
+
+/// Kafka topic and key, and the CloudEvents envelope (structured mode, UTF-8 JSON).
+struct ControlEvent {
+  std::string topic;
+  std::string key;
+  std::string envelope;
+};
+
+/// One queue of an envelope.
+struct QueueDescriptor {
+  graph::TopicName topic;
+  bool global = false;
+
+  friend bool operator==(const QueueDescriptor&, const QueueDescriptor&) = default;
+};
+
+/// A queue the change adds: not in the index yet.
+struct AddedQueue {
+  RowId row = 0;
+  const NodeRecord* node = nullptr;
+};
+
+/// A query for the node's own tags is told only if it has at most this many queues.
+inline constexpr std::size_t kOwnTagQueuesMax = 256;
+/// An envelope above this goes to the event stream only (Kafka's default limit is 1 MiB).
+inline constexpr std::size_t kEnvelopeBytesMax = 900 * 1024;
+
+/// The queries whose answers change when `added` (all of one binding) join `before`: those that TagQuery
+/// nodes ask, and each added node's own tags. Distinct, in a fixed order.
+std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
+                                         std::span<const AddedQueue> added,
+                                         const QueryScope& scope);
+
+/// Text that names a query set: what its revision is counted by.
+std::string query_key(const QuerySet& query);
+
+/// Renders a row. `queues` are the descriptors of row.queues->queues, in order.
+ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDescriptor> queues,
+                                 const std::string& queue_topic);
+ControlEvent render_weight_update(const OutboxRow& row);
+
+/// "2025-08-28T09:00:00.123456Z"; with `zulu` false the offset is written "+00:00".
+std::string rfc3339(Instant at, bool zulu = true);
+
+}  // namespace weir::dagmanager

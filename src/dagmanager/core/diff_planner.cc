@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/core/diff_planner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "dagmanager/core/limits.h"
+
+namespace weir::dagmanager {
+namespace {
+
+/// Section 3.5: what the client will put in front of every topic, so what we must put there too.
+graph::Namespace find_namespace(const graph::Dag& dag, const graph::ComputeContext& context,
+                                const PlannerPolicy& policy) {
+  if (!policy.namespaces) return {};
+  if (!dag.topic_namespace.empty()) return dag.topic_namespace;
+  const std::string& world = context.world_id.empty() ? dag.meta_world : context.world_id;
+  return graph::Namespace(base::make_namespace(world, context.execution_domain));
+}
+
+class Planner {
+ public:
+  Planner(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,
+          const PlannerPolicy& policy, const PlanOptions& options)
+      : dag_(dag), scope_(scope), index_(index), policy_(policy), options_(options) {}
+
+  Result<DiffPlan> plan() {
+    WEIR_CHECK(judge_identity());
+    add_warnings();
+    plan_.nodes.reserve(dag_.nodes.size());
+    for (const graph::DagNode& node : dag_.nodes) decide(node);
+    if (!faults_.empty()) {
+      return base::invalid_argument("name_illegal", "a topic name is impossible")
+          .with_faults(std::move(faults_));
+    }
+    if (!plan_.violations.empty() && !options_.plan_only) return refuse();
+    return std::move(plan_);
+  }
+
+ private:
+  Result<void> judge_identity() {
+    if (policy_.identity_check == IdentityCheck::Off || dag_.findings.empty()) return {};
+    if (policy_.identity_check == IdentityCheck::Warn) {
+      for (const graph::IdentityFinding& finding : dag_.findings) {
+        warn(finding.code + " " + finding.path + ": " + finding.text);
+      }
+      return {};
+    }
+    std::vector<Fault> faults;
+    faults.reserve(dag_.findings.size());
+    for (const graph::IdentityFinding& finding : dag_.findings) {
+      faults.push_back({finding.code, finding.path, finding.text});
+    }
+    return base::invalid_argument(dag_.findings.front().code, "the identity check refuses the graph")
+        .with_faults(std::move(faults));
+  }
+
+  void add_warnings() {
+    for (const std::string& warning : dag_.warnings) warn(warning);
+    const graph::ComputeContext& context = scope_.context();
+    if (!context.safe_mode) return;
+    warn("safe mode (" + std::string(graph::downgrade_text(context.downgrade)) +
+         "): computed as backtest; no version sentinel is stored and nothing is shared with other "
+         "strategies");
+  }
+
+  void warn(std::string text) {
+    if (plan_.warnings.size() < kWarningsMax) {
+      plan_.warnings.push_back(std::move(text));
+    } else if (plan_.warnings.size() == kWarningsMax) {
+      plan_.warnings.emplace_back("more warnings are left out");
+    }
+  }
+
+  void decide(const graph::DagNode& source) {
+    PlannedNode planned;
+    planned.source = &source;
+    planned.type = graph::topic_type_of(source.parts.node_type);
+    const NodeRecord* known = identify(source, planned);
+    planned.compute_key = graph::compute_key(planned.id, scope_.context());
+    planned.binding_key =
+        graph::binding_key(planned.compute_key, scope_.context(), scope_.binding->strategy);
+    planned.node_row = known == nullptr ? 0 : known->row;
+    const QueueRecord* bound = index_.queue_by_binding(planned.binding_key);
+    if (known != nullptr && bound != nullptr && bound->state == QueueState::Active) {
+      reuse(planned, *bound);
+    } else {
+      planned.decision = known == nullptr ? Decision::New : Decision::Bind;
+      planned.reason = known == nullptr ? "no node of this name is stored"
+                                        : "the node is stored, this context has no queue of it";
+      if (bound != nullptr) {  // an intent that an earlier try left
+        planned.topic = bound->topic;
+        claimed_.insert(graph::topic_key(bound->topic).text());
+      } else {
+        name(planned);
+      }
+    }
+    plan_.nodes.push_back(std::move(planned));
+  }
+
+  /// The stored node of this content. A stored node of the same id and other content is a true
+  /// conflict: ours is named by the collision rule then.
+  const NodeRecord* identify(const graph::DagNode& source, PlannedNode& planned) {
+    planned.id = source.node_id;
+    const base::Digest fingerprint = base::blake3(source.canonical);
+    const auto other = [&](const graph::NodeId& id) {
+      const NodeRecord* stored = index_.node(id);
+      return stored != nullptr && stored->fingerprint != fingerprint;
+    };
+    if (!other(source.node_id)) return index_.node(source.node_id);
+    planned.id_conflict = true;
+    planned.id = graph::node_id_without_collision(
+        source.canonical,
+        [&](const graph::NodeId& id) { return id == source.node_id || other(id); });
+    warn("id_conflict /nodes/" + std::to_string(source.index) + ": " + source.node_id.text() +
+         " is stored with other content; this one is kept as " + planned.id.text());
+    return index_.node(planned.id);
+  }
+
+  void reuse(PlannedNode& planned, const QueueRecord& bound) {
+    planned.queue_row = bound.row;
+    planned.topic = bound.topic;
+    const std::string& hash = planned.source->schema_hash;
+    if (!hash.empty() && !bound.schema_hash.empty() && hash != bound.schema_hash) {
+      planned.decision = Decision::Buffer;
+      planned.reason = "schema_hash changed from " + bound.schema_hash + " to " + hash +
+                       ", still compatible: its queue is kept and buffered";
+    } else {
+      planned.decision = Decision::Reuse;
+      planned.reason = "same name, same context";
+    }
+  }
+
+  void name(PlannedNode& planned);
+  Error refuse();
+
+  const graph::Dag& dag_;
+  const DiffScope& scope_;
+  const GraphIndex& index_;
+  const PlannerPolicy& policy_;
+  const PlanOptions& options_;
+  DiffPlan plan_;
+  TakenTopics claimed_;
+  std::vector<Fault> faults_;
+};
+
+graph::TopicName candidate_name(const PlannedNode& planned, const DiffScope& scope,
+                                unsigned candidate) {
+  const std::string asset = graph::topic_asset(planned.source->tags);
+  return graph::topic_name({.asset = asset,
+                            .node_type = planned.source->parts.node_type,
+                            .node_id = planned.id.view(),
+                            .version = scope.version.view(),
+                            .dry_run = scope.context().execution_domain == "dryrun",
+                            .name_space = scope.binding->name_space.view()},
+                           candidate);
+}
+
+void Planner::name(PlannedNode& planned) {
+  for (unsigned candidate = 0; candidate < kNameCandidatesMax; ++candidate) {
+    graph::TopicName topic = candidate_name(planned, scope_, candidate);
+    if (const auto why = graph::illegal_topic(topic.view())) {
+      faults_.push_back({"name_illegal", "/nodes/" + std::to_string(planned.source->index), *why});
+      return;
+    }
+    const graph::TopicKey key = graph::topic_key(topic);
+    const QueueRecord* holder = index_.queue_by_topic(key);
+    const bool free = holder == nullptr &&
+                      (options_.taken == nullptr || !options_.taken->contains(key.text())) &&
+                      !claimed_.contains(key.text());
+    if (free) {
+      claimed_.insert(key.text());
+      planned.candidate = candidate;
+      planned.topic = std::move(topic);
+      return;
+    }
+    if (holder == nullptr || holder->node != planned.node_row || planned.node_row == 0) continue;
+    if (holder->compute_key == planned.compute_key) continue;  // safe mode, another strategy
+    if (policy_.cross_context == CrossContextPolicy::Block) {
+      plan_.violations.push_back({planned.id, scope_.context(), holder->binding->context});
+      planned.decision = Decision::Refused;
+      planned.reason = "its topic belongs to another context: " +
+                       describe_context(holder->binding->context);
+      return;
+    }
+    planned.reason = "the node is stored for another context (" +
+                     describe_context(holder->binding->context) + "): it gets a topic of its own";
+  }
+  faults_.push_back({"name_illegal", "/nodes/" + std::to_string(planned.source->index),
+                     "every candidate for its topic's name is taken"});
+}
+
+Error Planner::refuse() {
+  if (options_.violations != nullptr) *options_.violations = plan_.violations;
+  const CrossContextViolation& first = plan_.violations.front();
+  return base::failed_precondition(
+      "cross_context", "node " + first.node.text() + " is wanted in " +
+                           describe_context(first.wanted) + " and its topic exists in " +
+                           describe_context(first.existing) +
+                           "; set cross_context_policy: isolate, or give the world a namespace (" +
+                           std::to_string(plan_.violations.size()) + " node(s))");
+}
+
+}  // namespace
+
+Result<DiffScope> make_scope(const graph::Dag& dag, const DiffFields& fields,
+                             const PlannerPolicy& policy) {
+  const graph::ComputeContext context =
+      graph::evaluate_context(graph::merge_context(fields.context, dag.context));
+  graph::Namespace name_space = find_namespace(dag, context, policy);
+  if (!base::is_ascii(name_space.view())) {
+    return base::invalid_argument("name_illegal",
+                                  "world and domain give the namespace \"" + name_space.text() +
+                                      "\", which no broker can have; use ASCII letters and digits");
+  }
+  DiffScope scope;
+  scope.sentinel = graph::sentinel_id(fields.strategy);
+  scope.version = dag.version;
+  scope.binding =
+      std::make_shared<const BindingContext>(context, std::move(name_space), fields.strategy);
+  return scope;
+}
+
+std::string_view decision_text(Decision decision) {
+  switch (decision) {
+    case Decision::New: return "new";
+    case Decision::Bind: return "bind";
+    case Decision::Reuse: return "reuse";
+    case Decision::Buffer: return "buffer";
+    case Decision::Refused: return "refused";
+  }
+  return "";
+}
+
+std::size_t DiffPlan::count(Decision decision) const {
+  return static_cast<std::size_t>(std::ranges::count(nodes, decision, &PlannedNode::decision));
+}
+
+bool DiffPlan::needs_topics() const {
+  return std::ranges::any_of(nodes, &PlannedNode::needs_topic);
+}
+
+Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,
+                           const PlannerPolicy& policy, const PlanOptions& options) {
+  return Planner(dag, scope, index, policy, options).plan();
+}
+
+Result<void> take_next_name(PlannedNode& node, const DiffScope& scope, const GraphIndex& index,
+                            TakenTopics& taken) {
+  taken.insert(graph::topic_key(node.topic).text());
+  while (++node.candidate < kNameCandidatesMax) {
+    graph::TopicName topic = candidate_name(node, scope, node.candidate);
+    if (graph::illegal_topic(topic.view())) break;
+    const graph::TopicKey key = graph::topic_key(topic);
+    if (index.queue_by_topic(key) != nullptr || taken.contains(key.text())) continue;
+    node.topic = std::move(topic);
+    return {};
+  }
+  return base::invalid_argument("name_illegal", "no name is left for the topic of node " +
+                                                    node.id.text() + " at /nodes/" +
+                                                    std::to_string(node.source->index));
+}
+
+std::string describe_context(const graph::ComputeContext& context) {
+  const auto shown = [](const std::string& value) {
+    return value.empty() ? std::string("<unset>") : value;
+  };
+  return "world=" + shown(context.world_id) + " domain=" + shown(context.execution_domain) +
+         " as_of=" + shown(context.as_of) + " partition=" + shown(context.partition) +
+         " dataset=" + shown(context.dataset_fingerprint);
+}
+
+}  // namespace weir::dagmanager

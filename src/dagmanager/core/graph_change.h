@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dagmanager/core/records.h"
+
+/// What a diff writes: intents before its topics are made, one change after (contract section 3.2).
+namespace weir::dagmanager {
+
+/// A topic a diff wants: the content of an intent row (contract section 3.19).
+struct TopicIntent {
+  graph::TopicName topic;
+  graph::TopicType type = graph::TopicType::Indicator;
+  graph::TopicShape shape;
+  graph::NodeId node;
+  graph::BindingKey binding_key;
+  graph::ComputeKey compute_key;
+};
+
+/// All intents of one diff; committed together, before its first topic is made.
+struct IntentBatch {
+  std::string diff_id;
+  std::shared_ptr<const BindingContext> binding;
+  std::vector<TopicIntent> intents;
+  std::size_t new_nodes = 0;  ///< how many node rows the diff will add
+  Instant at{};
+};
+
+/// What became of one intent. A name that another binding holds is not ours: take the next.
+struct IntentOutcome {
+  RowId queue = 0;      ///< the row that now holds the name for this binding; 0: taken by another
+  bool joined = false;  ///< the same binding key had it already (an earlier try, or a twin)
+};
+
+/// What `reserve` gave: an outcome an intent, in order, and row numbers for the nodes to come.
+struct Reservation {
+  std::vector<IntentOutcome> outcomes;
+  std::vector<RowId> node_rows;
+};
+
+/// A mark on a reused queue: its node's schema_hash moved on (section 3.6).
+struct BufferMark {
+  RowId queue = 0;
+  std::string pending_schema_hash;
+  std::optional<Instant> since;  ///< set: begin buffering; nothing: only the announced hash changes
+};
+
+/// An intent that becomes a queue, with the shape its topic really has.
+struct QueuePromotion {
+  RowId queue = 0;
+  RowId node = 0;
+  graph::TopicShape shape;
+  std::string schema_hash;
+  std::int64_t ttl_ms = 0;
+  std::int64_t lag_alert_seconds = 0;
+};
+
+/// Everything one diff changes, written in one transaction or not at all (section 3.2, step 11).
+struct GraphChange {
+  std::string diff_id;
+  Epoch base = 0;  ///< epoch of the view it was decided on: the fence
+  std::vector<std::string> dag_nodes;  ///< ids of the whole DAG; a foreign change to one refuses
+  std::vector<NodeRecord> nodes;       ///< rows from the reservation
+  std::vector<QueuePromotion> queues;  ///< intents become queues
+  std::vector<BufferMark> marks;
+  std::shared_ptr<const BindingContext> binding;
+  std::optional<DeployRecord> deploy;   ///< insert, or move last_seen and revive
+  bool deploy_known = false;            ///< only last_seen moves
+  std::optional<SentinelRecord> sentinel;
+  std::vector<TopicLogRow> log;
+  Instant at{};
+
+  /// Nothing but a moved last_seen: no epoch is raised for it.
+  bool touches_graph() const { return !nodes.empty() || !queues.empty() || !marks.empty(); }
+};
+
+/// What a commit did.
+struct Committed {
+  Epoch epoch = 0;
+  std::size_t events = 0;  ///< outbox rows written
+};
+
+}  // namespace weir::dagmanager
