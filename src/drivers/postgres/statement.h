@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+namespace weir::postgres {
+
+/// One SQL statement of ours, a constant of the program. The name is unique in the program, at most
+/// 63 bytes, and is what the statement is prepared under, once a connection. The types of its
+/// parameters must be the same in every call.
+struct Statement {
+  const char* name;
+  const char* sql;
+};
+
+/// True for a statement that only reads by its first word (SELECT, SHOW, VALUES, TABLE, EXPLAIN):
+/// losing the connection over it leaves no doubt about a commit. A SELECT that calls a writing
+/// function belongs between BEGIN and COMMIT.
+bool only_reads(std::string_view sql);
+
+}  // namespace weir::postgres
