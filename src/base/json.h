@@ -3,9 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +35,8 @@ class JsonValue {
 
   /// Decoded text of a string; the token as written of a number; empty for other kinds.
   std::string_view text() const;
+  /// Rank of this value in the document's order: what opens earlier has the smaller one.
+  std::uint32_t position() const { return index_; }
   /// Name of this value as a member of its object (decoded); empty elsewhere.
   std::string_view key() const;
   /// Number of elements or members as written (repeated keys counted).
@@ -64,14 +64,18 @@ class JsonValue {
 struct JsonLimits {
   std::size_t depth_max = 64;
   std::size_t bytes_max = std::size_t{16} << 20;
+  /// Takes the tokens Infinity and -Infinity too: canonical JSON of overflown numbers has them.
+  bool infinities = false;
 };
 
 /// A parsed JSON text (RFC 8259). Numbers keep their token as written, text is decoded, keys keep
-/// their order. One pass over the input with simdjson. Immutable; safe to read from any thread.
+/// their order. simdjson finds the tokens and checks UTF-8; one pass over them checks all the rest
+/// and builds the tree. Immutable; safe to read from any thread.
 class JsonDocument {
  public:
   /// Refuses what is not JSON with INVALID_ARGUMENT `dag_not_json` (message: line, column, what),
-  /// more depth or bytes than `limits` with `dag_bounds`. A lone surrogate is not JSON.
+  /// more depth or bytes than `limits` with `dag_bounds` (too deep: one fault, with the pointer of
+  /// the value). A lone surrogate is not JSON.
   static Result<JsonDocument> parse(std::string_view text, const JsonLimits& limits = {});
 
   JsonDocument(JsonDocument&&) noexcept;
@@ -95,9 +99,8 @@ class JsonDocument {
 
   JsonDocument();
 
-  std::unique_ptr<char[]> buffer_;  // padded copy of the input; views point into it
-  std::deque<std::string> decoded_;  // texts that had escapes
-  std::vector<Node> nodes_;
+  std::unique_ptr<char[]> buffer_;  // copy of the input, escapes decoded in place; views point here
+  std::vector<Node> nodes_;         // in document order, the root first
 };
 
 class JsonValue::Iterator {

@@ -23,6 +23,7 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string version_label(std::string_view text);
 
 /// One namespace segment of section 2.10, and a dotted namespace cleaned segment by segment.
+/// Letters and digits beyond ASCII stay, as in the public client; callers refuse such a namespace.
 std::string namespace_segment(std::string_view text);
 std::string namespace_from_text(std::string_view dotted);
 /// Both segments joined by `.`, or empty if either is empty.

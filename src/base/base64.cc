@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/base64.h"
+
+#include <array>
+#include <cstdint>
+
+namespace weir::base {
+namespace {
+
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::uint8_t kBlank = 64;
+constexpr std::uint8_t kPadding = 65;
+constexpr std::uint8_t kBad = 66;
+
+constexpr std::array<std::uint8_t, 256> make_values() {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kBad);
+  for (std::size_t digit = 0; digit < kDigits.size(); ++digit) {
+    values[static_cast<unsigned char>(kDigits[digit])] = static_cast<std::uint8_t>(digit);
+  }
+  for (const char blank : {' ', '\t', '\r', '\n'}) values[static_cast<unsigned char>(blank)] = kBlank;
+  values['='] = kPadding;
+  return values;
+}
+constexpr std::array<std::uint8_t, 256> kValues = make_values();
+
+}  // namespace
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3 + 3);
+  std::uint32_t group = 0;
+  unsigned digits = 0;   // in this group of four, padding included
+  unsigned padding = 0;  // in this group; nothing may follow a padded one
+  for (const char letter : text) {
+    const std::uint8_t value = kValues[static_cast<unsigned char>(letter)];
+    if (value == kBlank) continue;
+    if (value == kBad) return std::nullopt;
+    if (value == kPadding) {
+      if (digits < 2 || digits == 4) return std::nullopt;
+      ++padding;
+    } else if (padding > 0) {
+      return std::nullopt;
+    }
+    group = (group << 6) | (value == kPadding ? 0U : value);
+    if (++digits < 4) continue;
+    for (unsigned byte = 0; byte < 3 - padding; ++byte) {
+      bytes += static_cast<char>((group >> (16 - 8 * byte)) & 0xffU);
+    }
+    // Bits that no byte takes must be zero, or two texts would mean the same bytes.
+    if (padding > 0 && (group & ((1U << (8 * padding)) - 1)) != 0) return std::nullopt;
+    group = 0;
+    digits = padding == 0 ? 0 : 4;
+  }
+  if (digits != 0 && padding == 0) return std::nullopt;
+  if (digits != 0 && digits != 4) return std::nullopt;
+  return bytes;
+}
+
+std::string encode_base64(std::string_view bytes) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t byte = 0; byte < 3; ++byte) {
+      bits = (bits << 8) | (byte < group.size() ? static_cast<unsigned char>(group[byte]) : 0U);
+    }
+    for (std::size_t digit = 0; digit < 4; ++digit) {
+      text += digit <= group.size() ? kDigits[(bits >> (18 - 6 * digit)) & 0x3fU] : '=';
+    }
+  }
+  return text;
+}
+
+}  // namespace weir::base

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "base/json.h"
+#include "base/json_token.h"
+#include "base/utf8.h"
+
+namespace weir::base {
+namespace {
+
+bool is_blank(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
+
+/// Where the first byte stands that keeps `text` from being tokenised, and why.
+struct Flaw {
+  std::size_t offset = 0;
+  std::string what;
+};
+
+/// Says in words, and at which byte, what simdjson's tokeniser answered with a bare code.
+Flaw find_flaw(std::string_view text, simdjson::error_code code) {
+  if (code == simdjson::EMPTY) return {0, "there is no value"};
+  if (code == simdjson::UTF8_ERROR) return {first_bad_utf8(text), "this is not UTF-8"};
+  std::size_t opened = 0;
+  bool in_text = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char byte = text[at];
+    if (!in_text) {
+      if (byte == '"') opened = at;
+      in_text = byte == '"';
+    } else if (byte == '\\') {
+      ++at;
+    } else if (static_cast<unsigned char>(byte) < 0x20) {
+      return {at, "a control character inside text must be escaped"};
+    } else if (byte == '"') {
+      in_text = false;
+    }
+  }
+  return {opened, "this text has no closing quote"};
+}
+
+Error not_json(std::string_view text, std::size_t offset, std::string_view what) {
+  const TextPosition place = text_position(text, offset);
+  return invalid_argument("dag_not_json", "line " + std::to_string(place.line) + ", column " +
+                                              std::to_string(place.column) + ": " +
+                                              std::string(what));
+}
+
+}  // namespace
+
+/// Builds the tree from simdjson's token starts. Each step is told which token comes next and
+/// refuses every other one, so nothing that is not JSON gets through.
+class JsonTreeBuilder {
+ public:
+  JsonTreeBuilder(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {}
+
+  Result<JsonDocument> build() {
+    WEIR_CHECK(tokenise());
+    const auto starts = std::span(scanner_->structural_indexes.get(), scanner_->n_structural_indexes);
+    document_.nodes_.reserve(starts.size() / 2 + 1);
+    for (token_ = 0; token_ < starts.size(); ++token_) {
+      start_ = starts[token_];
+      end_ = token_ + 1 < starts.size() ? starts[token_ + 1] : text_.size();
+      WEIR_CHECK(take_token());
+    }
+    if (expected_ != Expected::Nothing) {
+      return not_json(text_, text_.size(), "the text ends in the middle of a value");
+    }
+    return std::move(document_);
+  }
+
+ private:
+  enum class Expected : std::uint8_t { Value, ValueOrEnd, Key, KeyOrEnd, Colon, CommaOrEnd, Nothing };
+
+  struct Open {
+    std::uint32_t node;
+    std::uint32_t last_child;  // 0: none yet
+    bool object;
+  };
+
+  Result<void> tokenise() {
+    if (text_.size() > limits_.bytes_max) {
+      return invalid_argument("dag_bounds", "the document has " + std::to_string(text_.size()) +
+                                                " bytes, more than " +
+                                                std::to_string(limits_.bytes_max));
+    }
+    if (text_.empty()) return not_json(text_, 0, "there is no value");
+    document_.buffer_ = std::make_unique_for_overwrite<char[]>(text_.size());
+    std::memcpy(document_.buffer_.get(), text_.data(), text_.size());
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(text_.data());
+    auto code = simdjson::get_active_implementation()->create_dom_parser_implementation(
+        text_.size(), simdjson::DEFAULT_MAX_DEPTH, scanner_);
+    if (code == simdjson::SUCCESS) {
+      code = scanner_->stage1(bytes, text_.size(), simdjson::stage1_mode::regular);
+    }
+    if (code == simdjson::MEMALLOC || code == simdjson::UNSUPPORTED_ARCHITECTURE) {
+      return internal(std::string("simdjson: ") + simdjson::error_message(code));
+    }
+    if (code != simdjson::SUCCESS) {
+      const Flaw flaw = find_flaw(text_, code);
+      return not_json(text_, flaw.offset, flaw.what);
+    }
+    return {};
+  }
+
+  Result<void> take_token() {
+    const char byte = text_[start_];
+    switch (expected_) {
+      case Expected::ValueOrEnd:
+        if (byte == ']') return close();
+        return take_value();
+      case Expected::Value:
+        return take_value();
+      case Expected::KeyOrEnd:
+        if (byte == '}') return close();
+        return take_key();
+      case Expected::Key:
+        return take_key();
+      case Expected::Colon:
+        if (byte != ':') return not_json(text_, start_, "a `:` must follow the key");
+        expected_ = Expected::Value;
+        return {};
+      case Expected::CommaOrEnd:
+        if (byte == ',') {
+          expected_ = open_.back().object ? Expected::Key : Expected::Value;
+          return {};
+        }
+        if (byte == (open_.back().object ? '}' : ']')) return close();
+        return not_json(text_, start_,
+                        open_.back().object ? "`,` or `}` must follow a member"
+                                            : "`,` or `]` must follow an element");
+      case Expected::Nothing:
+        break;
+    }
+    return not_json(text_, start_, "nothing may follow the document's value");
+  }
+
+  Result<void> take_value() {
+    const char byte = text_[start_];
+    if (byte == '{' || byte == '[') return open(byte == '{');
+    JsonDocument::Node node;
+    node.key = key_;
+    if (byte == '"') {
+      node.kind = JsonKind::Text;
+      WEIR_TRY(node.text, decoded_text());
+    } else {
+      const std::optional<JsonKind> kind = scalar_kind(token(), limits_.infinities);
+      if (!kind) return not_json(text_, start_, "this is no value");
+      node.kind = *kind;
+      if (*kind == JsonKind::Integer || *kind == JsonKind::Double) {
+        node.text = {document_.buffer_.get() + start_, token().size()};
+      }
+    }
+    append(node);
+    value_done();
+    return {};
+  }
+
+  Result<void> take_key() {
+    if (text_[start_] != '"') return not_json(text_, start_, "a key must be text");
+    WEIR_TRY(key_, decoded_text());
+    expected_ = Expected::Colon;
+    return {};
+  }
+
+  Result<void> open(bool object) {
+    JsonDocument::Node node;
+    node.key = key_;
+    node.kind = object ? JsonKind::Object : JsonKind::Array;
+    const std::uint32_t index = append(node);
+    open_.push_back({.node = index, .last_child = 0, .object = object});
+    if (open_.size() > limits_.depth_max) return too_deep();
+    key_ = {};
+    expected_ = object ? Expected::KeyOrEnd : Expected::ValueOrEnd;
+    return {};
+  }
+
+  Result<void> close() {
+    open_.pop_back();
+    value_done();
+    return {};
+  }
+
+  void value_done() {
+    key_ = {};
+    expected_ = open_.empty() ? Expected::Nothing : Expected::CommaOrEnd;
+  }
+
+  std::uint32_t append(const JsonDocument::Node& node) {
+    auto& nodes = document_.nodes_;
+    const auto index = static_cast<std::uint32_t>(nodes.size());
+    nodes.push_back(node);
+    if (open_.empty()) return index;
+    Open& parent = open_.back();
+    (parent.last_child == 0 ? nodes[parent.node].first : nodes[parent.last_child].next) = index;
+    parent.last_child = index;
+    ++nodes[parent.node].size;
+    return index;
+  }
+
+  /// The token without the blanks after it.
+  std::string_view token() const {
+    std::size_t end = end_;
+    while (end > start_ + 1 && is_blank(text_[end - 1])) --end;
+    return text_.substr(start_, end - start_);
+  }
+
+  /// The text token's content; escapes are decoded in place, in the document's own copy.
+  Result<std::string_view> decoded_text() {
+    const std::string_view quoted = token();
+    if (quoted.size() < 2 || quoted.back() != '"') {
+      return not_json(text_, start_, "this text has no closing quote");
+    }
+    const std::string_view raw = quoted.substr(1, quoted.size() - 2);
+    char* copy = document_.buffer_.get() + start_ + 1;
+    if (std::memchr(raw.data(), '\\', raw.size()) == nullptr) {
+      return std::string_view(copy, raw.size());
+    }
+    const Unescaped unescaped = unescape_json_text(raw, copy);
+    if (unescaped.bad) {
+      return not_json(text_, start_ + 1 + *unescaped.bad, "this escape stands for no character");
+    }
+    return std::string_view(copy, unescaped.size);
+  }
+
+  Error too_deep() const {
+    std::string pointer;
+    for (std::size_t depth = 1; depth < open_.size(); ++depth) {
+      const JsonDocument::Node& node = document_.nodes_[open_[depth].node];
+      const JsonDocument::Node& parent = document_.nodes_[open_[depth - 1].node];
+      pointer = parent.kind == JsonKind::Object ? json_pointer(pointer, node.key)
+                                                : json_pointer(pointer, parent.size - 1);
+    }
+    const std::string text = "nested deeper than " + std::to_string(limits_.depth_max);
+    return invalid_argument("dag_bounds", "the document is " + text)
+        .with_faults({Fault{.reason = "dag_bounds", .path = pointer, .text = text}});
+  }
+
+  std::string_view text_;
+  const JsonLimits& limits_;
+  JsonDocument document_;
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> scanner_;
+  std::vector<Open> open_;
+  std::string_view key_;
+  std::size_t token_ = 0;
+  std::size_t start_ = 0;
+  std::size_t end_ = 0;  // where the next token starts
+  Expected expected_ = Expected::Value;
+};
+
+Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits) {
+  return JsonTreeBuilder(text, limits).build();
+}
+
+}  // namespace weir::base
