@@ -66,6 +66,7 @@ class Planner {
   }
 
   void warn(std::string text) {
+    if (text.size() > kWarningBytesMax) text.resize(kWarningBytesMax);
     if (plan_.warnings.size() < kWarningsMax) {
       plan_.warnings.push_back(std::move(text));
     } else if (plan_.warnings.size() == kWarningsMax) {

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/core/topic_provisioner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "dagmanager/core/limits.h"
+
+namespace weir::dagmanager {
+namespace {
+
+/// Policies are sets, in any case and order; none means the broker's default, delete.
+std::vector<std::string> cleanup_set(const std::string& policy) {
+  std::vector<std::string> parts;
+  const std::string lower = base::lower_ascii(policy);
+  for (const std::string_view part : base::split(lower, ',')) {
+    const std::string_view trimmed = base::trim(part);
+    if (!trimmed.empty()) parts.emplace_back(trimmed);
+  }
+  if (parts.empty()) parts.emplace_back("delete");
+  std::ranges::sort(parts);
+  parts.erase(std::ranges::unique(parts).begin(), parts.end());
+  return parts;
+}
+
+bool same_shape(const graph::TopicShape& a, const graph::TopicShape& b) {
+  return a.partitions == b.partitions && a.replication == b.replication &&
+         a.retention_ms == b.retention_ms && cleanup_set(a.cleanup) == cleanup_set(b.cleanup);
+}
+
+std::string describe_shape(const graph::TopicShape& shape) {
+  return std::to_string(shape.partitions) + " partitions, replication " +
+         std::to_string(shape.replication) + ", retention " + std::to_string(shape.retention_ms) +
+         " ms, cleanup " + (shape.cleanup.empty() ? "delete" : shape.cleanup);
+}
+
+}  // namespace
+
+std::string_view provision_outcome_text(ProvisionOutcome outcome) {
+  switch (outcome) {
+    case ProvisionOutcome::Pending: return "pending";
+    case ProvisionOutcome::Created: return "create";
+    case ProvisionOutcome::Adopted: return "adopt";
+    case ProvisionOutcome::AdoptedMismatch: return "mismatch";
+  }
+  return "";
+}
+
+TopicProvisioner::TopicProvisioner(std::vector<WantedTopic> wanted, bool prod)
+    : wanted_(std::move(wanted)), progress_(wanted_.size()), prod_(prod) {
+  for (std::size_t i = 0; i < wanted_.size(); ++i) progress_[i].asked = wanted_[i].joined;
+}
+
+ProvisionStep TopicProvisioner::next() {
+  using Kind = ProvisionStep::Kind;
+  if (failed_) return {Kind::Failed, {}, {}};
+  if (auto renames = waiting_for(Next::Rename); !renames.empty()) {
+    renames.resize(1);
+    return {Kind::Rename, std::move(renames), {}};
+  }
+  if (wait_due_) {
+    const Duration wait = std::min(kProvisionWaitFirst * (1 << (attempt_ - 1)), kProvisionWaitMax);
+    return {Kind::Wait, {}, wait};
+  }
+  in_step_ = waiting_for(Next::Create);
+  if (!in_step_.empty()) return {Kind::Create, in_step_, {}};
+  in_step_ = waiting_for(Next::Look);
+  if (!in_step_.empty()) return {Kind::Look, in_step_, {}};
+  return {Kind::Done, {}, {}};
+}
+
+void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
+  WEIR_ASSERT(answers.size() == in_step_.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    Progress& progress = progress_[in_step_[i]];
+    progress.next = Next::Look;
+    switch (answers[i]) {
+      case CreateAnswer::Created:
+      case CreateAnswer::Unknown:
+        progress.asked = true;
+        break;
+      case CreateAnswer::AlreadyExists:
+        progress.found_there = !progress.asked;
+        break;
+      case CreateAnswer::Failed:
+        break;  // a look decides: another instance or an earlier try may have made it
+      case CreateAnswer::Refused:
+        fail(base::invalid_argument("name_illegal", "the broker refuses the topic " +
+                                                        wanted_[in_step_[i]].topic.text()));
+        return;
+    }
+  }
+}
+
+void TopicProvisioner::create_lost(const Error& why) {
+  error_ = why;
+  for (const std::size_t topic : in_step_) {
+    progress_[topic].asked = true;
+    progress_[topic].next = Next::Look;  // unknown: verify before creating again
+  }
+}
+
+void TopicProvisioner::looked(const std::vector<TopicSeen>& seen) {
+  for (const std::size_t topic : in_step_) judge(topic, seen);
+  const bool missing = std::ranges::any_of(in_step_, [&](std::size_t topic) {
+    return progress_[topic].next == Next::Create || progress_[topic].next == Next::Look;
+  });
+  if (!missing) return;
+  const auto first = std::ranges::find_if(
+      in_step_, [&](std::size_t topic) { return progress_[topic].next != Next::Done; });
+  end_attempt("topic " + wanted_[*first].topic.text() + " is not there yet");
+}
+
+void TopicProvisioner::look_lost(const Error& why) {
+  error_ = why;
+  end_attempt("");
+}
+
+void TopicProvisioner::waited() { wait_due_ = false; }
+
+void TopicProvisioner::renamed(std::size_t topic, graph::TopicName name, bool joined) {
+  Progress& progress = progress_[topic];
+  wanted_[topic].topic = std::move(name);
+  wanted_[topic].joined = joined;
+  progress = Progress{.asked = joined, .renames = progress.renames + 1};
+}
+
+void TopicProvisioner::judge(std::size_t topic, const std::vector<TopicSeen>& seen) {
+  const WantedTopic& wanted = wanted_[topic];
+  Progress& progress = progress_[topic];
+  const graph::TopicKey key = graph::topic_key(wanted.topic);
+  const TopicSeen* same = nullptr;
+  for (const TopicSeen& candidate : seen) {
+    if (candidate.topic == wanted.topic) {
+      same = &candidate;
+    } else if (graph::topic_key(candidate.topic) == key) {
+      warnings_.push_back("topic " + wanted.topic.text() + " would collide with " +
+                          candidate.topic.text() + ": the next name is taken");
+      progress.next = Next::Rename;
+      return;
+    }
+  }
+  if (same == nullptr) {
+    // Found before and now gone from view: metadata lags, creating again would prove nothing.
+    progress.next = progress.found_there ? Next::Look : Next::Create;
+    return;
+  }
+  if (!same_shape(same->shape, wanted.shape)) {
+    mismatch(topic, *same);
+    return;
+  }
+  progress.outcome = progress.asked ? ProvisionOutcome::Created : ProvisionOutcome::Adopted;
+  progress.next = Next::Done;
+}
+
+void TopicProvisioner::mismatch(std::size_t topic, const TopicSeen& seen) {
+  Progress& progress = progress_[topic];
+  const std::string what = "topic " + seen.topic.text() + " exists with " +
+                           describe_shape(seen.shape) + " where " +
+                           describe_shape(wanted_[topic].shape) + " is configured: ";
+  if (prod_) {
+    warnings_.push_back(what + "it is left alone and the next name is taken");
+    progress.next = Next::Rename;
+    return;
+  }
+  warnings_.push_back(what + "it is adopted as it is");
+  wanted_[topic].shape = seen.shape;
+  progress.outcome = ProvisionOutcome::AdoptedMismatch;
+  progress.next = Next::Done;
+}
+
+void TopicProvisioner::end_attempt(std::string why) {
+  if (!why.empty()) error_ = base::unavailable("create_timeout", std::move(why));
+  if (++attempt_ >= kProvisionAttemptsMax) {
+    fail(std::move(error_).prepend("after " + std::to_string(attempt_) + " attempts"));
+  } else {
+    wait_due_ = true;
+  }
+}
+
+void TopicProvisioner::fail(Error error) {
+  failed_ = true;
+  error_ = std::move(error);
+}
+
+std::vector<std::size_t> TopicProvisioner::waiting_for(Next next) const {
+  std::vector<std::size_t> topics;
+  for (std::size_t i = 0; i < progress_.size(); ++i) {
+    if (progress_[i].next == next) topics.push_back(i);
+  }
+  return topics;
+}
+
+}  // namespace weir::dagmanager
