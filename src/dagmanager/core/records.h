@@ -37,6 +37,7 @@ struct NodeRecord {
   std::vector<std::string> tags;
   std::optional<graph::TagQuerySpec> query;
   bool global = false;
+  std::vector<graph::Artifact> artifacts;
   Instant created_at{};
 
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/core/control_events.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace weir::dagmanager {
+namespace {
+
+constexpr std::string_view kSource = "qmtl.services.dagmanager";
+
+/// Writes one JSON object member after another; the caller gives raw JSON for non-text values.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
+  void text(std::string_view key, std::string_view value) {
+    name(key);
+    base::append_json_text(out_, value);
+  }
+  void raw(std::string_view key, std::string_view json) {
+    name(key);
+    out_ += json;
+  }
+  std::string& value(std::string_view key) {
+    name(key);
+    return out_;
+  }
+  void close() { out_ += '}'; }
+
+ private:
+  void name(std::string_view key) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    base::append_json_text(out_, key);
+    out_ += ':';
+  }
+  std::string& out_;
+  bool first_ = true;
+};
+
+std::string joined_tags(const QuerySet& query, std::string_view separator) {
+  return base::join(query.tags, separator);
+}
+
+std::string six_decimals(double weight) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), weight,
+                                 std::chars_format::fixed, 6);
+  return {text.data(), end.ptr};
+}
+
+std::string shortest(double weight) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), weight);
+  return {text.data(), end.ptr};
+}
+
+/// The CloudEvents envelope around `data` (section 1.4).
+std::string envelope(const OutboxRow& row, std::string_view type, std::string_view correlation,
+                     std::string_view data) {
+  std::string out;
+  out.reserve(data.size() + 320);
+  ObjectWriter object(out);
+  object.text("specversion", "1.0");
+  object.text("id", row.id);
+  object.text("source", kSource);
+  object.text("type", type);
+  object.text("time", rfc3339(row.created_at, false));
+  object.text("datacontenttype", "application/json");
+  object.raw("data", data);
+  object.text("correlation_id", correlation);
+  object.close();
+  return out;
+}
+
+void write_queues(std::string& out, std::span<const QueueDescriptor> queues) {
+  out += '[';
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    if (i > 0) out += ',';
+    ObjectWriter queue(out);
+    queue.text("queue", queues[i].topic.view());
+    queue.raw("global", queues[i].global ? "true" : "false");
+    queue.close();
+  }
+  out += ']';
+}
+
+/// Rows of the added queues by tag and interval, rising.
+using AddedByTag = std::map<std::pair<std::string_view, std::int64_t>, std::vector<const AddedQueue*>>;
+
+AddedByTag by_tag(std::span<const AddedQueue> added) {
+  AddedByTag index;
+  for (const AddedQueue& queue : added) {
+    for (const std::string& tag : queue.node->tags) {
+      index[{tag, queue.node->parts.interval}].push_back(&queue);
+    }
+  }
+  return index;
+}
+
+/// The whole answer to a query after the change; cut short past `limit` if that is not 0.
+std::vector<RowId> answer_after(const GraphIndex& before, const AddedByTag& added,
+                                const QuerySet& query, std::size_t limit) {
+  std::vector<RowId> rows = before.match(query, limit);
+  if (limit > 0 && rows.size() > limit) return rows;
+  for (const std::string& tag : query.tags) {
+    const auto tagged = added.find({tag, query.interval});
+    if (tagged == added.end()) continue;
+    if (limit > 0 && tagged->second.size() > limit) return std::vector<RowId>(limit + 1);
+    for (const AddedQueue* queue : tagged->second) {
+      if (query_matches(query, *queue->node)) rows.push_back(queue->row);
+    }
+  }
+  std::ranges::sort(rows);
+  rows.erase(std::ranges::unique(rows).begin(), rows.end());
+  return rows;
+}
+
+/// Queries that a TagQuery node added by this very change asks are asked from now on; their answer is
+/// told like any other.
+void collect_asked(const GraphIndex& before, std::span<const AddedQueue> added,
+                   const QueryScope& scope, std::set<QuerySet>& asked) {
+  std::vector<QuerySet> fresh;
+  for (const AddedQueue& queue : added) {
+    for (const QuerySet* query : before.asked_queries_for(*queue.node, scope)) {
+      asked.insert(*query);
+    }
+    const auto& spec = queue.node->query;
+    if (spec && spec->has_interval && !spec->tags.empty()) {
+      fresh.push_back({spec->tags, spec->interval, spec->match_all, scope});
+    }
+  }
+  std::ranges::sort(fresh);
+  fresh.erase(std::ranges::unique(fresh).begin(), fresh.end());
+  for (QuerySet& query : fresh) {
+    const bool answered = std::ranges::any_of(
+        added, [&](const AddedQueue& queue) { return query_matches(query, *queue.node); });
+    if (answered) asked.insert(std::move(query));
+  }
+}
+
+}  // namespace
+
+std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
+                                         std::span<const AddedQueue> added,
+                                         const QueryScope& scope) {
+  const AddedByTag tagged = by_tag(added);
+  std::set<QuerySet> asked;
+  collect_asked(before, added, scope, asked);
+  std::set<QuerySet> own;
+  for (const AddedQueue& queue : added) {
+    if (queue.node->tags.empty() || queue.node->parts.interval <= 0) continue;
+    QuerySet query{queue.node->tags, queue.node->parts.interval, false, scope};
+    std::ranges::sort(query.tags);
+    query.tags.erase(std::ranges::unique(query.tags).begin(), query.tags.end());
+    if (!asked.contains(query)) own.insert(std::move(query));
+  }
+  std::vector<QueueUpdate> updates;
+  for (const QuerySet& query : asked) {
+    updates.push_back({query, answer_after(before, tagged, query, 0)});
+  }
+  for (const QuerySet& query : own) {
+    std::vector<RowId> rows = answer_after(before, tagged, query, kOwnTagQueuesMax);
+    if (rows.size() <= kOwnTagQueuesMax) updates.push_back({query, std::move(rows)});
+  }
+  return updates;
+}
+
+std::string query_key(const QuerySet& query) {
+  std::string key = joined_tags(query, ",");
+  key += ':' + std::to_string(query.interval) + (query.match_all ? ":all" : ":any");
+  key += ':' + query.scope.world_id + ':' + query.scope.execution_domain;
+  return key;
+}
+
+ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDescriptor> queues,
+                                 const std::string& queue_topic) {
+  const QuerySet& query = row.queues->query;
+  const std::string interval = std::to_string(query.interval);
+  const std::string revision = std::to_string(row.revision);
+  const std::string tags = joined_tags(query, ".");
+  const std::string_view mode = query.match_all ? "all" : "any";
+  std::string data;
+  data.reserve(queues.size() * 96 + 320);
+  ObjectWriter object(data);
+  object.text("type", "QueueUpdated");
+  std::string& list = object.value("tags");
+  list += '[';
+  for (std::size_t i = 0; i < query.tags.size(); ++i) {
+    if (i > 0) list += ',';
+    base::append_json_text(list, query.tags[i]);
+  }
+  list += ']';
+  object.raw("interval", interval);
+  write_queues(object.value("queues"), queues);
+  object.text("match_mode", mode);
+  object.raw("version", "1");
+  object.text("etag", "q:" + tags + ":" + interval + ":" + revision);
+  object.text("ts", rfc3339(row.created_at));
+  object.text("idempotency_key", "queue_updated:" + tags + ":" + interval + ":" +
+                                     std::string(mode) + ":" + revision);
+  if (!query.scope.world_id.empty()) {
+    object.text("world_id", query.scope.world_id);
+    object.text("execution_domain", query.scope.execution_domain);
+  }
+  object.close();
+  return {queue_topic, joined_tags(query, ",") + ":" + interval,
+          envelope(row, "queue_updated", "queue:" + tags + ":" + interval, data)};
+}
+
+ControlEvent render_weight_update(const OutboxRow& row) {
+  const WeightUpdate& update = *row.weight;
+  const std::string& id = update.sentinel.text();
+  const std::string mark = id + ":" + update.version.text() + ":" + six_decimals(update.weight) + ":1";
+  std::string data;
+  ObjectWriter object(data);
+  object.text("type", "SentinelWeightUpdated");
+  object.text("sentinel_id", id);
+  object.raw("weight", shortest(update.weight));
+  object.raw("version", "1");
+  object.text("etag", "sw:" + mark);
+  object.text("ts", rfc3339(row.created_at));
+  object.text("idempotency_key", "sentinel_weight_updated:" + mark);
+  object.text("sentinel_version", update.version.view());
+  if (!update.world.empty()) object.text("world_id", update.world.view());
+  object.close();
+  return {"sentinel_weight", id,
+          envelope(row, "sentinel_weight_updated", "sentinel:" + id + ":" + update.world.text(),
+                   data)};
+}
+
+std::string rfc3339(Instant at, bool zulu) {
+  const auto day = std::chrono::floor<std::chrono::days>(at);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss time{at - day};
+  std::array<char, 48> text{};
+  const int length = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06d%s",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+      static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+      static_cast<int>(time.subseconds().count()), zulu ? "Z" : "+00:00");
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+}  // namespace weir::dagmanager

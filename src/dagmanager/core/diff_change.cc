@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/core/diff_change.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace weir::dagmanager {
+namespace {
+
+std::size_t type_index(graph::TopicType type) { return static_cast<std::size_t>(type); }
+
+std::int64_t lag_alert(const PlannedNode& node, const PlannerPolicy& policy) {
+  const std::int64_t configured = policy.lag_alert_seconds.at(type_index(node.type));
+  if (configured > 0) return configured;
+  return std::max<std::int64_t>(60, 5 * node.source->parts.interval);
+}
+
+NodeRecord make_node(const PlannedNode& planned, RowId row, const ChangeInput& input) {
+  const graph::DagNode& source = *planned.source;
+  return {.row = row,
+          .id = planned.id,
+          .parts = source.parts,
+          .fingerprint = base::blake3(source.canonical),
+          .schema_hash = source.schema_hash,
+          .name = source.name,
+          .owner = input.dag->owner,
+          .tags = source.tags,
+          .query = source.query,
+          .global = source.global,
+          .artifacts = source.artifacts,
+          .created_at = input.now};
+}
+
+class ChangeMaker {
+ public:
+  explicit ChangeMaker(const ChangeInput& input) : in_(input) {
+    change_.diff_id = in_.diff_id;
+    change_.base = in_.base;
+    change_.binding = in_.scope->binding;
+    change_.deploy_known = in_.deploy_known;
+    change_.at = in_.now;
+  }
+
+  GraphChange make() {
+    DeployRecord deploy = new_deploy();
+    for (const PlannedNode& planned : in_.plan->nodes) {
+      change_.dag_nodes.push_back(planned.id.text());
+      const bool introduced = planned.node_row == 0;
+      const RowId row = introduced ? next_row() : planned.node_row;
+      if (introduced) change_.nodes.push_back(make_node(planned, row, in_));
+      if (planned.needs_topic()) promote(planned, row);
+      if (planned.decision == Decision::Buffer) mark(planned);
+      if (planned.id_conflict && introduced) log_conflict(planned);
+      deploy.nodes.push_back({row, planned.source->name, introduced});
+    }
+    add_sentinel(deploy);
+    change_.deploy = std::move(deploy);
+    return std::move(change_);
+  }
+
+ private:
+  RowId next_row() { return in_.reservation->node_rows.at(rows_used_++); }
+
+  DeployRecord new_deploy() const {
+    DeployRecord deploy;
+    deploy.key = {in_.scope->binding->strategy, in_.scope->context(), in_.scope->version,
+                  in_.node_set};
+    deploy.sentinel_due = in_.dag->sentinel.has_value() && !in_.scope->context().safe_mode;
+    deploy.request_hash = in_.request_hash;
+    deploy.answer_hash = in_.answer_hash;
+    deploy.first_seen = in_.now;
+    deploy.last_seen = in_.now;
+    deploy.nodes.reserve(in_.plan->nodes.size());
+    return deploy;
+  }
+
+  void promote(const PlannedNode& planned, RowId node) {
+    WEIR_ASSERT(in_.topics != nullptr);
+    const std::size_t topic = topics_used_++;
+    const WantedTopic& wanted = in_.topics->topics().at(topic);
+    const std::int64_t ttl = inherited(planned).value_or(
+        in_.policy->shapes.at(type_index(planned.type)).retention_ms);
+    change_.queues.push_back({.queue = in_.reservation->outcomes.at(topic).queue,
+                              .node = node,
+                              .shape = wanted.shape,
+                              .schema_hash = planned.source->schema_hash,
+                              .ttl_ms = ttl,
+                              .lag_alert_seconds = lag_alert(planned, *in_.policy)});
+    change_.log.push_back({.topic = wanted.topic,
+                           .action = std::string(provision_outcome_text(in_.topics->outcome(topic))),
+                           .type = planned.type,
+                           .shape = wanted.shape,
+                           .node_id = planned.id.text(),
+                           .binding_key = planned.binding_key.text(),
+                           .actor = in_.actor,
+                           .cause = "diff:" + in_.diff_id,
+                           .result = "ok",
+                           .at = in_.now});
+  }
+
+  std::optional<std::int64_t> inherited(const PlannedNode& planned) const {
+    if (in_.inherited_ttl == nullptr || planned.source->name.empty()) return std::nullopt;
+    const auto found =
+        in_.inherited_ttl->find({planned.source->name, planned.source->parts.node_type});
+    if (found == in_.inherited_ttl->end()) return std::nullopt;
+    return found->second;
+  }
+
+  /// The first mark wins: later diffs do not move it (section 3.13).
+  void mark(const PlannedNode& planned) {
+    const QueueRecord* queue = in_.index->queue(planned.queue_row);
+    if (queue == nullptr) return;
+    const std::string& hash = planned.source->schema_hash;
+    if (queue->buffering_since && queue->pending_schema_hash == hash) return;
+    BufferMark mark{.queue = queue->row, .pending_schema_hash = hash, .since = std::nullopt};
+    if (!queue->buffering_since) mark.since = in_.now;
+    change_.marks.push_back(std::move(mark));
+  }
+
+  void log_conflict(const PlannedNode& planned) {
+    change_.log.push_back({.topic = planned.topic,
+                           .action = "id_conflict",
+                           .type = planned.type,
+                           .shape = {},
+                           .node_id = planned.id.text(),
+                           .binding_key = planned.binding_key.text(),
+                           .actor = in_.actor,
+                           .cause = "diff:" + in_.diff_id,
+                           .result = "stated " + planned.source->node_id.text(),
+                           .at = in_.now});
+  }
+
+  void add_sentinel(const DeployRecord& deploy) {
+    if (!deploy.sentinel_due) return;
+    const graph::SentinelRequest& asked = *in_.dag->sentinel;
+    change_.sentinel = SentinelRecord{
+        .id = in_.scope->sentinel,
+        .world = graph::WorldId(in_.scope->context().world_id),
+        .version = in_.scope->version,
+        .commit_hash = asked.commit_hash.empty() ? "dag:" + base::to_hex(in_.dag->json_hash)
+                                                 : asked.commit_hash,
+        .release_tag = asked.release_tag,
+        .traffic_weight = asked.weight,
+        .deploy_key = deploy.key.text(),
+        .created_at = in_.now};
+  }
+
+  const ChangeInput& in_;
+  GraphChange change_;
+  std::size_t rows_used_ = 0;
+  std::size_t topics_used_ = 0;
+};
+
+}  // namespace
+
+IntentBatch make_intents(const DiffPlan& plan, const DiffScope& scope, const PlannerPolicy& policy,
+                         const std::string& diff_id, Instant now) {
+  IntentBatch batch{.diff_id = diff_id, .binding = scope.binding, .intents = {}, .new_nodes = 0,
+                    .at = now};
+  for (const PlannedNode& node : plan.nodes) {
+    if (node.node_row == 0) ++batch.new_nodes;
+    if (!node.needs_topic()) continue;
+    batch.intents.push_back({.topic = node.topic,
+                             .type = node.type,
+                             .shape = policy.shapes.at(type_index(node.type)),
+                             .node = node.id,
+                             .binding_key = node.binding_key,
+                             .compute_key = node.compute_key});
+  }
+  return batch;
+}
+
+GraphChange make_change(const ChangeInput& input) { return ChangeMaker(input).make(); }
+
+void adopt_topics(DiffPlan& plan, const TopicProvisioner& topics) {
+  std::size_t topic = 0;
+  for (PlannedNode& node : plan.nodes) {
+    if (node.needs_topic()) node.topic = topics.topics().at(topic++).topic;
+  }
+  for (const std::string& warning : topics.warnings()) plan.warnings.push_back(warning);
+}
+
+}  // namespace weir::dagmanager
