@@ -7,12 +7,6 @@
 // Every bound of this folder, in one place (style guide, rule 25).
 namespace weir::server {
 
-/// Configuration.
-inline constexpr std::size_t kConfigFileBytesMax = std::size_t{1} << 20;
-inline constexpr std::size_t kSecretFileBytesMax = std::size_t{64} << 10;
-/// A fault suggests a key only if at most this many letters differ, and no more than a third.
-inline constexpr std::size_t kSuggestionEditsMax = 4;
-
 /// HTTP listener.
 inline constexpr std::size_t kHttpHeaderBytesMax = std::size_t{16} << 10;
 inline constexpr std::size_t kHttpBodyBytesMaxDefault = std::size_t{64} << 10;

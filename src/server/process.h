@@ -64,6 +64,10 @@ class ChildProcess {
   ProcessExit terminate(Duration span, int number = SIGTERM);
 
  private:
+  friend Result<struct CommandResult> run_command(const ProcessOptions& options, Duration span);
+  static Result<std::unique_ptr<ChildProcess>> spawn_with(
+      const ProcessOptions& options, int output, std::function<void(const ProcessExit&)> on_exit);
+
   struct State;
   explicit ChildProcess(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "server/config_key.h"
-#include "server/secret.h"
+#include "server/config/config_key.h"
+#include "server/config/secret.h"
 
 namespace weir::server {
 

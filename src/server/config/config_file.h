@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "server/config.h"
-#include "server/config_key.h"
+#include "server/config/config.h"
+#include "server/config/config_key.h"
 
 namespace weir::server {
 

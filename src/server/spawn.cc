@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/spawn.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "server/file_descriptor.h"
+
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program.
+
+namespace weir::server {
+namespace {
+
+/// What the child could not do, told through a pipe that a successful exec closes.
+struct Failure {
+  int step = 0;
+  int error = 0;
+};
+
+enum Step : std::uint8_t { OutputStep, RightsStep, FolderStep, ParentStep, ExecuteStep };
+
+constexpr std::array<std::string_view, 5> kSteps = {
+    "redirect its output", "take the user's rights", "enter its folder",
+    "outlive its parent", "execute the program"};
+
+/// Everything the child needs, made before the fork: after it, only async-signal-safe calls are
+/// allowed, because another thread may have held any lock.
+struct Plan {
+  std::string program;
+  std::vector<std::string> texts;
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  const ProcessOptions* options = nullptr;
+  FileDescriptor null;
+  FileDescriptor file;
+  int output = -1;
+  pid_t parent = 0;
+};
+
+Error spawn_failed(const ProcessOptions& options, std::string_view what, int error) {
+  return unavailable("spawn_failed", "start " + options.argv.front() + ": " + std::string(what) +
+                                         ": " + std::strerror(error));
+}
+
+std::string find_program(const std::string& name) {
+  if (name.contains('/')) return name;
+  const char* path = std::getenv("PATH");
+  for (const std::string_view folder : base::split(path == nullptr ? "" : path, ':')) {
+    std::string candidate = std::string(folder.empty() ? "." : folder) + "/" + name;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return name;
+}
+
+std::vector<std::string> child_environment(const std::map<std::string, std::string>& changes) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (!changes.contains(std::string(text.substr(0, text.find('='))))) variables.emplace_back(text);
+  }
+  for (const auto& [name, value] : changes) {
+    if (!value.empty()) variables.push_back(name + "=" + value);
+  }
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+[[noreturn]] void give_up(int report, Step step) {
+  const Failure failure = {step, errno};
+  [[maybe_unused]] const ssize_t written = write(report, &failure, sizeof(failure));
+  _exit(127);
+}
+
+bool put_at(int descriptor, int place) {
+  if (descriptor == place) return fcntl(place, F_SETFD, 0) == 0;
+  return dup2(descriptor, place) == place;
+}
+
+/// Raw calls: glibc's wrappers signal all threads, which a fork of a threaded process must not.
+bool take_rights(const RunAs& user) {
+  return syscall(SYS_setgroups, 1, &user.gid) == 0 && syscall(SYS_setgid, user.gid) == 0 &&
+         syscall(SYS_setuid, user.uid) == 0;
+}
+
+void reset_signals() {
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+    sigaction(number, &standard, nullptr);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+[[noreturn]] void run_child(const Plan& plan, int report) {
+  const ProcessOptions& options = *plan.options;
+  setpgid(0, 0);
+  if (!put_at(plan.null.number(), STDIN_FILENO)) give_up(report, OutputStep);
+  if (plan.output >= 0 &&
+      (!put_at(plan.output, STDOUT_FILENO) || !put_at(plan.output, STDERR_FILENO))) {
+    give_up(report, OutputStep);
+  }
+  syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC; ours have the flag anyway
+  if (options.run_as && !take_rights(*options.run_as)) give_up(report, RightsStep);
+  if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) give_up(report, FolderStep);
+  reset_signals();
+  // After the change of rights, which clears it. A parent that died before it is seen here.
+  if (prctl(PR_SET_PDEATHSIG, options.death_signal) != 0) give_up(report, ParentStep);
+  if (getppid() != plan.parent) give_up(report, ParentStep);
+  execve(plan.program.c_str(), plan.argv.data(), plan.environment.data());
+  give_up(report, ExecuteStep);
+}
+
+Result<Plan> make_plan(const ProcessOptions& options, int output, std::vector<std::string>& argv,
+                       std::vector<std::string>& environment) {
+  Plan plan;
+  plan.program = find_program(argv.front());
+  plan.argv = pointers(argv);
+  plan.environment = pointers(environment);
+  plan.options = &options;
+  plan.output = output;
+  plan.parent = getpid();
+  plan.null = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!plan.null.open()) return spawn_failed(options, "open /dev/null", errno);
+  if (!options.output_path.empty() && output < 0) {
+    plan.file = FileDescriptor(
+        open(options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!plan.file.open()) return spawn_failed(options, "open " + options.output_path, errno);
+    plan.output = plan.file.number();
+  }
+  return plan;
+}
+
+}  // namespace
+
+Result<pid_t> spawn_process(const ProcessOptions& options, int output) {
+  if (options.argv.empty()) return invalid_argument("spawn_failed", "no program was named");
+  std::vector<std::string> argv = options.argv;
+  std::vector<std::string> environment = child_environment(options.environment);
+  WEIR_TRY(const Plan plan, make_plan(options, output, argv, environment));
+
+  std::array<int, 2> ends = {-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return spawn_failed(options, "make a pipe", errno);
+  FileDescriptor from_child(ends[0]);
+  FileDescriptor low(ends[1]);
+  // Above the places that the child fills.
+  FileDescriptor report(fcntl(low.number(), F_DUPFD_CLOEXEC, 3));
+  if (!report.open()) return spawn_failed(options, "make a pipe", errno);
+
+  const pid_t pid = fork();
+  if (pid < 0) return spawn_failed(options, "fork", errno);
+  if (pid == 0) run_child(plan, report.number());
+  low.close();
+  report.close();
+  Failure failure;
+  ssize_t got = 0;
+  do {
+    got = read(from_child.number(), &failure, sizeof(failure));
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return pid;
+  waitpid(pid, nullptr, 0);
+  return spawn_failed(options, kSteps.at(static_cast<std::size_t>(failure.step)), failure.error);
+}
+
+}  // namespace weir::server
