@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client that behaves as the public gateway's does, step by step (contract section 6.1).
 
-It is written from that section, not from the gateway's source. What it deliberately shares with the
-gateway are the habits a server must live with: the next chunk is read only after the acknowledgement of
-the one before was answered, with chunk number 0; five tries without a pause while the server is healthy;
-topics prefixed by a rule of the client's own; and a fuse that never closes by itself (section 6.3).
+It is written from that section, not from the gateway's source. What it deliberately shares with
+the gateway are the habits a server must live with: the next chunk is read only after the
+acknowledgement of the one before was answered, with chunk number 0; five tries without a pause
+while the server is healthy; topics prefixed by a rule of the client's own; and a fuse that never
+closes by itself (section 6.3).
 
 Run as a program it asks any DAG manager: `gateway_stub.py --help`.
 """

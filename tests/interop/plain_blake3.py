@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """BLAKE3 in plain Python, after the algorithm's public specification.
 
-The suites name their own nodes with it, so that a node id is computed by code that shares nothing with
-the server under test. It is slow (about 1 MiB/s) and meant for ids only. The class has the shape of the
-`blake3` package, so it can also stand in for that where it cannot be installed.
+The suites name their own nodes with it, so that a node id is computed by code that shares nothing
+with the server under test. It is slow (about 1 MiB/s) and meant for ids only. The class has the
+shape of the `blake3` package, so it can also stand in for that where it cannot be installed.
 """
 
 import struct

@@ -57,8 +57,8 @@ class PrivatePostgres:
         prefix = []
         if user:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
-            group = f"--regid={user.pw_gid}"
-            prefix = ["setpriv", f"--reuid={user.pw_uid}", group, "--clear-groups", "--pdeathsig=INT"]
+            identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            prefix = ["setpriv", *identity, "--pdeathsig=INT"]
         data = self._folder / "data"
         init = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", f"--username={USER}"]
         subprocess.run(

@@ -83,7 +83,7 @@ class WeirServer:
         self.config.write_text("\n".join(lines) + "\n")
 
     def start(self):
-        """Starts and waits for /readyz. Where another process took a port meanwhile, other ports."""
+        """Starts and waits for /readyz; where a port was taken meanwhile, on other ports."""
         for attempt in range(1, START_TRIES + 1):
             self.write_config()
             command = [binary(), "dagmanager", "server", "--config", self.config]
