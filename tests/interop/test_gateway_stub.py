@@ -36,6 +36,8 @@ class Script(
         self.answers = list(answers)
         self.requests = []
         self.log = []
+        self.acks = 0
+        self.acknowledged = asyncio.Condition()
         self.healthy = True
         self.status_calls = 0
         self.status_faults = 0
@@ -47,15 +49,19 @@ class Script(
         answer = self.answers[turn]
         if isinstance(answer, grpc.StatusCode):
             await context.abort(answer, "scripted")
+        self.acks = 0
         for index, one in enumerate(answer):
             self.log.append(("chunk", index))
             yield one
             # A client that read on without acknowledging would find the next chunk here already.
-            while sum(entry[0] == "ack" for entry in self.log) <= index:
-                await asyncio.sleep(0)
+            async with self.acknowledged:
+                await self.acknowledged.wait_for(lambda: self.acks > index)
 
     async def AckChunk(self, request, context):
         self.log.append(("ack", request.sentinel_id, request.chunk_id))
+        async with self.acknowledged:
+            self.acks += 1
+            self.acknowledged.notify_all()
         return request
 
     async def Status(self, request, context):

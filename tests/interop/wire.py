@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raw calls for what the gateway's client cannot see: metadata, single chunks, own fields."""
 
-import asyncio
 import dataclasses
 
 import grpc
 
-from gateway_stub import OWN_CONNECTION
+from gateway_stub import OWN_CONNECTION, pause
 from stubs import pb2, pb2_grpc
 
 RATE_LIMIT_WAITS_MAX = 20
@@ -85,5 +84,5 @@ class Wire:
             except grpc.aio.AioRpcError as fault:
                 if reason_of(fault) != "rate_limited":
                     raise
-            await asyncio.sleep(RATE_LIMIT_WAIT_SECONDS)
+            await pause(RATE_LIMIT_WAIT_SECONDS)
         raise TimeoutError("GetQueueStats stayed rate limited")
