@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -172,6 +173,12 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
     if (rows.size() <= kOwnTagQueuesMax) updates.push_back({query, std::move(rows)});
   }
   return updates;
+}
+
+bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted) {
+  if (!wanted.traffic_weight) return false;
+  if (!last || !last->traffic_weight || last->version != wanted.version) return true;
+  return std::abs(*last->traffic_weight - *wanted.traffic_weight) > 1e-6;
 }
 
 std::string query_key(const QuerySet& query) {

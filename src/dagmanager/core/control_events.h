@@ -75,6 +75,10 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
                                          std::span<const AddedQueue> added,
                                          const QueryScope& scope);
 
+/// Whether storing `wanted` after `last` (the newest of its world and id) is told: the weight differs
+/// by more than 1e-6, or the version label does (section 3.3).
+bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted);
+
 /// Text that names a query set: what its revision is counted by.
 std::string query_key(const QuerySet& query);
 

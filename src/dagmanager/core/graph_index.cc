@@ -60,6 +60,10 @@ void GraphIndex::put_queue(QueueRecord queue) {
   if (known != queue_by_row_.end()) {
     QueueRecord& kept = queues_[known->second];
     unlink(kept);
+    if (kept.node != queue.node) {
+      if (kept.node != 0) std::erase(queues_by_node_[kept.node], kept.row);
+      if (queue.node != 0) queues_by_node_[queue.node].push_back(queue.row);
+    }
     kept = std::move(queue);
     link(kept, known->second);
     return;
@@ -67,7 +71,7 @@ void GraphIndex::put_queue(QueueRecord queue) {
   const auto slot = static_cast<std::uint32_t>(queues_.size());
   const QueueRecord& kept = queues_.emplace_back(std::move(queue));
   queue_by_row_.emplace(kept.row, slot);
-  queues_by_node_[kept.node].push_back(kept.row);
+  if (kept.node != 0) queues_by_node_[kept.node].push_back(kept.row);
   link(kept, slot);
 }
 
@@ -76,7 +80,7 @@ void GraphIndex::remove_queue(RowId row) {
   if (known == queue_by_row_.end()) return;
   QueueRecord& queue = queues_[known->second];
   unlink(queue);
-  std::erase(queues_by_node_[queue.node], row);
+  if (queue.node != 0) std::erase(queues_by_node_[queue.node], row);
   queue = QueueRecord{};
   queue_by_row_.erase(known);
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "dagmanager/core/diff_planner.h"
+#include "server/config/config.h"
+#include "server/config/config_file.h"
+#include "server/config/config_key.h"
+#include "server/listen_address.h"
+
+/// The configuration of the DAG manager (contract section 4): the one key table that the parser, the
+/// sample file, `config show` and the reference page read, and the typed form that the role runs on.
+namespace weir::dagmanager {
+
+/// The section of a larger file in which the keys stand.
+inline constexpr std::string_view kConfigSection = "dagmanager";
+
+/// Every key of section 4, in its order. Keys of parts that are not built yet are known, and their
+/// meaning says so: setting one stops the start, so that nobody believes it works.
+std::vector<server::KeyDescription> dagmanager_config_keys();
+
+/// Where the keys are read from: `file` if given, with the environment over it.
+server::LoadOptions dagmanager_load_options(std::optional<std::filesystem::path> file);
+
+/// The checked configuration. Plain data.
+struct DagmanagerConfig {
+  /// Profile `prod`: nothing is adopted, guessed or left in memory.
+  bool prod = false;
+
+  /// PostgreSQL DSN of the graph store; empty: in memory. May hold a password: show it only through
+  /// server::without_password.
+  std::string graph_dsn;
+  /// Snapshot of the memory store after each commit; empty: nothing is written.
+  std::string memory_repo_path;
+  /// PostgreSQL DSN of the topic registry; empty: in memory. May hold a password.
+  std::string topics_dsn;
+
+  /// What decides a diff: identity check, cross-context policy, namespaces, topic shapes.
+  PlannerPolicy policy;
+  /// `#ck=` in the keys of the queue map.
+  bool compute_key_in_queue_map = true;
+
+  server::ListenAddress grpc{.host = "127.0.0.1", .port = 50051};
+  server::ListenAddress http{.host = "127.0.0.1", .port = 8001};
+  /// Serve plaintext beyond loopback also in prod.
+  bool allow_plaintext = false;
+
+  /// Diffs decided at once, and diffs that wait for their turn.
+  int diff_concurrency = 4;
+  int diff_queue = 256;
+  /// How long a stream waits with a full window for an acknowledgement.
+  Duration ack_timeout = std::chrono::seconds(30);
+  /// How long running diffs and streams get after SIGTERM.
+  Duration drain = std::chrono::seconds(25);
+
+  /// Gives all faults at once, each with the key: INVALID_ARGUMENT `config_invalid`. What a profile
+  /// or two keys together forbid; single values were checked when they were read.
+  Result<void> validate() const;
+
+  /// What works, but surely not as meant: for the log and for /status.
+  std::vector<std::string> warnings() const;
+};
+
+/// The typed form of a loaded configuration, checked whole: keys of parts that are not built yet,
+/// engines that are not, values that are no such engine's, and validate(). All faults come in one
+/// INVALID_ARGUMENT `config_invalid`, each with its place (`weir.yml:3:5`) and its key.
+Result<DagmanagerConfig> make_dagmanager_config(const server::Config& config);
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/diff_executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crash_point.h"
+#include "dagmanager/core/limits.h"
+#include "dagmanager/limits.h"
+
+namespace weir::dagmanager {
+
+/// One try at a diff: everything it learned. Thrown away when the graph moved under it.
+struct DiffExecutor::Attempt {
+  Attempt(const DiffCommand& asked, const DiffScope& where) : command(asked), scope(where) {}
+
+  const DiffCommand& command;
+  const DiffScope& scope;
+  std::string diff_id;
+  Instant now{};
+  DeployKey deploy_key;
+  DiffPlan plan;
+  TakenTopics taken;
+  std::optional<DeploySeen> deploy_seen;
+  Reservation reservation;
+  std::optional<TopicProvisioner> topics;
+  std::vector<std::size_t> topic_nodes;  // plan index of each wanted topic
+  DiffAnswer answer;
+  Epoch epoch = 0;
+  Epoch base = 0;
+  bool sentinel_stored = false;
+};
+
+DiffExecutor::DiffExecutor(Config config, GraphStore& store, TopicAdmin& topics, Clock& clock,
+                           Random& random, DiffObserver& observer)
+    : config_(std::move(config)),
+      store_(store),
+      topics_(topics),
+      clock_(clock),
+      random_(random),
+      observer_(observer) {}
+
+Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
+  WEIR_TRY(const DiffScope scope, make_scope(*command.dag, command.fields, config_.policy));
+  for (int attempt = 0; attempt < kDecideAttemptsMax; ++attempt) {
+    auto outcome = try_once(command, scope);
+    if (outcome.ok() || outcome.error().reason() != "graph_moved") return outcome;
+    observer_.decided_anew();
+  }
+  return base::unavailable("graph_contended", "the graph changed under the diff " +
+                                                  std::to_string(kDecideAttemptsMax) +
+                                                  " times; repeat it");
+}
+
+Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const DiffScope& scope) {
+  Attempt attempt(command, scope);
+  attempt.now = clock_.now();
+  attempt.deploy_key = {scope.binding->strategy, scope.context(), scope.version,
+                        graph::node_set_hash(*command.dag)};
+  WEIR_CRASH_POINT("diff.begin");
+  WEIR_CHECK(decide(attempt));
+  WEIR_CRASH_POINT("diff.decided");
+  if (command.plan_only) return outcome(attempt);
+  if (attempt.plan.needs_topics()) {
+    attempt.diff_id = base::uuid_v4(random_);
+    WEIR_CHECK(reserve(attempt));
+    WEIR_CRASH_POINT("diff.reserved");
+    WEIR_CHECK(provision(attempt));
+    WEIR_CRASH_POINT("diff.provisioned");
+  }
+  WEIR_CHECK(commit(attempt));
+  WEIR_CRASH_POINT("diff.committed");
+  return outcome(attempt);
+}
+
+/// Steps 8 and 9: one fetch, then every node is decided and every topic named.
+Result<void> DiffExecutor::decide(Attempt& attempt) {
+  WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
+  std::vector<CrossContextViolation> violations;
+  auto plan = plan_diff(*attempt.command.dag, attempt.scope, view.index(), config_.policy,
+                        {.taken = &attempt.taken,
+                         .plan_only = attempt.command.plan_only,
+                         .violations = &violations});
+  if (!violations.empty()) observer_.cross_context(violations);
+  if (!plan.ok()) return std::move(plan).error();
+  attempt.plan = *std::move(plan);
+  attempt.base = attempt.epoch = view.epoch();
+  attempt.deploy_seen = view.deploy();
+  for (std::size_t i = 0; i < attempt.plan.nodes.size(); ++i) {
+    if (attempt.plan.nodes[i].needs_topic()) attempt.topic_nodes.push_back(i);
+  }
+  return {};
+}
+
+/// Step 10, first half: the names are committed as intents before any topic is made. A name that
+/// another binding holds by now is given up for the next.
+Result<void> DiffExecutor::reserve(Attempt& attempt) {
+  const IntentBatch batch =
+      make_intents(attempt.plan, attempt.scope, config_.policy, attempt.diff_id, attempt.now);
+  WEIR_TRY(attempt.reservation, store_.reserve(batch));
+  std::vector<WantedTopic> wanted;
+  wanted.reserve(batch.intents.size());
+  for (std::size_t i = 0; i < batch.intents.size(); ++i) {
+    IntentOutcome& got = attempt.reservation.outcomes[i];
+    if (got.queue == 0) {
+      WEIR_TRY(got, reserve_next_name(attempt, i));
+    }
+    wanted.push_back({attempt.plan.nodes[attempt.topic_nodes[i]].topic, batch.intents[i].shape,
+                      got.joined});
+  }
+  attempt.topics.emplace(std::move(wanted), config_.prod);
+  return {};
+}
+
+Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::size_t topic) {
+  PlannedNode& node = attempt.plan.nodes[attempt.topic_nodes[topic]];
+  while (true) {
+    {
+      WEIR_TRY(const GraphView view, store_.read(nullptr));
+      WEIR_CHECK(take_next_name(node, attempt.scope, view.index(), attempt.taken));
+    }
+    IntentBatch one{.diff_id = attempt.diff_id,
+                    .binding = attempt.scope.binding,
+                    .intents = {{.topic = node.topic,
+                                 .type = node.type,
+                                 .shape = config_.policy.shapes.at(static_cast<std::size_t>(node.type)),
+                                 .node = node.id,
+                                 .binding_key = node.binding_key,
+                                 .compute_key = node.compute_key}},
+                    .new_nodes = 0,
+                    .at = attempt.now};
+    WEIR_TRY(const Reservation reserved, store_.reserve(one));
+    if (reserved.outcomes.front().queue != 0) return reserved.outcomes.front();
+  }
+}
+
+/// Step 10, second half: the retry machine says what to do, this does it.
+Result<void> DiffExecutor::provision(Attempt& attempt) {
+  TopicProvisioner& topics = *attempt.topics;
+  const std::size_t wanted = topics.topics().size();
+  while (true) {
+    const ProvisionStep step = topics.next();
+    switch (step.kind) {
+      case ProvisionStep::Kind::Create:
+        WEIR_CHECK(create_topics(step, topics));
+        break;
+      case ProvisionStep::Kind::Look:
+        WEIR_CHECK(look_at_topics(step, topics));
+        break;
+      case ProvisionStep::Kind::Wait:
+        clock_.sleep_for(step.wait);
+        topics.waited();
+        break;
+      case ProvisionStep::Kind::Rename: {
+        const std::size_t topic = step.topics.front();
+        auto got = reserve_next_name(attempt, topic);
+        if (!got.ok()) {
+          observer_.topics_wanted(0, wanted);
+          return std::move(got).error();
+        }
+        attempt.reservation.outcomes[topic] = *got;
+        topics.renamed(topic, attempt.plan.nodes[attempt.topic_nodes[topic]].topic, got->joined);
+        break;
+      }
+      case ProvisionStep::Kind::Done:
+        observer_.topics_wanted(wanted, 0);
+        adopt_topics(attempt.plan, topics);
+        return {};
+      case ProvisionStep::Kind::Failed:
+        observer_.topics_wanted(0, wanted);
+        return topics.error();
+    }
+  }
+}
+
+Result<void> DiffExecutor::create_topics(const ProvisionStep& step, TopicProvisioner& topics) {
+  std::vector<TopicSpec> specs;
+  specs.reserve(step.topics.size());
+  for (const std::size_t topic : step.topics) {
+    specs.push_back({topics.topics()[topic].topic, topics.topics()[topic].shape});
+  }
+  WEIR_CRASH_POINT("diff.before_create");
+  const auto answers = topics_.create(specs);
+  if (answers.ok()) {
+    topics.created(*answers);
+  } else {
+    topics.create_lost(answers.error());
+  }
+  WEIR_CRASH_POINT("diff.after_create");
+  return {};
+}
+
+Result<void> DiffExecutor::look_at_topics(const ProvisionStep& step, TopicProvisioner& topics) {
+  std::vector<graph::TopicName> names;
+  names.reserve(step.topics.size());
+  for (const std::size_t topic : step.topics) names.push_back(topics.topics()[topic].topic);
+  const auto seen = topics_.look(names);
+  if (seen.ok()) {
+    topics.looked(*seen);
+  } else {
+    topics.look_lost(seen.error());
+  }
+  return {};
+}
+
+/// Section 3.12: a new node's queue inherits the TTL of its predecessor in the previous deploy.
+Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
+  InheritedTtl ttl;
+  if (!attempt.plan.needs_topics()) return ttl;
+  const graph::WorldId world(attempt.scope.context().world_id);
+  WEIR_TRY(const auto previous,
+           store_.newest_deploy(attempt.scope.binding->strategy, world));
+  if (!previous) return ttl;
+  WEIR_TRY(const GraphView view, store_.read(nullptr));
+  for (const DeployNode& node : previous->nodes) {
+    const NodeRecord* record = view.index().node(node.node);
+    if (record == nullptr || node.name.empty()) continue;
+    const graph::ComputeKey key = graph::compute_key(record->id, previous->key.context);
+    const QueueRecord* queue = view.index().queue_by_binding(graph::binding_key(
+        key, previous->key.context, previous->key.strategy));
+    if (queue != nullptr && queue->state == QueueState::Active) {
+      ttl.try_emplace({node.name, record->parts.node_type}, queue->ttl_ms);
+    }
+  }
+  return ttl;
+}
+
+/// Step 11: one transaction, fenced by the epoch the plan was made on. A diff that changes nothing
+/// writes nothing.
+Result<void> DiffExecutor::commit(Attempt& attempt) {
+  attempt.answer = make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
+                               config_.compute_key_in_queue_map, false);
+  WEIR_TRY(const InheritedTtl ttl, inherited_ttl(attempt));
+  const bool seen_lately = attempt.deploy_seen && !attempt.deploy_seen->ended &&
+                           attempt.now - attempt.deploy_seen->last_seen < kDeploySeenEvery;
+  GraphChange change;
+  {
+    WEIR_TRY(const GraphView view, store_.read(nullptr));
+    change = make_change({.dag = attempt.command.dag.get(),
+                          .scope = &attempt.scope,
+                          .plan = &attempt.plan,
+                          .index = &view.index(),
+                          .base = attempt.base,
+                          .reservation = &attempt.reservation,
+                          .topics = attempt.topics ? &*attempt.topics : nullptr,
+                          .policy = &config_.policy,
+                          .inherited_ttl = &ttl,
+                          .diff_id = attempt.diff_id,
+                          .node_set = attempt.deploy_key.node_set,
+                          .actor = attempt.command.actor,
+                          .request_hash = attempt.command.request_hash,
+                          .answer_hash = attempt.answer.hash,
+                          .deploy_known = attempt.deploy_seen.has_value(),
+                          .now = attempt.now});
+  }
+  if (!change.touches_graph() && seen_lately) return {};
+  WEIR_CRASH_POINT("diff.before_commit");
+  WEIR_TRY(const Committed committed, store_.commit(change));
+  attempt.epoch = committed.epoch;
+  attempt.sentinel_stored = change.sentinel.has_value();
+  return {};
+}
+
+DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
+  DiffOutcome result;
+  result.dag = attempt.command.dag;
+  result.scope = attempt.scope;
+  result.answer = attempt.command.plan_only
+                      ? make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
+                                    config_.compute_key_in_queue_map, true)
+                      : std::move(attempt.answer);
+  result.created = attempt.plan.count(Decision::New) + attempt.plan.count(Decision::Bind);
+  result.reused = attempt.plan.count(Decision::Reuse);
+  result.buffered = attempt.plan.count(Decision::Buffer);
+  result.sentinel_stored = attempt.sentinel_stored;
+  if (attempt.sentinel_stored) result.weight = attempt.command.dag->sentinel->weight;
+  result.epoch = attempt.epoch;
+  return result;
+}
+
+}  // namespace weir::dagmanager

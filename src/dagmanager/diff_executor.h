@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "dagmanager/core/diff_answer.h"
+#include "dagmanager/core/diff_change.h"
+#include "dagmanager/core/diff_planner.h"
+#include "dagmanager/graph_store.h"
+#include "dagmanager/topic_admin.h"
+
+namespace weir::dagmanager {
+
+/// A diff as it was asked for.
+struct DiffCommand {
+  std::shared_ptr<const graph::Dag> dag;
+  DiffFields fields;
+  bool plan_only = false;
+  std::string actor;            ///< who asked, for the topic log
+  base::Digest request_hash{};  ///< over fields 1 to 7
+};
+
+/// What a diff came to. Keeps the Dag that the answer borrows from.
+struct DiffOutcome {
+  std::shared_ptr<const graph::Dag> dag;
+  DiffScope scope;
+  DiffAnswer answer;
+  std::size_t created = 0;  ///< new and bind
+  std::size_t reused = 0;
+  std::size_t buffered = 0;
+  bool sentinel_stored = false;
+  std::optional<double> weight;  ///< of the sentinel, if it was stored with one
+  Epoch epoch = 0;
+};
+
+/// Told as a diff goes along: what metrics and logs are made from. Calls come from the thread that
+/// runs the diff.
+class DiffObserver {
+ public:
+  virtual ~DiffObserver() = default;
+  virtual void topics_wanted(std::size_t ok, std::size_t failed) = 0;
+  virtual void cross_context(const std::vector<CrossContextViolation>& violations) = 0;
+  virtual void decided_anew() = 0;
+};
+
+/// Carries a diff out (contract section 3.2, steps 5 to 11): reads, plans, reserves names, makes
+/// topics, commits. Decisions are all in core/; here is only the order of calls. A crash between any
+/// two calls leaves nothing that a repeat does not take over: intents are committed before topics are
+/// made, and everything else is in one transaction. Safe to call from any thread.
+class DiffExecutor {
+ public:
+  struct Config {
+    PlannerPolicy policy;
+    bool compute_key_in_queue_map = true;
+    bool prod = false;
+  };
+
+  /// Everything given outlives the executor.
+  DiffExecutor(Config config, GraphStore& store, TopicAdmin& topics, Clock& clock, Random& random,
+               DiffObserver& observer);
+
+  /// Faults: those of the planner; UNAVAILABLE `graph_unavailable`, `broker_unavailable`,
+  /// `create_timeout`, `graph_contended`.
+  Result<DiffOutcome> run(const DiffCommand& command);
+
+ private:
+  struct Attempt;
+
+  Result<DiffOutcome> try_once(const DiffCommand& command, const DiffScope& scope);
+  Result<void> decide(Attempt& attempt);
+  Result<void> reserve(Attempt& attempt);
+  Result<IntentOutcome> reserve_next_name(Attempt& attempt, std::size_t topic);
+  Result<void> provision(Attempt& attempt);
+  Result<void> create_topics(const ProvisionStep& step, TopicProvisioner& topics);
+  Result<void> look_at_topics(const ProvisionStep& step, TopicProvisioner& topics);
+  Result<InheritedTtl> inherited_ttl(const Attempt& attempt);
+  Result<void> commit(Attempt& attempt);
+  DiffOutcome outcome(Attempt& attempt) const;
+
+  Config config_;
+  GraphStore& store_;
+  TopicAdmin& topics_;
+  Clock& clock_;
+  Random& random_;
+  DiffObserver& observer_;
+};
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+
+/// Bounds of the DAG manager around its core (core/limits.h has those of deciding).
+namespace weir::dagmanager {
+
+/// key_seq is the epoch followed by the event's place in it, so that it rises in commit order.
+inline constexpr int kEventsOfOneEpochBits = 20;
+inline constexpr std::size_t kEventsOfOneEpochMax = std::size_t{1} << kEventsOfOneEpochBits;
+
+/// Epochs a memory store remembers the nodes of; an older base is decided anew.
+inline constexpr std::size_t kTouchedEpochsMax = 1024;
+
+/// A foreign change of more rows than this makes an instance read the whole graph again.
+inline constexpr std::size_t kDeltaRowsMax = 10'000;
+
+/// A deploy row's last_seen moves at most this often.
+inline constexpr Duration kDeploySeenEvery = std::chrono::hours(1);
+
+/// gRPC requests (section 1.1) and the read documents kept by their hash.
+inline constexpr std::size_t kRequestBytesMax = std::size_t{16} << 20;
+inline constexpr std::size_t kDagCacheBytesMax = std::size_t{64} << 20;
+
+/// DescribeNodes: ids of one request, records and bytes of one reply (section 1.1).
+inline constexpr std::size_t kDescribeIdsMax = 1000;
+inline constexpr std::size_t kDescribeRecordsMax = 500;
+inline constexpr std::size_t kDescribeBytesMax = std::size_t{1} << 20;
+
+/// GetQueueStats calls a second (section 3.11).
+inline constexpr int kQueueStatsPerSecond = 5;
+
+/// The oldest outcome Status may answer from, while anyone asks (section 1.2).
+inline constexpr Duration kHealthAgeMax = std::chrono::seconds(1);
+
+/// Brokers that a topic registry stands for: enough for every default replication.
+inline constexpr int kRegistryBrokers = 3;
+
+/// Diffs waiting for their turn: bytes of their requests (section 3.2).
+inline constexpr std::size_t kDiffQueueBytesMax = std::size_t{256} << 20;
+
+}  // namespace weir::dagmanager

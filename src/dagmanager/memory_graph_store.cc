@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/memory_graph_store.h"
+
+#include <absl/container/flat_hash_set.h>
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "dagmanager/limits.h"
+#include "dagmanager/memory_snapshot.h"
+
+namespace weir::dagmanager {
+namespace {
+
+Error graph_moved(const std::string& what) {
+  return {Code::Aborted, "graph_moved", what};
+}
+
+std::vector<AddedQueue> added_queues(const GraphChange& change, const GraphIndex& index) {
+  absl::flat_hash_map<RowId, const NodeRecord*> fresh;
+  for (const NodeRecord& node : change.nodes) fresh.emplace(node.row, &node);
+  std::vector<AddedQueue> added;
+  added.reserve(change.queues.size());
+  for (const QueuePromotion& queue : change.queues) {
+    const auto found = fresh.find(queue.node);
+    added.push_back({queue.queue, found == fresh.end() ? index.node(queue.node) : found->second});
+  }
+  return added;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MemoryGraphStore>> MemoryGraphStore::open(MemoryStoreOptions options,
+                                                                 Random& random) {
+  std::unique_ptr<MemoryGraphStore> store(new MemoryGraphStore(std::move(options), random));
+  if (!store->options_.path.empty()) {
+    WEIR_TRY(store->graph_, load_snapshot(store->options_.path));
+  }
+  return store;
+}
+
+Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
+  {
+    const std::unique_lock lock(mutex_);
+    if (unsaved_) WEIR_CHECK(save());
+  }
+  std::shared_lock lock(mutex_);
+  std::optional<DeploySeen> seen;
+  if (deploy != nullptr) {
+    const auto found = graph_.deploys.find(deploy->text());
+    if (found != graph_.deploys.end()) {
+      seen = DeploySeen{found->second.last_seen, found->second.ended_at.has_value()};
+    }
+  }
+  return GraphView(std::move(lock), graph_.index, graph_.epoch, seen);
+}
+
+Result<Reservation> MemoryGraphStore::reserve(const IntentBatch& batch) {
+  const std::unique_lock lock(mutex_);
+  Reservation reservation;
+  for (const TopicIntent& intent : batch.intents) {
+    const QueueRecord* own = graph_.index.queue_by_binding(intent.binding_key);
+    if (own != nullptr && own->topic == intent.topic) {
+      reservation.outcomes.push_back({own->row, true});
+      continue;
+    }
+    if (graph_.index.queue_by_topic(graph::topic_key(intent.topic)) != nullptr) {
+      reservation.outcomes.push_back({});
+      continue;
+    }
+    if (own != nullptr && own->state == QueueState::Intent) graph_.index.remove_queue(own->row);
+    QueueRecord queue;
+    queue.row = ++graph_.last_row;
+    queue.topic = intent.topic;
+    queue.type = intent.type;
+    queue.shape = intent.shape;
+    queue.binding_key = intent.binding_key;
+    queue.compute_key = intent.compute_key;
+    queue.binding = batch.binding;
+    queue.created_at = batch.at;
+    const NodeRecord* node = graph_.index.node(intent.node);
+    queue.node = node == nullptr ? 0 : node->row;
+    reservation.outcomes.push_back({queue.row, false});
+    graph_.index.put_queue(std::move(queue));
+  }
+  for (std::size_t i = 0; i < batch.new_nodes; ++i) {
+    reservation.node_rows.push_back(++graph_.last_row);
+  }
+  WEIR_CHECK(save());
+  return reservation;
+}
+
+Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
+  const std::unique_lock lock(mutex_);
+  if (change.touches_graph() && moved_under(change)) {
+    return graph_moved("a node of the graph changed since it was read");
+  }
+  std::size_t events = 0;
+  if (change.touches_graph()) {
+    ++graph_.epoch;
+    events = tell(change);
+    apply_graph(change);
+    touched_.emplace_back(graph_.epoch, change.dag_nodes);
+    if (touched_.size() > kTouchedEpochsMax) touched_.pop_front();
+  }
+  for (const TopicLogRow& row : change.log) graph_.log.push_back(row);
+  if (change.deploy) apply_deploy(change);
+  if (change.sentinel) events += apply_sentinel(change);
+  while (!graph_.outbox.empty() &&
+         graph_.outbox.front().created_at + options_.event_retention < change.at) {
+    graph_.outbox.pop_front();
+  }
+  unsaved_ = true;
+  WEIR_CHECK(save());
+  return Committed{graph_.epoch, events};
+}
+
+/// The fence: no foreign change since `base` may have touched a node of this DAG, every intent must
+/// still be one, and every new node still new.
+bool MemoryGraphStore::moved_under(const GraphChange& change) const {
+  const GraphIndex& index = graph_.index;
+  const bool gone = std::ranges::any_of(change.queues, [&](const QueuePromotion& promotion) {
+    const QueueRecord* queue = index.queue(promotion.queue);
+    return queue == nullptr || queue->state != QueueState::Intent;
+  });
+  const bool known = std::ranges::any_of(
+      change.nodes, [&](const NodeRecord& node) { return index.node(node.id) != nullptr; });
+  if (gone || known) return true;
+  if (graph_.epoch == change.base) return false;
+  if (touched_.empty() || touched_.front().first > change.base + 1) return true;
+  const absl::flat_hash_set<std::string_view> own(change.dag_nodes.begin(),
+                                                  change.dag_nodes.end());
+  for (const auto& [epoch, nodes] : touched_) {
+    if (epoch <= change.base) continue;
+    if (std::ranges::any_of(nodes, [&](const std::string& id) { return own.contains(id); })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void MemoryGraphStore::apply_graph(const GraphChange& change) {
+  for (const NodeRecord& node : change.nodes) graph_.index.add_node(node);
+  for (const QueuePromotion& promotion : change.queues) {
+    QueueRecord queue = *graph_.index.queue(promotion.queue);
+    queue.state = QueueState::Active;
+    queue.node = promotion.node;
+    queue.shape = promotion.shape;
+    queue.schema_hash = promotion.schema_hash;
+    queue.ttl_ms = promotion.ttl_ms;
+    queue.lag_alert_seconds = promotion.lag_alert_seconds;
+    queue.created_at = change.at;
+    queue.binding = change.binding;
+    graph_.index.put_queue(std::move(queue));
+  }
+  for (const BufferMark& mark : change.marks) {
+    QueueRecord queue = *graph_.index.queue(mark.queue);
+    queue.pending_schema_hash = mark.pending_schema_hash;
+    if (mark.since && !queue.buffering_since) queue.buffering_since = mark.since;
+    graph_.index.put_queue(std::move(queue));
+  }
+}
+
+OutboxRow MemoryGraphStore::new_event(Instant at, std::size_t position) {
+  OutboxRow row;
+  row.id = base::uuid_v4(random_);
+  row.key_seq = (graph_.epoch << kEventsOfOneEpochBits) + static_cast<std::int64_t>(position);
+  row.created_at = at;
+  return row;
+}
+
+std::size_t MemoryGraphStore::tell(const GraphChange& change) {
+  const std::vector<AddedQueue> added = added_queues(change, graph_.index);
+  if (added.empty()) return 0;
+  std::vector<QueueUpdate> updates =
+      changed_queries(graph_.index, added, change.binding->scope);
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    OutboxRow row = new_event(change.at, i);
+    row.revision = ++graph_.revisions[query_key(updates[i].query)];
+    row.queues = std::move(updates[i]);
+    graph_.outbox.push_back(std::move(row));
+  }
+  return updates.size();
+}
+
+void MemoryGraphStore::apply_deploy(const GraphChange& change) {
+  const std::string key = change.deploy->key.text();
+  const auto found = graph_.deploys.find(key);
+  if (found != graph_.deploys.end()) {
+    found->second.last_seen = change.deploy->last_seen;
+    found->second.ended_at.reset();
+    std::erase(graph_.deploy_order, key);
+  } else {
+    graph_.deploys.emplace(key, *change.deploy);
+  }
+  graph_.deploy_order.push_back(key);
+}
+
+std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
+  const SentinelRecord& wanted = *change.sentinel;
+  std::optional<SentinelRecord> last;
+  for (const SentinelRecord& sentinel : graph_.sentinels) {
+    if (sentinel.id == wanted.id && sentinel.world == wanted.world) last = sentinel;
+  }
+  const auto same = std::ranges::find_if(graph_.sentinels, [&](const SentinelRecord& sentinel) {
+    return sentinel.id == wanted.id && sentinel.world == wanted.world &&
+           sentinel.version == wanted.version;
+  });
+  if (same == graph_.sentinels.end()) {
+    graph_.sentinels.push_back(wanted);
+  } else {
+    same->deploy_key = wanted.deploy_key;
+    if (wanted.traffic_weight) same->traffic_weight = wanted.traffic_weight;
+  }
+  if (!weight_changed(last, wanted)) return 0;
+  OutboxRow row = new_event(change.at, kEventsOfOneEpochMax - 1);
+  row.weight = WeightUpdate{wanted.id, wanted.version, wanted.world, *wanted.traffic_weight};
+  graph_.outbox.push_back(std::move(row));
+  return 1;
+}
+
+Result<void> MemoryGraphStore::save() {
+  if (options_.path.empty()) {
+    unsaved_ = false;
+    return {};
+  }
+  WEIR_CHECK(save_snapshot(options_.path, graph_));
+  unsaved_ = false;
+  return {};
+}
+
+Result<std::optional<DeployRecord>> MemoryGraphStore::newest_deploy(
+    const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) {
+  const std::shared_lock lock(mutex_);
+  for (auto key = graph_.deploy_order.rbegin(); key != graph_.deploy_order.rend(); ++key) {
+    const DeployRecord& deploy = graph_.deploys.at(*key);
+    if (deploy.key.strategy != strategy) continue;
+    if (world && deploy.key.context.world_id != world->text()) continue;
+    return std::optional(deploy);
+  }
+  return std::optional<DeployRecord>();
+}
+
+Result<std::optional<SentinelRecord>> MemoryGraphStore::newest_sentinel(
+    const graph::SentinelId& id, const graph::WorldId& world) {
+  const std::shared_lock lock(mutex_);
+  std::optional<SentinelRecord> newest;
+  for (const SentinelRecord& sentinel : graph_.sentinels) {
+    if (sentinel.id == id && sentinel.world == world) newest = sentinel;
+  }
+  return newest;
+}
+
+Result<std::vector<std::pair<RowId, TopicLogRow>>> MemoryGraphStore::topic_log(RowId after,
+                                                                               std::size_t limit) {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::pair<RowId, TopicLogRow>> rows;
+  for (auto seq = static_cast<std::size_t>(after); seq < graph_.log.size() && rows.size() < limit;
+       ++seq) {
+    rows.emplace_back(static_cast<RowId>(seq + 1), graph_.log[seq]);
+  }
+  return rows;
+}
+
+Result<void> MemoryGraphStore::ping() {
+  const std::shared_lock lock(mutex_);
+  if (unsaved_) {
+    return base::unavailable("graph_unavailable",
+                             "the snapshot " + options_.path + " could not be written");
+  }
+  return {};
+}
+
+std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
+                                                           const std::string& queue_topic) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<PendingEvent> events;
+  for (const OutboxRow& row : graph_.outbox) {
+    if (events.size() == limit) break;
+    PendingEvent event{row.id, row.key_seq, row.created_at, {}};
+    if (row.weight) {
+      event.event = render_weight_update(row);
+    } else {
+      std::vector<QueueDescriptor> queues;
+      for (const RowId id : row.queues->queues) {
+        const QueueRecord* queue = graph_.index.queue(id);
+        if (queue == nullptr) continue;
+        const NodeRecord* node = graph_.index.node(queue->node);
+        queues.push_back({queue->topic, node != nullptr && node->global});
+      }
+      event.event = render_queue_update(row, queues, queue_topic);
+    }
+    events.push_back(std::move(event));
+  }
+  return events;
+}
+
+OutboxBacklog MemoryGraphStore::backlog() const {
+  const std::shared_lock lock(mutex_);
+  if (graph_.outbox.empty()) return {};
+  return {graph_.outbox.size(), graph_.outbox.front().created_at};
+}
+
+Result<std::vector<PendingEvent>> MemoryControlBus::pending(std::size_t limit) {
+  return store_.pending_events(limit, queue_topic_);
+}
+
+Result<OutboxBacklog> MemoryControlBus::backlog() { return store_.backlog(); }
+
+}  // namespace weir::dagmanager

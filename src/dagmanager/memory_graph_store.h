@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "dagmanager/control_bus.h"
+#include "dagmanager/graph_store.h"
+
+namespace weir::dagmanager {
+
+/// All that a memory store holds; what its snapshot file carries.
+struct MemoryGraph {
+  GraphIndex index;
+  Epoch epoch = 0;
+  RowId last_row = 0;
+  std::map<std::string, DeployRecord> deploys;  ///< by DeployKey::text()
+  std::vector<std::string> deploy_order;        ///< keys, oldest first
+  std::vector<SentinelRecord> sentinels;        ///< oldest first
+  std::deque<TopicLogRow> log;
+  std::deque<OutboxRow> outbox;
+  std::map<std::string, std::int64_t> revisions;  ///< by query_key
+};
+
+/// Where a memory store keeps its snapshot.
+struct MemoryStoreOptions {
+  std::string path;  ///< empty: nothing is written, and nothing is left behind
+  Duration event_retention = std::chrono::hours(24);  ///< of events nobody is there to be told
+};
+
+/// GraphStore in this process's memory, the default without a configuration. With a path the whole
+/// graph is written there after each commit, atomically (temporary file, fsync, rename), and read
+/// back at the start; a damaged file stops the start rather than becoming an empty graph. One
+/// instance a file.
+class MemoryGraphStore final : public GraphStore {
+ public:
+  /// DATA_LOSS `snapshot_damaged` if the file cannot be trusted, FAILED_PRECONDITION
+  /// `snapshot_version` if a newer Weir wrote it.
+  static Result<std::unique_ptr<MemoryGraphStore>> open(MemoryStoreOptions options, Random& random);
+
+  Result<GraphView> read(const DeployKey* deploy) override;
+  Result<Reservation> reserve(const IntentBatch& batch) override;
+  Result<Committed> commit(const GraphChange& change) override;
+  Result<std::optional<DeployRecord>> newest_deploy(
+      const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override;
+  Result<std::optional<SentinelRecord>> newest_sentinel(const graph::SentinelId& id,
+                                                        const graph::WorldId& world) override;
+  Result<std::vector<std::pair<RowId, TopicLogRow>>> topic_log(RowId after,
+                                                               std::size_t limit) override;
+  Result<void> ping() override;
+
+  /// The outbox, rendered; for MemoryControlBus.
+  std::vector<PendingEvent> pending_events(std::size_t limit, const std::string& queue_topic) const;
+  OutboxBacklog backlog() const;
+
+ private:
+  MemoryGraphStore(MemoryStoreOptions options, Random& random)
+      : options_(std::move(options)), random_(random) {}
+
+  bool moved_under(const GraphChange& change) const;
+  void apply_graph(const GraphChange& change);
+  std::size_t tell(const GraphChange& change);
+  void apply_deploy(const GraphChange& change);
+  std::size_t apply_sentinel(const GraphChange& change);
+  OutboxRow new_event(Instant at, std::size_t position);
+  Result<void> save();
+
+  MemoryStoreOptions options_;
+  Random& random_;
+  // One lock over everything: readers plan under it shared, writers hold it for less than a plan.
+  mutable std::shared_mutex mutex_;
+  MemoryGraph graph_;
+  std::deque<std::pair<Epoch, std::vector<std::string>>> touched_;  // node ids by epoch, newest last
+  bool unsaved_ = false;  // memory is ahead of the snapshot file
+};
+
+/// ControlBus over a memory store's outbox. The store outlives it.
+class MemoryControlBus final : public ControlBus {
+ public:
+  MemoryControlBus(const MemoryGraphStore& store, std::string queue_topic)
+      : store_(store), queue_topic_(std::move(queue_topic)) {}
+
+  Result<std::vector<PendingEvent>> pending(std::size_t limit) override;
+  Result<OutboxBacklog> backlog() override;
+
+ private:
+  const MemoryGraphStore& store_;
+  std::string queue_topic_;
+};
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/memory_snapshot.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <concepts>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <type_traits>
+
+namespace weir::dagmanager {
+namespace {
+
+constexpr std::string_view kMagicPrefix = "weir graph snapshot ";
+constexpr std::string_view kMagic = "weir graph snapshot 1\n";
+
+/// Writes values one after another; Reader reads the same sequence. `describe` below names the fields
+/// of each record once for both.
+class Writer {
+ public:
+  static constexpr bool kReads = false;
+  explicit Writer(std::string& out) : out_(out) {}
+
+  template <class T>
+    requires std::integral<T> || std::is_enum_v<T>
+  void number(const T& value) {
+    auto bits = static_cast<std::uint64_t>(value);
+    for (int i = 0; i < 8; ++i, bits >>= 8) out_ += static_cast<char>(bits & 0xff);
+  }
+  void number(const double& value) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    number(bits);
+  }
+  void text(const std::string& value) {
+    number(value.size());
+    out_ += value;
+  }
+  void bytes(const base::Digest& digest) {
+    out_.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+  }
+  template <class T>
+  std::size_t size(const T& container) {
+    number(container.size());
+    return container.size();
+  }
+  bool ok() const { return true; }
+
+ private:
+  std::string& out_;
+};
+
+class Reader {
+ public:
+  static constexpr bool kReads = true;
+  explicit Reader(std::string_view in) : in_(in) {}
+
+  template <class T>
+    requires std::integral<T> || std::is_enum_v<T>
+  void number(T& value) {
+    std::uint64_t bits = 0;
+    if (!take(8)) return;
+    for (int i = 7; i >= 0; --i) {
+      bits = (bits << 8) | static_cast<unsigned char>(in_[at_ - 8 + static_cast<std::size_t>(i)]);
+    }
+    value = static_cast<T>(bits);
+  }
+  void number(double& value) {
+    std::uint64_t bits = 0;
+    number(bits);
+    std::memcpy(&value, &bits, sizeof value);
+  }
+  void text(std::string& value) {
+    std::size_t length = 0;
+    number(length);
+    if (take(length)) value.assign(in_.substr(at_ - length, length));
+  }
+  void bytes(base::Digest& digest) {
+    if (take(digest.size())) std::memcpy(digest.data(), in_.data() + at_ - digest.size(), digest.size());
+  }
+  template <class T>
+  std::size_t size(T& container) {
+    std::size_t count = 0;
+    number(count);
+    if (count > in_.size()) ok_ = false;  // every element takes at least a byte
+    if (!ok_) return 0;
+    if constexpr (requires { container.resize(count); }) container.resize(count);
+    return count;
+  }
+  bool ok() const { return ok_; }
+  bool at_end() const { return at_ == in_.size(); }
+
+ private:
+  bool take(std::size_t count) {
+    if (!ok_ || count > in_.size() - at_) return ok_ = false;
+    at_ += count;
+    return true;
+  }
+  std::string_view in_;
+  std::size_t at_ = 0;
+  bool ok_ = true;
+};
+
+template <class A, class Tag>
+void field(A& archive, base::StrongText<Tag>& id) {
+  std::string text = id.text();
+  archive.text(text);
+  if constexpr (A::kReads) id = base::StrongText<Tag>(std::move(text));
+}
+template <class A>
+void field(A& archive, std::string& value) { archive.text(value); }
+template <class A>
+void field(A& archive, base::Digest& value) { archive.bytes(value); }
+template <class A>
+void field(A& archive, Instant& value) {
+  auto micros = value.time_since_epoch().count();
+  archive.number(micros);
+  value = Instant(Duration(micros));
+}
+template <class A, class T>
+  requires std::integral<T> || std::floating_point<T> || std::is_enum_v<T>
+void field(A& archive, T& value) { archive.number(value); }
+template <class A, class T>
+void field(A& archive, std::optional<T>& value);
+template <class A, class T>
+void field(A& archive, std::vector<T>& values);
+template <class A, class T>
+void field(A& archive, std::deque<T>& values);
+
+template <class A, class... Fields>
+void fields(A& archive, Fields&... each) { (field(archive, each), ...); }
+
+template <class A>
+void field(A& a, graph::IdentityParts& p) {
+  fields(a, p.node_type, p.interval, p.period, p.params_canon, p.dependencies, p.schema_compat_id,
+         p.code_hash);
+}
+template <class A>
+void field(A& a, graph::TagQuerySpec& q) { fields(a, q.tags, q.match_all, q.has_interval, q.interval); }
+template <class A>
+void field(A& a, graph::Artifact& x) { fields(a, x.path, x.checksum, x.size, x.framework, x.dtype); }
+template <class A>
+void field(A& a, graph::TopicShape& s) { fields(a, s.partitions, s.replication, s.retention_ms, s.cleanup); }
+template <class A>
+void field(A& a, graph::ComputeContext& c) {
+  fields(a, c.world_id, c.execution_domain, c.as_of, c.partition, c.dataset_fingerprint, c.safe_mode,
+         c.downgrade);
+}
+template <class A>
+void field(A& a, NodeRecord& n) {
+  fields(a, n.row, n.id, n.parts, n.fingerprint, n.schema_hash, n.name, n.owner, n.tags, n.query,
+         n.global, n.artifacts, n.created_at);
+}
+template <class A>
+void field(A& a, QueueRecord& q) {
+  graph::ComputeContext context;
+  graph::Namespace name_space;
+  graph::StrategyId strategy;
+  if (q.binding) {
+    context = q.binding->context;
+    name_space = q.binding->name_space;
+    strategy = q.binding->strategy;
+  }
+  fields(a, q.row, q.topic, q.type, q.shape, q.state, q.node, q.binding_key, q.compute_key, context,
+         name_space, strategy, q.schema_hash, q.pending_schema_hash, q.buffering_since, q.created_at,
+         q.ttl_ms, q.lag_alert_seconds);
+  if constexpr (A::kReads) q.binding = std::make_shared<const BindingContext>(context, name_space, strategy);
+}
+template <class A>
+void field(A& a, DeployNode& n) { fields(a, n.node, n.name, n.introduced); }
+template <class A>
+void field(A& a, DeployRecord& d) {
+  fields(a, d.key.strategy, d.key.context, d.key.version, d.key.node_set, d.nodes, d.sentinel_due,
+         d.request_hash, d.answer_hash, d.first_seen, d.last_seen, d.ended_at);
+}
+template <class A>
+void field(A& a, SentinelRecord& s) {
+  fields(a, s.id, s.world, s.version, s.commit_hash, s.release_tag, s.traffic_weight, s.deploy_key,
+         s.created_at);
+}
+template <class A>
+void field(A& a, TopicLogRow& r) {
+  fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause, r.result,
+         r.at);
+}
+template <class A>
+void field(A& a, QueueUpdate& u) {
+  fields(a, u.query.tags, u.query.interval, u.query.match_all, u.query.scope.world_id,
+         u.query.scope.execution_domain, u.queues);
+}
+template <class A>
+void field(A& a, WeightUpdate& u) { fields(a, u.sentinel, u.version, u.world, u.weight); }
+template <class A>
+void field(A& a, OutboxRow& r) { fields(a, r.id, r.key_seq, r.revision, r.created_at, r.queues, r.weight); }
+
+template <class A, class T>
+void field(A& archive, std::optional<T>& value) {
+  bool present = value.has_value();
+  archive.number(present);
+  if (!present) return;
+  if (!value) value.emplace();
+  field(archive, *value);
+}
+template <class A, class T>
+void field(A& archive, std::vector<T>& values) {
+  archive.size(values);
+  for (T& value : values) {
+    if (archive.ok()) field(archive, value);
+  }
+}
+template <class A, class T>
+void field(A& archive, std::deque<T>& values) {
+  archive.size(values);
+  for (T& value : values) {
+    if (archive.ok()) field(archive, value);
+  }
+}
+
+/// The parts that are plain sequences.
+template <class A>
+void describe_rest(A& archive, MemoryGraph& graph) {
+  fields(archive, graph.epoch, graph.last_row, graph.sentinels, graph.log, graph.outbox);
+}
+
+Error damaged(const std::string& what) {
+  return {Code::DataLoss, "snapshot_damaged",
+          what + "; restore it from a backup, or move it away to begin with an empty graph"};
+}
+
+Error write_failed(const std::string& path) {
+  return base::unavailable("graph_unavailable",
+                           "cannot write the snapshot " + path + ": " + std::strerror(errno));
+}
+
+/// Writes all bytes and makes them durable.
+bool write_durably(const std::string& path, std::string_view bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  bool good = true;
+  while (good && !bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    good = written > 0;
+    if (good) bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  good = good && ::fsync(file) == 0;
+  return ::close(file) == 0 && good;
+}
+
+bool sync_folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle < 0) return false;
+  const bool good = ::fsync(handle) == 0;
+  ::close(handle);
+  return good;
+}
+
+}  // namespace
+
+std::string encode_snapshot(const MemoryGraph& graph) {
+  std::string out(kMagic);
+  Writer writer(out);
+  writer.number(graph.index.node_count());
+  graph.index.for_each_node([&](NodeRecord node) { field(writer, node); });
+  std::size_t queues = 0;
+  graph.index.for_each_queue([&](const QueueRecord&) { ++queues; });
+  writer.number(queues);
+  graph.index.for_each_queue([&](QueueRecord queue) { field(writer, queue); });
+  writer.number(graph.deploy_order.size());
+  for (const std::string& key : graph.deploy_order) {
+    DeployRecord deploy = graph.deploys.at(key);
+    field(writer, deploy);
+  }
+  writer.number(graph.revisions.size());
+  for (const auto& [key, revision] : graph.revisions) {
+    writer.text(key);
+    writer.number(revision);
+  }
+  describe_rest(writer, const_cast<MemoryGraph&>(graph));  // the Writer only reads
+  writer.bytes(base::blake3(out));
+  return out;
+}
+
+Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
+  const std::string_view all(bytes);
+  if (!all.starts_with(kMagicPrefix)) return damaged("it is not a graph snapshot");
+  if (!all.starts_with(kMagic)) {
+    return base::failed_precondition("snapshot_version",
+                                     "another version of Weir wrote the snapshot; this one reads 1");
+  }
+  if (all.size() < kMagic.size() + sizeof(base::Digest)) return damaged("it is cut short");
+  const std::string_view content = all.substr(0, all.size() - sizeof(base::Digest));
+  const base::Digest digest = base::blake3(content);
+  if (std::memcmp(digest.data(), all.data() + content.size(), digest.size()) != 0) {
+    return damaged("its checksum does not hold");
+  }
+  Reader reader(content.substr(kMagic.size()));
+  MemoryGraph graph;
+  std::size_t count = 0;
+  reader.number(count);
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
+    NodeRecord node;
+    field(reader, node);
+    graph.index.add_node(std::move(node));
+  }
+  reader.number(count);
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
+    QueueRecord queue;
+    field(reader, queue);
+    if (reader.ok()) graph.index.put_queue(std::move(queue));
+  }
+  reader.number(count);
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
+    DeployRecord deploy;
+    field(reader, deploy);
+    graph.deploy_order.push_back(deploy.key.text());
+    graph.deploys.emplace(graph.deploy_order.back(), std::move(deploy));
+  }
+  reader.number(count);
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
+    std::string key;
+    reader.text(key);
+    reader.number(graph.revisions[key]);
+  }
+  describe_rest(reader, graph);
+  if (!reader.ok() || !reader.at_end()) return damaged("its records do not fit together");
+  return graph;
+}
+
+Result<MemoryGraph> load_snapshot(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0) return MemoryGraph{};
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  if (!file || !bytes) return damaged("snapshot " + path + " cannot be read");
+  auto graph = decode_snapshot(bytes.str());
+  if (!graph.ok()) return std::move(graph).error().prepend("snapshot " + path);
+  return graph;
+}
+
+Result<void> save_snapshot(const std::string& path, const MemoryGraph& graph) {
+  const std::string temporary = path + ".new";
+  if (!write_durably(temporary, encode_snapshot(graph))) return write_failed(path);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return write_failed(path);
+  if (!sync_folder_of(path)) return write_failed(path);
+  return {};
+}
+
+}  // namespace weir::dagmanager
