@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/crash_point.h"
+#include "dagmanager/core/control_events.h"
 #include "dagmanager/core/limits.h"
 #include "dagmanager/limits.h"
 
@@ -225,35 +226,47 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
   return ttl;
 }
 
+/// Whether the store has all of this diff already: the deploy seen within the hour, no topic, no mark,
+/// and the sentinel's weight as it is wanted.
+Result<bool> DiffExecutor::nothing_to_write(const Attempt& attempt) {
+  if (attempt.plan.needs_topics() || attempt.plan.needs_marks()) return false;
+  const auto& seen = attempt.deploy_seen;
+  if (!seen || seen->ended || attempt.now - seen->last_seen >= kDeploySeenEvery) return false;
+  const auto& sentinel = attempt.command.dag->sentinel;
+  if (!sentinel || !sentinel->weight || attempt.scope.context().safe_mode) return true;
+  WEIR_TRY(const auto stored,
+           store_.newest_sentinel(attempt.scope.sentinel,
+                                  graph::WorldId(attempt.scope.context().world_id)));
+  SentinelRecord wanted;
+  wanted.version = attempt.scope.version;
+  wanted.traffic_weight = sentinel->weight;
+  return !weight_changed(stored, wanted);
+}
+
 /// Step 11: one transaction, fenced by the epoch the plan was made on. A diff that changes nothing
 /// writes nothing.
 Result<void> DiffExecutor::commit(Attempt& attempt) {
   attempt.answer = make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
                                config_.compute_key_in_queue_map, false);
+  WEIR_TRY(const bool nothing, nothing_to_write(attempt));
+  if (nothing) return {};
   WEIR_TRY(const InheritedTtl ttl, inherited_ttl(attempt));
-  const bool seen_lately = attempt.deploy_seen && !attempt.deploy_seen->ended &&
-                           attempt.now - attempt.deploy_seen->last_seen < kDeploySeenEvery;
-  GraphChange change;
-  {
-    WEIR_TRY(const GraphView view, store_.read(nullptr));
-    change = make_change({.dag = attempt.command.dag.get(),
-                          .scope = &attempt.scope,
-                          .plan = &attempt.plan,
-                          .index = &view.index(),
-                          .base = attempt.base,
-                          .reservation = &attempt.reservation,
-                          .topics = attempt.topics ? &*attempt.topics : nullptr,
-                          .policy = &config_.policy,
-                          .inherited_ttl = &ttl,
-                          .diff_id = attempt.diff_id,
-                          .node_set = attempt.deploy_key.node_set,
-                          .actor = attempt.command.actor,
-                          .request_hash = attempt.command.request_hash,
-                          .answer_hash = attempt.answer.hash,
-                          .deploy_known = attempt.deploy_seen.has_value(),
-                          .now = attempt.now});
-  }
-  if (!change.touches_graph() && seen_lately) return {};
+  const GraphChange change =
+      make_change({.dag = attempt.command.dag.get(),
+                   .scope = &attempt.scope,
+                   .plan = &attempt.plan,
+                   .base = attempt.base,
+                   .reservation = &attempt.reservation,
+                   .topics = attempt.topics ? &*attempt.topics : nullptr,
+                   .policy = &config_.policy,
+                   .inherited_ttl = &ttl,
+                   .diff_id = attempt.diff_id,
+                   .node_set = attempt.deploy_key.node_set,
+                   .actor = attempt.command.actor,
+                   .request_hash = attempt.command.request_hash,
+                   .answer_hash = attempt.answer.hash,
+                   .deploy_known = attempt.deploy_seen.has_value(),
+                   .now = attempt.now});
   WEIR_CRASH_POINT("diff.before_commit");
   WEIR_TRY(const Committed committed, store_.commit(change));
   attempt.epoch = committed.epoch;

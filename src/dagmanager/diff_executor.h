@@ -79,6 +79,7 @@ class DiffExecutor {
   Result<void> create_topics(const ProvisionStep& step, TopicProvisioner& topics);
   Result<void> look_at_topics(const ProvisionStep& step, TopicProvisioner& topics);
   Result<InheritedTtl> inherited_ttl(const Attempt& attempt);
+  Result<bool> nothing_to_write(const Attempt& attempt);
   Result<void> commit(Attempt& attempt);
   DiffOutcome outcome(Attempt& attempt) const;
 

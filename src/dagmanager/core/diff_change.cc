@@ -50,7 +50,7 @@ class ChangeMaker {
       const RowId row = introduced ? next_row() : planned.node_row;
       if (introduced) change_.nodes.push_back(make_node(planned, row, in_));
       if (planned.needs_topic()) promote(planned, row);
-      if (planned.decision == Decision::Buffer) mark(planned);
+      if (planned.mark_due) mark(planned);
       if (planned.id_conflict && introduced) log_conflict(planned);
       deploy.nodes.push_back({row, planned.source->name, introduced});
     }
@@ -109,12 +109,10 @@ class ChangeMaker {
 
   /// The first mark wins: later diffs do not move it (section 3.13).
   void mark(const PlannedNode& planned) {
-    const QueueRecord* queue = in_.index->queue(planned.queue_row);
-    if (queue == nullptr) return;
-    const std::string& hash = planned.source->schema_hash;
-    if (queue->buffering_since && queue->pending_schema_hash == hash) return;
-    BufferMark mark{.queue = queue->row, .pending_schema_hash = hash, .since = std::nullopt};
-    if (!queue->buffering_since) mark.since = in_.now;
+    BufferMark mark{.queue = planned.queue_row,
+                    .pending_schema_hash = planned.source->schema_hash,
+                    .since = std::nullopt};
+    if (planned.mark_begins) mark.since = in_.now;
     change_.marks.push_back(std::move(mark));
   }
 

@@ -26,8 +26,7 @@ struct ChangeInput {
   const graph::Dag* dag = nullptr;
   const DiffScope* scope = nullptr;
   const DiffPlan* plan = nullptr;
-  const GraphIndex* index = nullptr;  ///< the view the plan was made on
-  Epoch base = 0;
+  Epoch base = 0;                     ///< of the view the plan was made on
   const Reservation* reservation = nullptr;    ///< null: no new topic
   const TopicProvisioner* topics = nullptr;    ///< null: no new topic
   const PlannerPolicy* policy = nullptr;

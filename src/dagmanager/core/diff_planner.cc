@@ -125,6 +125,8 @@ class Planner {
     const std::string& hash = planned.source->schema_hash;
     if (!hash.empty() && !bound.schema_hash.empty() && hash != bound.schema_hash) {
       planned.decision = Decision::Buffer;
+      planned.mark_begins = !bound.buffering_since.has_value();
+      planned.mark_due = planned.mark_begins || bound.pending_schema_hash != hash;
       planned.reason = "schema_hash changed from " + bound.schema_hash + " to " + hash +
                        ", still compatible: its queue is kept and buffered";
     } else {
@@ -241,6 +243,8 @@ std::size_t DiffPlan::count(Decision decision) const {
 bool DiffPlan::needs_topics() const {
   return std::ranges::any_of(nodes, &PlannedNode::needs_topic);
 }
+
+bool DiffPlan::needs_marks() const { return std::ranges::any_of(nodes, &PlannedNode::mark_due); }
 
 Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,
                            const PlannerPolicy& policy, const PlanOptions& options) {

@@ -67,6 +67,8 @@ struct PlannedNode {
   unsigned candidate = 0;  ///< which of its names it has (graph::topic_name)
   std::string reason;
   bool id_conflict = false;
+  bool mark_due = false;    ///< buffering, and the store does not have this schema_hash marked yet
+  bool mark_begins = false; ///< and nothing was marked before
 
   bool needs_topic() const { return decision == Decision::New || decision == Decision::Bind; }
 };
@@ -85,6 +87,7 @@ struct DiffPlan {
 
   std::size_t count(Decision decision) const;
   bool needs_topics() const;
+  bool needs_marks() const;
 };
 
 /// Names that a store refused although the view had them free.

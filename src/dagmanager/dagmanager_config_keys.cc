@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/dagmanager_config_keys.h"
+
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "dagmanager/dagmanager_config.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using server::KeyDescription;
+using server::ValueKind;
+using Keys = std::vector<KeyDescription>;
+
+const std::vector<std::string> kTopicTypeNames = {"raw", "indicator", "trade_exec"};
+const std::vector<std::string> kQueueTagNames = {"raw", "indicator", "trade_exec", "sentinel"};
+const std::vector<std::string> kAlertTargets = {"pagerduty", "slack", "opsgenie"};
+
+constexpr double kPortMax = 65535;
+constexpr double kSecondsMax = 86400;
+
+Keys engine_keys() {
+  return {
+      {.key = "profile",
+       .default_text = "dev",
+       .meaning = "What the process may take lightly. `prod` refuses to start without durable "
+                  "engines, rejects wrong node ids and adopts no foreign topic.",
+       .allowed = {"dev", "prod"},
+       .top_level = true},
+      {.key = "graph_dsn",
+       .meaning = "Where the graph is kept. Without it the graph is in memory and ends with the "
+                  "process. `bolt://` and `neo4j://` are not available yet and stop the start.",
+       .second_names = {"neo4j_dsn"},
+       .example = "postgresql://weir@localhost/weir"},
+      {.key = "memory_repo_path",
+       .meaning = "A file that takes a snapshot of the memory store after each commit, atomically, "
+                  "and from which the next start reads it. Without it nothing is written.",
+       .example = "weir.graph"},
+      {.key = "topics_dsn",
+       .meaning = "Where topics are made. `postgresql://` is a registry without messages; without "
+                  "the key topics are in memory. `kafka://`, also without its scheme, is not "
+                  "available yet and stops the start.",
+       .second_names = {"kafka_dsn"},
+       .example = "postgresql://weir@localhost/weir"},
+  };
+}
+
+Keys topic_keys() {
+  return {
+      {.key = "topic_overrides.<type>.partitions",
+       .kind = ValueKind::Integer,
+       .meaning = "Partitions of a new topic of this type.",
+       .at_least = 1,
+       .at_most = 10'000,
+       .wildcard_names = kTopicTypeNames,
+       .example = "1",
+       .default_words = "raw 3, indicator 1, trade_exec 1"},
+      {.key = "topic_overrides.<type>.replication",
+       .kind = ValueKind::Integer,
+       .meaning = "Copies of a new topic of this type.",
+       .at_least = 1,
+       .at_most = 100,
+       .wildcard_names = kTopicTypeNames,
+       .example = "1",
+       .default_words = "raw 3, indicator 2, trade_exec 3"},
+      {.key = "topic_overrides.<type>.retention_ms",
+       .kind = ValueKind::Integer,
+       .meaning = "How long messages of a new topic of this type are kept.",
+       .unit = "milliseconds",
+       .at_least = 1,
+       .wildcard_names = kTopicTypeNames,
+       .example = "604800000",
+       .default_words = "raw 604800000, indicator 2592000000, trade_exec 7776000000"},
+      {.key = "topic_overrides.<type>.cleanup",
+       .meaning = "`cleanup.policy` of a new topic of this type.",
+       .allowed = {"delete", "compact", "compact,delete", "delete,compact"},
+       .wildcard_names = kTopicTypeNames,
+       .example = "delete",
+       .default_words = "indicator delete, else not set"},
+      {.key = "topic_overrides.<type>.lag_alert_seconds",
+       .kind = ValueKind::Integer,
+       .meaning = "The lag written on a new queue of this type as the bound to alert at.",
+       .unit = "seconds",
+       .at_least = 1,
+       .wildcard_names = kTopicTypeNames,
+       .example = "60",
+       .default_words = "the larger of 60 and 5 intervals of the node"},
+  };
+}
+
+Keys listener_keys() {
+  return {
+      {.key = "grpc_host",
+       .default_text = "127.0.0.1",
+       .meaning = "Address of the gRPC listener."},
+      {.key = "grpc_port",
+       .kind = ValueKind::Integer,
+       .default_text = "50051",
+       .meaning = "Port of the gRPC listener; 0 takes a free one.",
+       .at_least = 0,
+       .at_most = kPortMax},
+      {.key = "http_host",
+       .default_text = "127.0.0.1",
+       .meaning = "Address of the HTTP listener."},
+      {.key = "http_port",
+       .kind = ValueKind::Integer,
+       .default_text = "8001",
+       .meaning = "Port of the HTTP listener; 0 takes a free one.",
+       .at_least = 0,
+       .at_most = kPortMax},
+      {.key = "allow_plaintext",
+       .kind = ValueKind::Boolean,
+       .default_text = "false",
+       .meaning = "Lets profile `prod` listen beyond loopback without TLS. Profile `dev` does so "
+                  "with a warning."},
+  };
+}
+
+Keys diff_keys() {
+  return {
+      {.key = "compute_key_in_queue_map",
+       .kind = ValueKind::Boolean,
+       .default_text = "true",
+       .meaning = "Whether keys of the queue map end in `#ck=` and the compute key. Switch it off "
+                  "only to go back to gateways that cannot read them."},
+      {.key = "identity_check",
+       .meaning = "What becomes of a node whose id is not the hash of its content: `off` says "
+                  "nothing, `warn` tells the sender, `reject` refuses the graph.",
+       .allowed = {"off", "warn", "reject"},
+       .example = "warn",
+       .default_words = "`warn`, in profile prod `reject`"},
+      {.key = "cross_context_policy",
+       .default_text = "isolate",
+       .meaning = "What becomes of a node whose topic belongs to another compute context: `isolate` "
+                  "gives it a topic of its own, `block` refuses the graph.",
+       .allowed = {"isolate", "block"}},
+      {.key = "enable_topic_namespace",
+       .kind = ValueKind::Boolean,
+       .default_text = "true",
+       .meaning = "Whether topics of a world begin with `<world>.<domain>.`; the gateway must be "
+                  "set alike."},
+      {.key = "diff_concurrency",
+       .kind = ValueKind::Integer,
+       .meaning = "Diffs decided at once.",
+       .at_least = 1,
+       .at_most = 1024,
+       .example = "8",
+       .default_words = "twice the cores, at least 4"},
+      {.key = "diff_queue",
+       .kind = ValueKind::Integer,
+       .default_text = "256",
+       .meaning = "Diffs that may wait for their turn; further ones are refused with "
+                  "`diff_queue_full`.",
+       .at_least = 0,
+       .at_most = 100'000},
+      {.key = "ack_timeout_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "30",
+       .meaning = "How long a stream waits for an acknowledgement when ten chunks are without one.",
+       .unit = "seconds",
+       .at_least = 1,
+       .at_most = kSecondsMax},
+      {.key = "drain_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "25",
+       .meaning = "How long running diffs and streams may go on after SIGTERM.",
+       .unit = "seconds",
+       .at_least = 0,
+       .at_most = kSecondsMax},
+  };
+}
+
+Keys later_engine_keys() {
+  return {
+      {.key = "neo4j_user", .default_text = "neo4j", .meaning = "User of a Neo4j graph store."},
+      {.key = "neo4j_password",
+       .default_text = "neo4j",
+       .meaning = "Password of a Neo4j graph store.",
+       .secret = true},
+      {.key = "kafka_properties",
+       .kind = ValueKind::TextMap,
+       .meaning = "librdkafka settings, passed through."},
+      {.key = "acl.readers",
+       .kind = ValueKind::TextList,
+       .meaning = "Principals that may read each topic Weir makes."},
+      {.key = "acl.writers",
+       .kind = ValueKind::TextList,
+       .meaning = "Principals that may write each topic Weir makes."},
+      {.key = "controlbus_dsn",
+       .meaning = "Kafka cluster of the control events. Events are kept in the outbox meanwhile.",
+       .example = "kafka://localhost:9092"},
+      {.key = "controlbus_queue_topic",
+       .default_text = "queue",
+       .meaning = "Topic of the control events."},
+      {.key = "events.retention_hours",
+       .kind = ValueKind::Integer,
+       .default_text = "24",
+       .meaning = "How long control events are kept for readers that come back.",
+       .unit = "hours",
+       .at_least = 1,
+       .at_most = 8760},
+  };
+}
+
+Keys later_access_keys() {
+  return {
+      {.key = "tls.cert_file", .meaning = "Certificate of the listeners, PEM."},
+      {.key = "tls.key_file", .meaning = "Its private key, PEM."},
+      {.key = "tls.client_ca_file", .meaning = "Authorities of the clients' certificates, PEM."},
+      {.key = "auth.jwks", .meaning = "File or URL of the keys that sign tokens."},
+      {.key = "auth.issuer", .meaning = "Issuer that a token must name."},
+      {.key = "auth.audience",
+       .default_text = "weir.dagmanager",
+       .meaning = "Audience that a token must name."},
+      {.key = "auth.principals_file",
+       .meaning = "File that gives each principal its roles and worlds."},
+      {.key = "auth.local_roles",
+       .kind = ValueKind::TextList,
+       .meaning = "Roles of who comes in plaintext.",
+       .allowed = {"query", "diff", "admin"},
+       .default_words = "`query, diff, admin`, in profile prod `query, diff`"},
+      {.key = "legacy_topics",
+       .kind = ValueKind::Boolean,
+       .default_text = "false",
+       .meaning = "Looks for topics named by older deployments."},
+  };
+}
+
+Keys later_upkeep_keys() {
+  return {
+      {.key = "reconciler_interval_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "60",
+       .meaning = "Time between two passes of the reconciler.",
+       .unit = "seconds",
+       .at_least = 1},
+      {.key = "topic_log_days",
+       .kind = ValueKind::Integer,
+       .default_text = "400",
+       .meaning = "How long rows of the topic log are kept.",
+       .unit = "days",
+       .at_least = 1},
+      {.key = "gc_interval_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "60.0",
+       .meaning = "Time between two passes of the garbage collector.",
+       .unit = "seconds",
+       .at_least = 1},
+      {.key = "gc_archive_bucket",
+       .meaning = "Where a collected topic's content goes.",
+       .example = "file:///var/lib/weir/archive"},
+      {.key = "gc_policies.<tag>.ttl_days",
+       .kind = ValueKind::Number,
+       .meaning = "Age at which an orphaned queue of this tag may go.",
+       .unit = "days",
+       .at_least = 0,
+       .wildcard_names = kQueueTagNames,
+       .default_words = "raw 7, indicator 30, sentinel 180"},
+      {.key = "gc_policies.<tag>.grace_days",
+       .kind = ValueKind::Number,
+       .meaning = "Grace on top of the age.",
+       .unit = "days",
+       .at_least = 0,
+       .wildcard_names = kQueueTagNames,
+       .default_words = "raw 1, indicator 3, sentinel 30"},
+      {.key = "gc_policies.<tag>.action",
+       .meaning = "What then happens to it.",
+       .allowed = {"delete", "archive", "keep"},
+       .wildcard_names = kQueueTagNames,
+       .default_words = "raw and indicator delete, sentinel archive"},
+      {.key = "deploys_kept",
+       .kind = ValueKind::Integer,
+       .default_text = "10",
+       .meaning = "Newest deploys of a strategy in a world that keep their queues.",
+       .at_least = 1},
+      {.key = "delay_days",
+       .kind = ValueKind::Number,
+       .default_text = "7",
+       .meaning = "How long a node buffers before it is recomputed in full.",
+       .unit = "days",
+       .at_least = 0},
+      {.key = "kafka_metrics_url", .meaning = "Where the broker's load is read."},
+      {.key = "broker_capacity_messages_per_second",
+       .kind = ValueKind::Number,
+       .meaning = "Load of which the garbage collector takes care.",
+       .unit = "messages per second",
+       .at_least = 1},
+      {.key = "s3.endpoint", .meaning = "Endpoint of the archive.", .default_words = "AWS's own"},
+      {.key = "s3.region", .meaning = "Region of the archive."},
+      {.key = "s3.access_key", .meaning = "Access key of the archive.", .secret = true},
+      {.key = "s3.secret_key", .meaning = "Secret key of the archive.", .secret = true},
+  };
+}
+
+Keys later_rollout_keys() {
+  return {
+      {.key = "canary.interval_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "30",
+       .meaning = "Time between two looks at a rollout.",
+       .unit = "seconds",
+       .at_least = 1},
+      {.key = "canary.half_hold_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "3600",
+       .meaning = "How long a rollout holds at half of the traffic.",
+       .unit = "seconds",
+       .at_least = 0},
+      {.key = "canary.failure_limit",
+       .kind = ValueKind::Integer,
+       .default_text = "3",
+       .meaning = "Failed looks in a row that end a rollout.",
+       .at_least = 1},
+      {.key = "canary.prometheus_url", .meaning = "Where the checks of a rollout are asked."},
+      {.key = "canary.checks",
+       .kind = ValueKind::TextList,
+       .meaning = "The checks of a rollout."},
+      {.key = "gate.required",
+       .kind = ValueKind::Boolean,
+       .meaning = "Whether a rollout needs evidence.",
+       .default_words = "`false`, in profile prod `true`"},
+      {.key = "gate.backtest_command", .meaning = "The program that runs one backtest."},
+      {.key = "gate.backtests_min",
+       .kind = ValueKind::Integer,
+       .default_text = "20",
+       .meaning = "Backtests that must pass.",
+       .at_least = 0},
+      {.key = "gate.backtest_timeout_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "3600",
+       .meaning = "How long one backtest may take.",
+       .unit = "seconds",
+       .at_least = 1},
+      {.key = "alerts.<target>.url",
+       .meaning = "Where alerts are sent.",
+       .wildcard_names = kAlertTargets},
+      {.key = "alerts.<target>.token_file",
+       .meaning = "File of the token that goes with them.",
+       .wildcard_names = kAlertTargets},
+      {.key = "alerts.dashboard_base_url", .meaning = "Address of the dashboards alerts link to."},
+      {.key = "telemetry.otel_exporter_endpoint",
+       .meaning = "Where traces are sent.",
+       .top_level = true},
+      {.key = "telemetry.enable_fastapi_otel",
+       .kind = ValueKind::Boolean,
+       .default_text = "false",
+       .meaning = "Of the reference implementation; Weir has no use for it.",
+       .top_level = true},
+  };
+}
+
+void append(Keys& keys, Keys more) {
+  keys.insert(keys.end(), std::make_move_iterator(more.begin()),
+              std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+std::vector<server::KeyDescription> available_config_keys() {
+  Keys keys = engine_keys();
+  append(keys, topic_keys());
+  append(keys, listener_keys());
+  append(keys, diff_keys());
+  return keys;
+}
+
+std::vector<server::KeyDescription> later_config_keys() {
+  Keys keys = later_engine_keys();
+  append(keys, later_access_keys());
+  append(keys, later_upkeep_keys());
+  append(keys, later_rollout_keys());
+  for (KeyDescription& key : keys) {
+    key.meaning += ' ';
+    key.meaning += kNotAvailableYet;
+  }
+  return keys;
+}
+
+std::vector<server::KeyDescription> dagmanager_config_keys() {
+  Keys keys = available_config_keys();
+  append(keys, later_config_keys());
+  return keys;
+}
+
+}  // namespace weir::dagmanager
