@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/dagmanager_config.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/text.h"
+#include "dagmanager/dagmanager_config_keys.h"
+#include "graph/topic.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using server::Config;
+
+constexpr unsigned kDiffConcurrencyMin = 4;
+
+/// What a DSN names, by its scheme.
+enum class Engine : std::uint8_t { None, Postgres, Neo4j, Kafka, Unknown };
+
+/// `bare` is the engine of a DSN without a scheme ("db:7687").
+Engine engine_of(std::string_view dsn, Engine bare) {
+  if (dsn.empty()) return Engine::None;
+  const std::size_t end = dsn.find("://");
+  if (end == std::string_view::npos) return bare;
+  const std::string scheme = base::lower_ascii(dsn.substr(0, end));
+  if (scheme == "postgresql" || scheme == "postgres") return Engine::Postgres;
+  if (scheme == "kafka") return Engine::Kafka;
+  constexpr std::array<std::string_view, 6> kNeo4j = {"bolt",  "bolt+s",  "bolt+ssc",
+                                                      "neo4j", "neo4j+s", "neo4j+ssc"};
+  return std::ranges::find(kNeo4j, scheme) != kNeo4j.end() ? Engine::Neo4j : Engine::Unknown;
+}
+
+Duration seconds(double count) {
+  return std::chrono::round<Duration>(std::chrono::duration<double>(count));
+}
+
+Error config_invalid(std::vector<Fault> faults) {
+  return base::invalid_argument("config_invalid",
+                                "the configuration has " + std::to_string(faults.size()) +
+                                    (faults.size() == 1 ? " fault" : " faults"))
+      .with_faults(std::move(faults));
+}
+
+/// Reads the typed form off a loaded configuration; collects faults.
+class Reader {
+ public:
+  explicit Reader(const Config& config) : config_(config) {}
+
+  Result<DagmanagerConfig> read() {
+    out_.prod = config_.text("profile") == "prod";
+    refuse_later_keys();
+    read_engines();
+    read_policy();
+    read_listeners();
+    read_service();
+    if (const auto valid = out_.validate(); !valid.ok()) {
+      for (const Fault& fault : valid.error().faults()) {
+        // A missing DSN is no gap of its own where one was given and refused.
+        if (!refused(fault.path)) faults_.push_back(fault);
+      }
+    }
+    if (!faults_.empty()) return config_invalid(std::move(faults_));
+    return std::move(out_);
+  }
+
+ private:
+  void refuse_later_keys() {
+    const std::vector<server::KeyDescription> later = later_config_keys();
+    for (const server::KeyDescription& description : later) {
+      const std::size_t open = description.key.find('<');
+      if (open == std::string::npos) {
+        refuse_later(description.key, description.default_text);
+        continue;
+      }
+      const std::size_t close = description.key.find('>');
+      for (const std::string& name : config_.names(description.key)) {
+        refuse_later(description.key.substr(0, open) + name + description.key.substr(close + 1), {});
+      }
+    }
+  }
+
+  void refuse_later(const std::string& key, std::string_view default_text) {
+    if (!config_.given(key) || (!default_text.empty() && shown(key) == default_text)) return;
+    fault("not_available_yet", key,
+          "this version cannot do what it asks for yet; take the key out to start");
+  }
+
+  std::string shown(std::string_view key) const {
+    for (const server::ConfigLine& line : config_.lines()) {
+      if (line.key == key) return line.value;
+    }
+    return {};
+  }
+
+  void read_engines() {
+    out_.memory_repo_path = config_.text("memory_repo_path");
+    const std::string& graph = config_.text("graph_dsn");
+    switch (engine_of(graph, Engine::Neo4j)) {
+      case Engine::None: break;
+      case Engine::Postgres: out_.graph_dsn = graph; break;
+      case Engine::Neo4j:
+        fault("not_available_yet", "graph_dsn",
+              "Neo4j is not available yet: give a postgresql:// address, or take the key out to "
+              "keep the graph in memory");
+        refuse_default_password();
+        break;
+      case Engine::Kafka:
+      case Engine::Unknown:
+        fault("value_not_allowed", "graph_dsn",
+              "names no engine that keeps graphs: give a postgresql:// address");
+        break;
+    }
+    const std::string& topics = config_.text("topics_dsn");
+    switch (engine_of(topics, Engine::Kafka)) {
+      case Engine::None: break;
+      case Engine::Postgres: out_.topics_dsn = topics; break;
+      case Engine::Kafka:
+        fault("not_available_yet", "topics_dsn",
+              "Kafka is not available yet: give a postgresql:// address for the registry, or take "
+              "the key out to keep topics in memory");
+        break;
+      case Engine::Neo4j:
+      case Engine::Unknown:
+        fault("value_not_allowed", "topics_dsn",
+              "names no engine that makes topics: give a postgresql:// address");
+        break;
+    }
+  }
+
+  void refuse_default_password() {
+    if (!out_.prod || config_.secret("neo4j_password").reveal() != "neo4j") return;
+    fault("prod_default_password", "neo4j_password",
+          "profile prod does not start with the default password");
+  }
+
+  void read_policy() {
+    PlannerPolicy& policy = out_.policy;
+    const std::string& check = config_.text("identity_check");
+    policy.identity_check = out_.prod ? IdentityCheck::Reject : IdentityCheck::Warn;
+    if (check == "off") policy.identity_check = IdentityCheck::Off;
+    if (check == "warn") policy.identity_check = IdentityCheck::Warn;
+    if (check == "reject") policy.identity_check = IdentityCheck::Reject;
+    policy.cross_context = config_.text("cross_context_policy") == "block"
+                               ? CrossContextPolicy::Block
+                               : CrossContextPolicy::Isolate;
+    policy.namespaces = config_.boolean("enable_topic_namespace");
+    for (const graph::TopicType type : graph::kTopicTypes) read_topic_overrides(type);
+  }
+
+  void read_topic_overrides(graph::TopicType type) {
+    const auto at = static_cast<std::size_t>(type);
+    graph::TopicShape& shape = out_.policy.shapes[at];
+    const std::string stem = "topic_overrides." + std::string(graph::topic_type_name(type)) + ".";
+    if (config_.given(stem + "partitions")) {
+      shape.partitions = static_cast<int>(config_.integer(stem + "partitions"));
+    }
+    if (config_.given(stem + "replication")) {
+      shape.replication = static_cast<int>(config_.integer(stem + "replication"));
+    }
+    if (config_.given(stem + "retention_ms")) {
+      shape.retention_ms = config_.integer(stem + "retention_ms");
+    }
+    if (config_.given(stem + "cleanup")) shape.cleanup = config_.text(stem + "cleanup");
+    if (config_.given(stem + "lag_alert_seconds")) {
+      out_.policy.lag_alert_seconds[at] = config_.integer(stem + "lag_alert_seconds");
+    }
+  }
+
+  void read_listeners() {
+    out_.grpc = {.host = config_.text("grpc_host"),
+                 .port = static_cast<std::uint16_t>(config_.integer("grpc_port"))};
+    out_.http = {.host = config_.text("http_host"),
+                 .port = static_cast<std::uint16_t>(config_.integer("http_port"))};
+    out_.allow_plaintext = config_.boolean("allow_plaintext");
+  }
+
+  void read_service() {
+    out_.compute_key_in_queue_map = config_.boolean("compute_key_in_queue_map");
+    out_.diff_concurrency =
+        config_.given("diff_concurrency")
+            ? static_cast<int>(config_.integer("diff_concurrency"))
+            : static_cast<int>(std::max(kDiffConcurrencyMin,
+                                        2 * std::thread::hardware_concurrency()));
+    out_.diff_queue = static_cast<int>(config_.integer("diff_queue"));
+    out_.ack_timeout = seconds(config_.number("ack_timeout_seconds"));
+    out_.drain = seconds(config_.number("drain_seconds"));
+  }
+
+  bool refused(std::string_view key) const {
+    return std::ranges::find(refused_, key) != refused_.end();
+  }
+
+  void fault(std::string reason, const std::string& key, std::string_view text) {
+    refused_.push_back(key);
+    faults_.push_back(
+        {std::move(reason), config_.origin(key), key + ": " + std::string(text)});
+  }
+
+  const Config& config_;
+  DagmanagerConfig out_;
+  std::vector<Fault> faults_;
+  std::vector<std::string> refused_;
+};
+
+bool beyond_loopback(const DagmanagerConfig& config) {
+  return !server::is_loopback(config.grpc.host) || !server::is_loopback(config.http.host);
+}
+
+}  // namespace
+
+server::LoadOptions dagmanager_load_options(std::optional<std::filesystem::path> file) {
+  return {.path = std::move(file),
+          .section = std::string(kConfigSection),
+          .env_prefix = "QMTL__DAGMANAGER__",
+          .top_level_env_prefix = "QMTL__",
+          .environment = server::process_environment()};
+}
+
+Result<void> DagmanagerConfig::validate() const {
+  std::vector<Fault> faults;
+  const auto gap = [&](std::string reason, const char* key, const char* text) {
+    faults.push_back({std::move(reason), key, text});
+  };
+  if (grpc.host.empty()) gap("value_not_allowed", "grpc_host", "must not be empty");
+  if (http.host.empty()) gap("value_not_allowed", "http_host", "must not be empty");
+  if (grpc.port != 0 && grpc.port == http.port && grpc.host == http.host) {
+    gap("value_not_allowed", "http_port", "is the gRPC listener's port too: give another");
+  }
+  if (prod) {
+    if (graph_dsn.empty()) {
+      gap("prod_needs", "graph_dsn", "profile prod keeps no graph in memory: give a postgresql:// "
+                                     "address");
+    }
+    if (topics_dsn.empty()) {
+      gap("prod_needs", "topics_dsn", "profile prod keeps no topics in memory: give a "
+                                      "postgresql:// address");
+    }
+    gap("prod_needs", "controlbus_dsn",
+        "profile prod needs a control bus, which is not available yet: start with profile dev");
+    if (beyond_loopback(*this) && !allow_plaintext) {
+      gap("prod_needs", "allow_plaintext",
+          "profile prod listens in plaintext beyond loopback only with allow_plaintext: true");
+    }
+  }
+  if (!faults.empty()) return config_invalid(std::move(faults));
+  return {};
+}
+
+std::vector<std::string> DagmanagerConfig::warnings() const {
+  std::vector<std::string> warnings;
+  if (beyond_loopback(*this)) {
+    warnings.emplace_back(
+        "listening in plaintext beyond loopback: anyone who reaches the ports may do everything");
+  }
+  if (!graph_dsn.empty() && topics_dsn.empty()) {
+    warnings.emplace_back(
+        "graph_dsn is durable and topics_dsn is not set: topics end with the process and are made "
+        "anew by no one");
+  }
+  if (graph_dsn.empty() && !topics_dsn.empty() && memory_repo_path.empty()) {
+    warnings.emplace_back(
+        "topics_dsn is durable and graph_dsn is not set: the next start does not know these topics");
+  }
+  if (!graph_dsn.empty() && !memory_repo_path.empty()) {
+    warnings.emplace_back("memory_repo_path has no effect beside graph_dsn");
+  }
+  return warnings;
+}
+
+Result<DagmanagerConfig> make_dagmanager_config(const server::Config& config) {
+  return Reader(config).read();
+}
+
+}  // namespace weir::dagmanager
