@@ -27,8 +27,9 @@ struct IdentityParts {
   friend bool operator==(const IdentityParts&, const IdentityParts&) = default;
 };
 
-/// Reads the parts off one node of a DAG. Every fault found is appended to `faults`, with `path`
-/// (the node's JSON Pointer) in front; false if there was any.
+/// Reads the parts off one node of a DAG. Every fault found (`dag_shape`, `dag_bounds`,
+/// `schema_compat_mismatch`) is appended to `faults` in document order, with `path` (the node's
+/// JSON Pointer) in front; false if there was any.
 bool read_identity_parts(JsonValue node, std::string_view path, IdentityParts& parts,
                          std::vector<Fault>& faults);
 
@@ -40,6 +41,9 @@ NodeId node_id(std::string_view canonical);
 
 /// True for an id that is already taken by other canonical bytes.
 using TakenByOther = std::function<bool(const NodeId&)>;
+
+/// More re-hashes than chance could ever ask for; then the last id is given as it is.
+inline constexpr unsigned kRehashesMax = 1'000;
 
 /// The node id, re-hashed (64-byte XOF, section 2.5) while it is taken by other canonical bytes.
 NodeId node_id_without_collision(std::string_view canonical, const TakenByOther& taken);

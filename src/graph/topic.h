@@ -50,8 +50,12 @@ struct TopicNameParts {
 std::string topic_asset(const std::vector<std::string>& tags);
 
 /// The n-th candidate for the name, n from 0: the hash grows by two digits; past the whole digest
-/// "_v{n}" is added (specification section 8). Always a different name for a different n.
+/// "_v2", "_v3", … is added (specification section 8). Always a different name for a different n.
 TopicName topic_name(const TopicNameParts& parts, unsigned candidate);
+
+/// Names under which an old deployment may have the topic (section 3.7), in the order in which to
+/// look: by the first 6, 8, 10, … characters of the code hash, each prefixed, then bare.
+std::vector<TopicName> legacy_topic_names(const TopicNameParts& parts, std::string_view code_hash);
 
 /// The key under which a broker would confuse names.
 TopicKey topic_key(const TopicName& topic);
