@@ -15,6 +15,9 @@ function(weir_library name)
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# What the sanitizer presets build: the tests of the floors, without the whole program.
+add_custom_target(tests_of_floors)
+
 # weir_test(NAME LABEL label [LINKS libs...] [SOURCES files...]): one binary, one ctest test a case.
 function(weir_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LINKS;SOURCES" ${ARGN})
@@ -33,6 +36,9 @@ function(weir_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              WEIR_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  if(ARG_LABEL MATCHES "^(unit|conformance)$")
+    add_dependencies(tests_of_floors ${name})
+  endif()
   gtest_discover_tests(${name} TEST_PREFIX "${ARG_LABEL}." DISCOVERY_TIMEOUT 120
                        PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
