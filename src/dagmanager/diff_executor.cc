@@ -233,7 +233,9 @@ Result<bool> DiffExecutor::nothing_to_write(const Attempt& attempt) {
   const auto& seen = attempt.deploy_seen;
   if (!seen || seen->ended || attempt.now - seen->last_seen >= kDeploySeenEvery) return false;
   const auto& sentinel = attempt.command.dag->sentinel;
-  if (!sentinel || !sentinel->weight || attempt.scope.context().safe_mode) return true;
+  if (!sentinel || attempt.scope.context().safe_mode) return true;
+  if (!seen->sentinel_due) return false;
+  if (!sentinel->weight) return true;
   WEIR_TRY(const auto stored,
            store_.newest_sentinel(attempt.scope.sentinel,
                                   graph::WorldId(attempt.scope.context().world_id)));

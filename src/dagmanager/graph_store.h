@@ -18,6 +18,7 @@ namespace weir::dagmanager {
 struct DeploySeen {
   Instant last_seen{};
   bool ended = false;
+  bool sentinel_due = false;  ///< stored with it; once due it stays due
 };
 
 /// The graph as it is at `epoch`, held still for as long as this lives: read, plan, let go. Never

@@ -50,7 +50,8 @@ Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
   if (deploy != nullptr) {
     const auto found = graph_.deploys.find(deploy->text());
     if (found != graph_.deploys.end()) {
-      seen = DeploySeen{found->second.last_seen, found->second.ended_at.has_value()};
+      seen = DeploySeen{found->second.last_seen, found->second.ended_at.has_value(),
+                        found->second.sentinel_due};
     }
   }
   return GraphView(std::move(lock), graph_.index, graph_.epoch, seen);
@@ -190,6 +191,7 @@ void MemoryGraphStore::apply_deploy(const GraphChange& change) {
   if (found != graph_.deploys.end()) {
     found->second.last_seen = change.deploy->last_seen;
     found->second.ended_at.reset();
+    found->second.sentinel_due = found->second.sentinel_due || change.deploy->sentinel_due;
     std::erase(graph_.deploy_order, key);
   } else {
     graph_.deploys.emplace(key, *change.deploy);

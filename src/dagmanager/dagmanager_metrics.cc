@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/dagmanager_metrics.h"
+
+#include <algorithm>
+
+namespace weir::dagmanager {
+namespace {
+
+const std::vector<double> kDurationBuckets = {1,   2,   5,   10,  20,   40,  80,
+                                              100, 200, 500, 1000, 2000, 5000};
+
+std::string or_unset(const std::string& value) { return value.empty() ? "__unset__" : value; }
+
+}  // namespace
+
+DagmanagerMetrics::DagmanagerMetrics(server::Metrics& metrics)
+    : metrics_(metrics),
+      requests_(metrics.counter({"diff_requests_total", "Diffs received, plan_only apart."})),
+      failures_(metrics.counter({"diff_failures_total", "Diffs that failed."})),
+      failures_second_name_(metrics.counter(
+          {"dagmanager_diff_failures_total", "Diffs that failed (name of the rollout document)."})),
+      create_errors_(metrics.counter(
+          {"queue_create_error_total", "Topics that a diff wanted and could not get."})),
+      create_errors_second_name_(
+          metrics.counter({"dagmanager_queue_create_error_total",
+                           "Topics that a diff could not get (name of the rollout document)."})),
+      duration_(metrics.histogram({"diff_duration_ms", "Milliseconds from receipt to commit."},
+                                  kDurationBuckets)),
+      hits_(metrics, {"cross_context_cache_hit_total", "Reuse across compute contexts, refused."}),
+      violations_(metrics, {"cross_context_cache_violation_total",
+                            "Reuse across compute contexts seen by a diff."}) {}
+
+void DagmanagerMetrics::diff_received() { requests_.Increment(); }
+
+void DagmanagerMetrics::diff_failed() {
+  failures_.Increment();
+  failures_second_name_.Increment();
+}
+
+void DagmanagerMetrics::diff_planned() {
+  metrics_.counter({"diff_plan_total", "Diffs with plan_only."}).Increment();
+}
+
+void DagmanagerMetrics::diff_took(double milliseconds) {
+  duration_.Observe(milliseconds);
+  std::vector<double> recent;
+  {
+    const base::MutexLock lock(mutex_);
+    recent_[recorded_++ % kRecentDiffs] = milliseconds;
+    recent.assign(recent_.begin(),
+                  recent_.begin() + static_cast<std::ptrdiff_t>(std::min(recorded_, kRecentDiffs)));
+  }
+  const auto rank = recent.begin() + static_cast<std::ptrdiff_t>((recent.size() * 95 - 1) / 100);
+  std::ranges::nth_element(recent, rank);
+  metrics_.gauge({"diff_duration_ms_p95", "95th percentile of the last 100 diffs."}).Set(*rank);
+}
+
+void DagmanagerMetrics::ack_timed_out() {
+  metrics_.counter({"diff_ack_timeout_total", "Streams whose client stopped acknowledging."})
+      .Increment();
+}
+
+void DagmanagerMetrics::ack_unknown() {
+  metrics_.counter({"diff_ack_unknown_total", "Acknowledgements for no stream of this instance."})
+      .Increment();
+}
+
+void DagmanagerMetrics::identity_findings(const std::vector<graph::IdentityFinding>& findings) {
+  const server::MetricName name{"identity_check_failures_total",
+                                "Findings of the identity check, refused or not."};
+  for (const graph::IdentityFinding& finding : findings) {
+    metrics_.counter(name, {{"reason", finding.code}}).Increment();
+    if (finding.no_prefix) metrics_.counter(name, {{"reason", "no_prefix"}}).Increment();
+  }
+}
+
+void DagmanagerMetrics::version_weight(const std::string& version, double weight) {
+  metrics_
+      .gauge({"dagmanager_active_version_weight", "Last traffic weight of a version label."},
+             {{"version", version}})
+      .Set(weight);
+}
+
+void DagmanagerMetrics::topics_wanted(std::size_t ok, std::size_t failed) {
+  const server::MetricName name{"queue_create_total", "Topics wanted by diffs, by final outcome."};
+  metrics_.counter(name, {{"result", "ok"}}).Increment(static_cast<double>(ok));
+  metrics_.counter(name, {{"result", "error"}}).Increment(static_cast<double>(failed));
+  if (failed == 0) return;
+  create_errors_.Increment(static_cast<double>(failed));
+  create_errors_second_name_.Increment(static_cast<double>(failed));
+}
+
+void DagmanagerMetrics::cross_context(const std::vector<CrossContextViolation>& violations) {
+  for (const CrossContextViolation& violation : violations) {
+    const graph::ComputeContext& wanted = violation.wanted;
+    const std::string world = or_unset(wanted.world_id);
+    const std::string domain = or_unset(wanted.execution_domain);
+    hits_
+        .with({{"node_id", violation.node.text()},
+               {"world_id", world},
+               {"execution_domain", domain},
+               {"as_of", or_unset(wanted.as_of)},
+               {"partition", or_unset(wanted.partition)}})
+        .Increment();
+    violations_
+        .with({{"node_id", violation.node.text()},
+               {"world_id", world},
+               {"execution_domain", domain}})
+        .Increment();
+  }
+}
+
+void DagmanagerMetrics::decided_anew() {
+  metrics_.counter({"diff_decided_anew_total", "Diffs decided again because the graph changed."})
+      .Increment();
+}
+
+}  // namespace weir::dagmanager

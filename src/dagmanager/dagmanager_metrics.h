@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "dagmanager/diff_executor.h"
+#include "graph/dag.h"
+#include "server/metrics.h"
+
+namespace weir::dagmanager {
+
+/// The DAG manager's metrics (contract section 1.6): names and labels are a wire format that alert
+/// rules and dashboards depend on. Any thread.
+class DagmanagerMetrics final : public DiffObserver {
+ public:
+  explicit DagmanagerMetrics(server::Metrics& metrics);
+
+  void diff_received();
+  void diff_failed();
+  void diff_planned();
+  /// From receipt to commit, streaming apart.
+  void diff_took(double milliseconds);
+  void ack_timed_out();
+  void ack_unknown();
+  void identity_findings(const std::vector<graph::IdentityFinding>& findings);
+  void version_weight(const std::string& version, double weight);
+
+  void topics_wanted(std::size_t ok, std::size_t failed) override;
+  void cross_context(const std::vector<CrossContextViolation>& violations) override;
+  void decided_anew() override;
+
+  server::Metrics& registry() { return metrics_; }
+
+ private:
+  static constexpr std::size_t kRecentDiffs = 100;
+
+  server::Metrics& metrics_;
+  server::Counter& requests_;
+  server::Counter& failures_;
+  server::Counter& failures_second_name_;
+  server::Counter& create_errors_;
+  server::Counter& create_errors_second_name_;
+  server::Histogram& duration_;
+  server::CappedCounters hits_;
+  server::CappedCounters violations_;
+  base::Mutex mutex_;
+  std::array<double, kRecentDiffs> recent_ WEIR_GUARDED_BY(mutex_) = {};
+  std::size_t recorded_ WEIR_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace weir::dagmanager
