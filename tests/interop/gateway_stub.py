@@ -34,7 +34,7 @@ OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 
 
 async def pause(seconds):
-    """The gateway's own pause between two polls; it is part of what it does, not a wait of a test."""
+    """The gateway's own pause between two polls: part of what it does, not a wait of a test."""
     loop = asyncio.get_running_loop()
     over = loop.create_future()
     timer = loop.call_later(seconds, over.set_result, None)
