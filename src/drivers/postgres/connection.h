@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "drivers/postgres/dsn.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/limits.h"
 #include "drivers/postgres/params.h"
@@ -39,10 +40,6 @@ struct ConnectOptions {
   /// Unnamed: there they belong to the role (ALTER ROLE … SET).
   std::vector<std::pair<std::string, std::string>> settings;
 };
-
-/// "user@host:port/database" of a DSN, for logs and error texts: never a password.
-/// InvalidArgument `dsn_invalid` if libpq cannot read it.
-Result<std::string> describe_dsn(const std::string& dsn);
 
 /// One statement of an exchange. Exactly one of `statement` and `sql` is set; `params` must outlive
 /// the call.
@@ -109,6 +106,7 @@ class Connection {
   /// Waits for the server so far, to check that work is batched.
   std::uint64_t round_trips() const { return round_trips_; }
 
+  std::chrono::milliseconds reply_timeout() const { return reply_timeout_; }
   void set_reply_timeout(std::chrono::milliseconds timeout) { reply_timeout_ = timeout; }
 
  private:
@@ -123,25 +121,24 @@ class Connection {
     const char* sql;
     std::vector<std::uint32_t> types;
   };
-  /// A reply that the server owes: to a preparation or an execution of the request.
-  struct Expected {
-    std::size_t request;
-    bool prepares;
-  };
+  struct Expected;
   struct Exchange;
 
   Connection(pg_conn* connection, const ConnectOptions& options);
 
   Result<void> send(Exchange& exchange);
-  bool send_request(Exchange& exchange, std::size_t index);
+  Result<void> send_request(Exchange& exchange, std::size_t index);
   Result<void> receive(Exchange& exchange);
   Result<void> accept(Exchange& exchange, const Expected& expected, ResultPtr result);
+  Result<void> read_script_results();
+  bool must_prepare(const Exchange& exchange, const Statement& statement, const Params& params);
   Result<void> flush();
   /// The next result, or null between two statements' results.
   Result<ResultPtr> next_result();
   Result<void> wait(short events);
   Error lost(const std::string& why);
-  Error fail(const pg_result* result, std::size_t statement);
+  Error lost_by_libpq();
+  Error refused(const pg_result* result, std::size_t statement);
 
   std::unique_ptr<pg_conn, Close> connection_;
   std::chrono::milliseconds reply_timeout_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "drivers/postgres/child_process.h"
 
 namespace weir::postgres {
 
@@ -18,7 +20,7 @@ struct PrivateClusterConfig {
   /// Everything lives under `<state_dir>/pg`: data, socket, log, lock.
   std::filesystem::path state_dir;
   /// Folder of `postgres` and `initdb`. Empty: Debian's, the version that wrote the data if there
-  /// is data, else the newest; then what `pg_config --bindir` says.
+  /// is data, else the newest.
   std::filesystem::path binaries_dir;
   /// Role and database made for the caller.
   std::string role = "weir";
@@ -71,7 +73,7 @@ class PrivateCluster {
   Result<void> stop();
 
   /// "postgresql://…" for role and database of the config, or for another database.
-  std::string dsn() const { return dsn(role_and_database_.second); }
+  std::string dsn() const { return dsn(config_.database); }
   std::string dsn(const std::string& database) const;
   /// The same for the cluster's superuser.
   std::string superuser_dsn(const std::string& database) const;
@@ -79,42 +81,40 @@ class PrivateCluster {
   /// False before start(), after stop() and once the server has exited.
   bool running();
   /// Readable when the server exits: for poll(). -1 if it does not run.
-  int exit_fd() const { return pid_fd_; }
+  int exit_fd() const { return server_.pid_fd.get(); }
   /// -1 if it does not run.
-  int pid() const { return pid_; }
+  int pid() const { return server_.pid; }
   const std::filesystem::path& log_file() const { return log_file_; }
   const std::filesystem::path& data_dir() const { return data_dir_; }
 
  private:
-  /// Whom the server runs as; absent if it runs as we do.
-  struct User {
-    unsigned uid;
-    unsigned gid;
-    std::string name;
-  };
-
   PrivateCluster(PrivateClusterConfig config, Clock& clock);
 
   Result<void> prepare_folders();
   Result<void> prepare_data();
   Result<void> stop_leftover();
   Result<void> launch();
-  Result<void> wait_until_ready();
+  /// The server's exit before it was ready; its log is the only one to say why.
+  struct EarlyExit {
+    std::string ending;
+    std::string log;
+  };
+  Result<std::optional<EarlyExit>> wait_until_ready();
   Result<void> make_role_and_database();
+  std::vector<std::string> server_command() const;
   std::string make_dsn(const std::string& role, const std::string& database) const;
 
   PrivateClusterConfig config_;
   Clock& clock_;
-  std::pair<std::string, std::string> role_and_database_;
-  std::optional<User> user_;
+  std::optional<Identity> user_;  // Whom the server runs as; absent if it runs as we do.
   std::filesystem::path pg_dir_;
   std::filesystem::path data_dir_;
   std::filesystem::path socket_dir_;
   std::filesystem::path log_file_;
   std::filesystem::path binaries_dir_;
-  int lock_fd_ = -1;
-  int pid_ = -1;
-  int pid_fd_ = -1;
+  UniqueFd lock_;
+  Process server_;
+  std::uintmax_t log_start_ = 0;  // Where this run's log begins.
 };
 
 }  // namespace weir::postgres

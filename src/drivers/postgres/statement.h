@@ -13,7 +13,7 @@ struct Statement {
   const char* sql;
 };
 
-/// True for a statement that only reads by its first word (SELECT, SHOW, VALUES, TABLE, EXPLAIN):
+/// True for a statement that only reads by its first word (SELECT, SHOW, VALUES, TABLE):
 /// losing the connection over it leaves no doubt about a commit. A SELECT that calls a writing
 /// function belongs between BEGIN and COMMIT.
 bool only_reads(std::string_view sql);

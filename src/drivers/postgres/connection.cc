@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/postgres/connection.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "base/assert.h"
+
+namespace weir::postgres {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 63;  // NAMEDATALEN - 1: longer names would be cut.
+constexpr int kBinary = 1;
+constexpr int kSyncRepliesMax = 4;
+constexpr int kIdleReadsMax = 16;  // Messages of an idle session are few: notices, a farewell.
+
+/// libpq's messages end in a line feed and may have several lines.
+std::string one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+/// Settings as the startup parameter `options`; what the DSN says comes last and wins.
+std::string startup_options(const ConnectOptions& options, const DsnParts& dsn) {
+  std::string text;
+  if (options.statements == StatementMode::Named) {
+    for (const auto& [name, value] : options.settings) {
+      text += "-c " + name + "=" + escape_option(value) + " ";
+    }
+  }
+  return text + dsn.options;
+}
+
+/// Parameters in the shape libpq takes them.
+struct WireParams {
+  explicit WireParams(const Params& params) {
+    const std::size_t count = params.size();
+    types.reserve(count);
+    values.reserve(count);
+    lengths.reserve(count);
+    formats.assign(count, kBinary);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto value = params.value(i);
+      types.push_back(static_cast<Oid>(params.type(i)));
+      values.push_back(value ? value->data() : nullptr);
+      lengths.push_back(value ? static_cast<int>(value->size()) : 0);
+    }
+  }
+  int count() const { return static_cast<int>(types.size()); }
+
+  std::vector<Oid> types;
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  std::vector<int> formats;
+};
+
+}  // namespace
+
+/// A reply that the server owes: to the preparation or the execution of a request.
+struct Connection::Expected {
+  std::size_t request;
+  bool prepares;
+};
+
+/// One round trip under way.
+struct Connection::Exchange {
+  std::span<const Request> requests;
+  std::vector<Expected> expected = {};
+  std::vector<Rows> rows = {};
+  std::optional<Error> failure = {};  // Of the first statement that failed.
+  bool commits_at_sync = false;       // An implicit transaction that may have written.
+  bool in_doubt = false;              // A commit was handed over and nothing heard of it.
+  bool committed = false;             // The reply to COMMIT came.
+};
+
+void Connection::Close::operator()(pg_conn* connection) const { PQfinish(connection); }
+void Connection::Clear::operator()(pg_result* result) const { PQclear(result); }
+
+Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& options) {
+  WEIR_TRY(const DsnParts dsn, parse_dsn(options.dsn));
+  const std::string connect_timeout = std::to_string(options.connect_timeout.count());
+  const std::string user_timeout =
+      std::to_string(std::chrono::milliseconds(kTcpUserTimeout).count());
+  const std::string startup = startup_options(options, dsn);
+  // A keyword named twice: the later one counts. So the DSN, at `dbname`, wins over what is before
+  // it and loses to what is after it.
+  const std::array<std::pair<const char*, const char*>, 6> parameters = {{
+      {"connect_timeout", connect_timeout.c_str()},
+      {"tcp_user_timeout", user_timeout.c_str()},
+      {"fallback_application_name", options.application_name.c_str()},
+      {"dbname", options.dsn.c_str()},
+      {"client_encoding", "UTF8"},
+      {startup.empty() ? nullptr : "options", startup.c_str()},
+  }};
+  std::array<const char*, parameters.size() + 1> keywords{};
+  std::array<const char*, parameters.size() + 1> values{};
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    keywords.at(i) = parameters.at(i).first;
+    values.at(i) = parameters.at(i).second;
+  }
+  std::unique_ptr<pg_conn, Close> connection(
+      PQconnectdbParams(keywords.data(), values.data(), /*expand_dbname=*/1));
+  if (!connection) return base::unavailable(std::string(kPostgresUnavailable), "out of memory");
+  if (PQstatus(connection.get()) != CONNECTION_OK || PQsetnonblocking(connection.get(), 1) != 0) {
+    return base::unavailable(std::string(kPostgresUnavailable),
+                             "connect: " + one_line(PQerrorMessage(connection.get())));
+  }
+  return std::unique_ptr<Connection>(new Connection(connection.release(), options));
+}
+
+Connection::Connection(pg_conn* connection, const ConnectOptions& options)
+    : connection_(connection), reply_timeout_(options.reply_timeout), mode_(options.statements) {
+  // Notices are dropped, but a farewell of the server that comes between two statements is one.
+  PQsetNoticeReceiver(
+      connection,
+      [](void* self, const PGresult* notice) {
+        if (read_failure(notice).fatal) static_cast<Connection*>(self)->broken_ = true;
+      },
+      this);
+}
+
+Connection::~Connection() = default;
+
+Result<Rows> Connection::execute(const Statement& statement, const Params& params) {
+  const Request request{.statement = &statement, .params = &params};
+  WEIR_TRY(auto rows, run({&request, 1}));
+  return std::move(rows.front());
+}
+
+Result<Rows> Connection::execute(const std::string& sql, const Params& params) {
+  const Request request{.sql = sql.c_str(), .params = &params};
+  WEIR_TRY(auto rows, run({&request, 1}));
+  return std::move(rows.front());
+}
+
+Result<void> Connection::begin() {
+  const Request request{.sql = "BEGIN", .kind = Request::Kind::Begin};
+  WEIR_CHECK(run({&request, 1}));
+  return {};
+}
+
+Result<void> Connection::commit() {
+  const Request request{.sql = "COMMIT", .kind = Request::Kind::Commit};
+  WEIR_CHECK(run({&request, 1}));
+  return {};
+}
+
+Result<void> Connection::rollback() {
+  WEIR_CHECK(execute(std::string("ROLLBACK")));
+  return {};
+}
+
+Result<std::vector<Rows>> Connection::run(std::span<const Request> requests) {
+  WEIR_ASSERT(!requests.empty() && requests.size() <= kPipelineStatementsMax);
+  last_failure_ = {};
+  if (!usable()) return lost("the server closed the connection while it was idle");
+
+  const bool begins = requests.front().kind == Request::Kind::Begin;
+  WEIR_ASSERT(!(begins && in_transaction()));
+  WEIR_ASSERT(requests.back().kind != Request::Kind::Commit || begins || in_transaction());
+  Exchange exchange{.requests = requests};
+  exchange.rows.resize(requests.size());
+  exchange.commits_at_sync =
+      !begins && !in_transaction() && !std::ranges::all_of(requests, [](const Request& request) {
+        return only_reads(request.statement != nullptr ? request.statement->sql : request.sql);
+      });
+
+  ++round_trips_;
+  if (PQenterPipelineMode(connection_.get()) == 0) return lost_by_libpq();
+  Result<void> outcome = send(exchange);
+  if (outcome.ok()) outcome = receive(exchange);
+  if (!outcome.ok()) {
+    broken_ = true;
+    if (exchange.committed) return std::move(exchange.rows);
+    if (exchange.failure) return *std::move(exchange.failure);
+    if (!exchange.in_doubt) return std::move(outcome).error();
+    return base::unavailable(std::string(kCommitUnknown), outcome.error().message());
+  }
+  PQexitPipelineMode(connection_.get());
+  if (!exchange.failure) return std::move(exchange.rows);
+  if (begins && in_transaction() && !broken_) {
+    const Failure failure = last_failure_;
+    if (!rollback().ok()) broken_ = true;  // The server rolls back when the connection closes.
+    last_failure_ = failure;
+  }
+  return *std::move(exchange.failure);
+}
+
+Result<void> Connection::execute_script(const std::string& script) {
+  last_failure_ = {};
+  if (!usable()) return lost("the server closed the connection while it was idle");
+  const bool commits = !in_transaction() && !only_reads(script);
+  ++round_trips_;
+  if (PQsendQuery(connection_.get(), script.c_str()) == 0) return lost_by_libpq();
+  Result<void> outcome = flush();
+  if (outcome.ok()) outcome = read_script_results();
+  if (!outcome.ok() && broken_ && commits && last_failure_.sqlstate.empty()) {
+    return base::unavailable(std::string(kCommitUnknown), outcome.error().message());
+  }
+  return outcome;
+}
+
+bool Connection::usable() {
+  for (int reads = 0; !broken_ && reads < kIdleReadsMax; ++reads) {
+    pollfd descriptor{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
+    if (descriptor.fd < 0) broken_ = true;
+    if (broken_ || poll(&descriptor, 1, 0) <= 0) break;
+    if (PQconsumeInput(connection_.get()) == 0) broken_ = true;
+    // Reads what arrived, so that the notice receiver sees it.
+    if (pgNotify* notification = PQnotifies(connection_.get())) PQfreemem(notification);
+  }
+  if (PQstatus(connection_.get()) != CONNECTION_OK) broken_ = true;
+  return !broken_;
+}
+
+bool Connection::in_transaction() const {
+  const PGTransactionStatusType status = PQtransactionStatus(connection_.get());
+  return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+Result<bool> Connection::behind_pooler() {
+  WEIR_TRY(const Rows rows, execute(std::string("SELECT pg_backend_pid()")));
+  return rows.int64(0, 0) != backend_pid();
+}
+
+int Connection::server_version() const { return PQserverVersion(connection_.get()); }
+int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
+
+Result<void> Connection::send(Exchange& exchange) {
+  for (std::size_t i = 0; i < exchange.requests.size(); ++i) {
+    const Request::Kind kind = exchange.requests[i].kind;
+    WEIR_ASSERT(kind != Request::Kind::Begin || i == 0);
+    WEIR_ASSERT(kind != Request::Kind::Commit || i + 1 == exchange.requests.size());
+    if (kind == Request::Kind::Commit) exchange.in_doubt = true;
+    WEIR_CHECK(send_request(exchange, i));
+  }
+  if (exchange.commits_at_sync) exchange.in_doubt = true;
+  if (PQpipelineSync(connection_.get()) == 0) return lost_by_libpq();
+  return flush();
+}
+
+Result<void> Connection::send_request(Exchange& exchange, std::size_t index) {
+  const Request& request = exchange.requests[index];
+  static const Params kNone;
+  const Params& params = request.params != nullptr ? *request.params : kNone;
+  const WireParams wire(params);
+  pg_conn* connection = connection_.get();
+
+  const Statement* statement = request.statement;
+  const bool cached = statement != nullptr && prepared_.contains(statement->name);
+  if (statement == nullptr || mode_ == StatementMode::Unnamed ||
+      (!cached && prepared_.size() >= kPreparedMax)) {
+    const char* sql = statement != nullptr ? statement->sql : request.sql;
+    exchange.expected.push_back({index, false});
+    if (PQsendQueryParams(connection, sql, wire.count(), wire.types.data(), wire.values.data(),
+                          wire.lengths.data(), wire.formats.data(), kBinary) == 0) {
+      return lost_by_libpq();
+    }
+    return {};
+  }
+
+  if (must_prepare(exchange, *statement, params)) {
+    exchange.expected.push_back({index, true});
+    if (PQsendPrepare(connection, statement->name, statement->sql, wire.count(),
+                      wire.types.data()) == 0) {
+      return lost_by_libpq();
+    }
+  }
+  exchange.expected.push_back({index, false});
+  if (PQsendQueryPrepared(connection, statement->name, wire.count(), wire.values.data(),
+                          wire.lengths.data(), wire.formats.data(), kBinary) == 0) {
+    return lost_by_libpq();
+  }
+  return {};
+}
+
+bool Connection::must_prepare(const Exchange& exchange, const Statement& statement,
+                              const Params& params) {
+  if (const auto found = prepared_.find(statement.name); found != prepared_.end()) {
+    const Prepared& prepared = found->second;
+    WEIR_ASSERT(std::strcmp(prepared.sql, statement.sql) == 0);  // One name, one statement.
+    WEIR_ASSERT(prepared.types.size() == params.size());
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      WEIR_ASSERT(prepared.types[i] == static_cast<Oid>(params.type(i)));
+    }
+    return false;
+  }
+  WEIR_ASSERT(std::strlen(statement.name) <= kNameBytesMax);
+  return std::ranges::none_of(exchange.expected, [&](const Expected& earlier) {
+    return earlier.prepares &&
+           std::strcmp(exchange.requests[earlier.request].statement->name, statement.name) == 0;
+  });
+}
+
+Result<void> Connection::receive(Exchange& exchange) {
+  for (const Expected& expected : exchange.expected) {
+    WEIR_TRY(ResultPtr result, next_result());
+    if (!result) return lost("the server's replies are out of order");
+    WEIR_CHECK(accept(exchange, expected, std::move(result)));
+    WEIR_TRY(const ResultPtr end, next_result());
+    if (end) return lost("the server gave more than one result to one statement");
+  }
+  // The sync's own reply; before it an error, if an implicit transaction could not commit.
+  for (int replies = 0; replies < kSyncRepliesMax; ++replies) {
+    WEIR_TRY(const ResultPtr result, next_result());
+    if (!result) continue;
+    if (PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC) {
+      exchange.in_doubt = false;
+      return {};
+    }
+    if (PQresultStatus(result.get()) != PGRES_FATAL_ERROR) break;
+    Error error = refused(result.get(), exchange.requests.size() - 1);
+    if (broken_) return error;
+    if (!exchange.failure) exchange.failure = std::move(error);
+  }
+  return lost("the server's replies are out of order");
+}
+
+Result<void> Connection::accept(Exchange& exchange, const Expected& expected, ResultPtr result) {
+  const Request& request = exchange.requests[expected.request];
+  switch (PQresultStatus(result.get())) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+      break;
+    case PGRES_PIPELINE_ABORTED:
+      return {};  // Skipped, because an earlier one failed.
+    case PGRES_FATAL_ERROR: {
+      Error error = refused(result.get(), expected.request);
+      if (last_failure_.fatal || PQstatus(connection_.get()) != CONNECTION_OK) {
+        // Replies come in order: a session that the server ended over an earlier statement never
+        // came to its COMMIT.
+        if (last_failure_.fatal && !exchange.commits_at_sync &&
+            request.kind != Request::Kind::Commit) {
+          exchange.in_doubt = false;
+        }
+        return error;
+      }
+      if (!exchange.failure) exchange.failure = std::move(error);
+      exchange.in_doubt = false;  // What follows is skipped, the commit too.
+      return {};
+    }
+    default:
+      return lost("the server gave a kind of result that this driver does not ask for");
+  }
+  if (expected.prepares) {
+    Prepared prepared{request.statement->sql, {}};
+    for (std::size_t i = 0; request.params != nullptr && i < request.params->size(); ++i) {
+      prepared.types.push_back(static_cast<Oid>(request.params->type(i)));
+    }
+    prepared_.emplace(request.statement->name, std::move(prepared));
+    return {};
+  }
+  Rows& rows = exchange.rows[expected.request];
+  rows = Rows(result.release());
+  if (request.kind != Request::Kind::Commit) return {};
+  exchange.in_doubt = false;
+  exchange.committed = rows.tag() == "COMMIT";
+  if (!exchange.committed) {
+    exchange.failure = Error(Code::Aborted, std::string(kTransactionAborted),
+                             "the transaction was rolled back, a statement in it had failed");
+  }
+  return {};
+}
+
+Result<void> Connection::read_script_results() {
+  std::optional<Error> failure;
+  while (true) {
+    WEIR_TRY(const ResultPtr result, next_result());
+    if (!result) break;
+    switch (PQresultStatus(result.get())) {
+      case PGRES_COMMAND_OK:
+      case PGRES_TUPLES_OK:
+      case PGRES_EMPTY_QUERY:
+        break;
+      case PGRES_FATAL_ERROR: {
+        Error error = refused(result.get(), 0);
+        if (!failure) failure = std::move(error);
+        break;
+      }
+      default:
+        return lost("a script cannot copy to or from the client");
+    }
+  }
+  if (failure) return *std::move(failure);
+  return {};
+}
+
+Result<void> Connection::flush() {
+  while (true) {
+    const int left = PQflush(connection_.get());
+    if (left == 0) return {};
+    if (left < 0) return lost_by_libpq();
+    // Reading while we write: a server whose replies nobody takes would stop reading from us.
+    WEIR_CHECK(wait(POLLIN | POLLOUT));
+    if (PQconsumeInput(connection_.get()) == 0) return lost_by_libpq();
+  }
+}
+
+Result<Connection::ResultPtr> Connection::next_result() {
+  while (PQisBusy(connection_.get()) != 0) {
+    WEIR_CHECK(wait(POLLIN));
+    if (PQconsumeInput(connection_.get()) == 0) return lost_by_libpq();
+  }
+  return ResultPtr(PQgetResult(connection_.get()));
+}
+
+Result<void> Connection::wait(short events) {
+  pollfd descriptor{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
+  if (descriptor.fd < 0) return lost_by_libpq();
+  const int timeout_ms = static_cast<int>(std::max<std::int64_t>(1, reply_timeout_.count()));
+  int ready = -1;
+  do {
+    ready = poll(&descriptor, 1, timeout_ms);
+  } while (ready < 0 && errno == EINTR);
+  if (ready > 0) return {};
+  if (ready < 0) return lost("poll: " + std::string(std::strerror(errno)));
+  return lost("no answer from the server for " + std::to_string(timeout_ms) + " ms");
+}
+
+Error Connection::lost(const std::string& why) {
+  broken_ = true;
+  return base::unavailable(std::string(kPostgresUnavailable), why);
+}
+
+Error Connection::lost_by_libpq() { return lost(one_line(PQerrorMessage(connection_.get()))); }
+
+Error Connection::refused(const pg_result* result, std::size_t statement) {
+  Failure failure = read_failure(result);
+  failure.statement = statement;
+  // Errors that libpq makes itself have no SQLSTATE: the connection is gone.
+  if (failure.sqlstate.empty()) return lost(one_line(PQresultErrorMessage(result)));
+  // A plan or a name that no longer fits the server (after DDL, or through a pooler): only a new
+  // session mends it.
+  const std::array<std::string_view, 3> kStale = {"0A000", "26000", "42P05"};
+  if (failure.fatal || std::ranges::find(kStale, failure.sqlstate) != kStale.end()) broken_ = true;
+  if (last_failure_.sqlstate.empty()) last_failure_ = failure;
+  return to_error(failure);
+}
+
+}  // namespace weir::postgres

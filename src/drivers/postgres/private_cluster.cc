@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/postgres/private_cluster.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+#include "base/error.h"
+#include "drivers/postgres/cluster_files.h"
+#include "drivers/postgres/connection.h"
+#include "drivers/postgres/limits.h"
+
+namespace weir::postgres {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSuperuser = "postgres";
+constexpr const char* kPort = "5432";  // Only names the socket's file.
+constexpr std::chrono::seconds kProbeTimeout{2};
+
+using Setting = std::pair<std::string, std::string>;
+
+Error start_failed(const std::string& message) {
+  return base::unavailable("cluster_start_failed", message);
+}
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+/// A folder in a setting that holds a list of folders.
+std::string quote_folder(const std::string& folder) {
+  std::string quoted = "\"";
+  for (const char c : folder) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + "\"";
+}
+
+/// The process id in the first line of postmaster.pid; 0 if there is none.
+int read_pid_file(const fs::path& data_dir) {
+  std::ifstream file(data_dir / "postmaster.pid");
+  int pid = 0;
+  return file >> pid ? pid : 0;
+}
+
+/// A postmaster works in its data folder from before it writes its pid file until its end; a dead
+/// or unrelated process with that number (they are used again) does not.
+bool works_in(int pid, const fs::path& data_dir) {
+  std::error_code error;
+  const fs::path folder = fs::read_symlink("/proc/" + std::to_string(pid) + "/cwd", error);
+  if (error) return false;
+  const fs::path canonical = fs::canonical(data_dir, error);
+  return !error && folder == canonical;
+}
+
+/// Tells a server to end, ever more harshly. `wait` says whether it has, within a time.
+template <class Signal, class Wait>
+bool shut_down(Signal signal, Wait wait) {
+  signal(SIGINT);  // Fast: sessions are ended, a checkpoint is written.
+  if (wait(kClusterFastStopTimeout)) return true;
+  signal(SIGQUIT);  // Immediate: as if it had crashed.
+  if (wait(kClusterImmediateStopTimeout)) return true;
+  signal(SIGKILL);
+  return wait(kClusterImmediateStopTimeout);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PrivateCluster>> PrivateCluster::create(PrivateClusterConfig config,
+                                                               Clock& clock) {
+  if (!is_plain_name(config.role) || !is_plain_name(config.database)) {
+    return base::invalid_argument("cluster_name_invalid",
+                                  "role and database are lower-case letters, digits and _");
+  }
+  std::error_code error;
+  config.state_dir = fs::absolute(config.state_dir, error).lexically_normal();
+  std::unique_ptr<PrivateCluster> cluster(new PrivateCluster(std::move(config), clock));
+  WEIR_CHECK(cluster->prepare_folders());
+  return cluster;
+}
+
+PrivateCluster::PrivateCluster(PrivateClusterConfig config, Clock& clock)
+    : config_(std::move(config)),
+      clock_(clock),
+      pg_dir_(config_.state_dir / "pg"),
+      data_dir_(pg_dir_ / "data"),
+      log_file_(pg_dir_ / "log") {}
+
+PrivateCluster::~PrivateCluster() {
+  const auto stopped = stop();
+  static_cast<void>(stopped);  // Nothing more can be done about a process that survives SIGKILL.
+}
+
+Result<void> PrivateCluster::start() {
+  if (running()) return {};
+  WEIR_CHECK(stop_leftover());
+  WEIR_CHECK(prepare_data());
+  const Duration give_up = clock_.monotonic() + Duration(kClusterLeftoverTimeout);
+  Duration pause = kClusterPollFirst;
+  while (true) {
+    WEIR_CHECK(launch());
+    auto early_exit = wait_until_ready();
+    if (!early_exit.ok()) {
+      WEIR_CHECK(stop());
+      return std::move(early_exit).error();
+    }
+    if (!*early_exit) break;
+    // Backends of a postmaster that was killed end by themselves, a moment later.
+    const bool leftovers = (*early_exit)->log.find("shared memory block") != std::string::npos;
+    if (!leftovers || clock_.monotonic() >= give_up) {
+      return start_failed("the server ended with " + (*early_exit)->ending + ":\n" +
+                          (*early_exit)->log);
+    }
+    clock_.sleep_for(pause);
+    pause = std::min<Duration>(pause * 2, kClusterPollMax);
+  }
+  auto made = make_role_and_database();
+  if (!made.ok()) WEIR_CHECK(stop());
+  return made;
+}
+
+Result<void> PrivateCluster::stop() {
+  if (server_.pid < 0) return {};
+  const bool ended = shut_down([this](int signal) { kill(server_.pid, signal); },
+                               [this](std::chrono::milliseconds timeout) {
+                                 return wait_for_exit(server_.pid_fd.get(), timeout);
+                               });
+  if (!ended) return base::internal("the server survives SIGKILL");
+  reap(server_);
+  return {};
+}
+
+std::string PrivateCluster::dsn(const std::string& database) const {
+  return make_dsn(config_.role, database);
+}
+
+std::string PrivateCluster::superuser_dsn(const std::string& database) const {
+  return make_dsn(kSuperuser, database);
+}
+
+bool PrivateCluster::running() {
+  using std::chrono::milliseconds;
+  if (server_.pid < 0) return false;
+  if (!wait_for_exit(server_.pid_fd.get(), milliseconds::zero())) return true;
+  reap(server_);
+  return false;
+}
+
+Result<void> PrivateCluster::prepare_folders() {
+  const auto unusable = [](const std::string& message) {
+    return base::failed_precondition("state_dir_unusable", message);
+  };
+  std::error_code error;
+  const bool created = fs::create_directories(config_.state_dir, error);
+  if (error) return unusable(config_.state_dir.string() + ": " + error.message());
+  // The server's user must pass through, whatever our umask is.
+  if (created && geteuid() == 0) chmod(config_.state_dir.c_str(), 0711);
+  WEIR_TRY(user_, choose_user(config_.run_as, data_dir_));
+  WEIR_CHECK(make_private_folder(pg_dir_, user_));
+  WEIR_CHECK(check_reachable(pg_dir_, user_));
+  WEIR_TRY(lock_, take_lock(pg_dir_ / "lock"));
+  WEIR_TRY(binaries_dir_, find_binaries(config_.binaries_dir, data_dir_));
+  WEIR_TRY(socket_dir_, make_socket_folder(pg_dir_ / "socket", user_));
+  return {};
+}
+
+Result<void> PrivateCluster::prepare_data() {
+  if (data_version(data_dir_)) return {};
+  if (fs::exists(fs::symlink_status(data_dir_))) {
+    return base::failed_precondition("state_dir_unusable",
+                                     data_dir_.string() + " is not a data folder of PostgreSQL");
+  }
+  const fs::path unfinished = pg_dir_ / "data.new";
+  std::error_code error;
+  fs::remove_all(unfinished, error);
+  if (error) return start_failed(unfinished.string() + ": " + error.message());
+
+  if (!config_.template_data_dir.empty()) {
+    WEIR_CHECK(copy_data(config_.template_data_dir, unfinished, user_));
+  } else {
+    const fs::path log_file = pg_dir_ / "initdb.log";
+    WEIR_TRY(const UniqueFd log, open_log(log_file));
+    ProcessSpec spec{.command = {(binaries_dir_ / "initdb").string(), "--pgdata",
+                                 unfinished.string(), "--username", kSuperuser, "--auth", "trust",
+                                 "--no-locale", "--encoding", "UTF8", "--data-checksums"},
+                     .run_as = user_,
+                     .output_fd = log.get(),
+                     .death_signal = SIGKILL};
+    if (!config_.fsync) spec.command.emplace_back("--no-sync");
+    if (auto made = run_to_end(spec, kInitdbTimeout); !made.ok()) {
+      return start_failed(made.error().message() + ":\n" + read_tail(log_file));
+    }
+  }
+  fs::rename(unfinished, data_dir_, error);
+  if (error) return start_failed(data_dir_.string() + ": " + error.message());
+  return config_.fsync ? sync_folder(pg_dir_) : Result<void>();
+}
+
+Result<void> PrivateCluster::stop_leftover() {
+  if (const int pid = read_pid_file(data_dir_); pid > 0) {
+    const UniqueFd pid_fd = open_pid_fd(pid);
+    if (!pid_fd && errno != ESRCH && errno != EINVAL) {
+      return start_failed("process " + std::to_string(pid) + ": " +
+                          std::string(std::strerror(errno)));
+    }
+    // Looked at after the descriptor is open: the number cannot change hands any more.
+    if (pid_fd && works_in(pid, data_dir_)) {
+      const bool ended = shut_down(
+          [&](int signal) { send_signal(pid_fd.get(), signal); },
+          [&](std::chrono::milliseconds timeout) { return wait_for_exit(pid_fd.get(), timeout); });
+      if (!ended) {
+        return start_failed("a server left behind, process " + std::to_string(pid) +
+                            ", cannot be stopped");
+      }
+    }
+    // PostgreSQL would refuse to start while any process has that number, a dead one whose parent
+    // has not looked included. That no old backend is left it finds out by other means.
+    std::error_code error;
+    fs::remove(data_dir_ / "postmaster.pid", error);
+    if (error) return start_failed("postmaster.pid: " + error.message());
+  }
+  const std::string socket = ".s.PGSQL." + std::string(kPort);
+  for (const std::string& name : {socket, socket + ".lock"}) {
+    std::error_code error;
+    fs::remove(socket_dir_ / name, error);
+    if (error) return start_failed((socket_dir_ / name).string() + ": " + error.message());
+  }
+  return {};
+}
+
+std::vector<std::string> PrivateCluster::server_command() const {
+  std::vector<Setting> settings = {
+      {"listen_addresses", ""},
+      {"unix_socket_directories", quote_folder(socket_dir_.string())},
+      {"unix_socket_permissions", "0700"},
+      {"port", kPort},
+      {"max_connections", "100"},
+      {"shared_buffers", "128MB"},
+      {"fsync", config_.fsync ? "on" : "off"},
+      {"full_page_writes", config_.fsync ? "on" : "off"},
+      {"synchronous_commit", "on"},
+      {"jit", "off"},               // Short statements: compiling costs more than it gains.
+      {"random_page_cost", "1.1"},  // Everything fits into memory or lies on flash.
+      {"max_logical_replication_workers", "0"},
+      {"logging_collector", "off"},
+      {"log_destination", "stderr"},
+      {"log_checkpoints", "off"},
+      {"log_timezone", "UTC"},
+      {"timezone", "UTC"},
+      {"cluster_name", "weir"},
+  };
+  settings.insert(settings.end(), config_.settings.begin(), config_.settings.end());
+  std::vector<std::string> command = {(binaries_dir_ / "postgres").string(), "-D",
+                                      data_dir_.string()};
+  for (const auto& [name, value] : settings) {
+    command.emplace_back("-c");
+    command.push_back(name + "=" + value);
+  }
+  return command;
+}
+
+Result<void> PrivateCluster::launch() {
+  WEIR_TRY(const UniqueFd log, open_log(log_file_));
+  std::error_code error;
+  log_start_ = fs::file_size(log_file_, error);
+  WEIR_TRY(server_, spawn({.command = server_command(),
+                           .run_as = user_,
+                           .output_fd = log.get(),
+                           .death_signal = SIGINT}));
+  return {};
+}
+
+Result<std::optional<PrivateCluster::EarlyExit>> PrivateCluster::wait_until_ready() {
+  ConnectOptions probe;
+  probe.dsn = superuser_dsn(kSuperuser);
+  probe.connect_timeout = kProbeTimeout;
+  const Duration give_up = clock_.monotonic() + Duration(kClusterReadyTimeout);
+  Duration pause = kClusterPollFirst;
+  while (true) {
+    const auto connection = Connection::connect(probe);
+    if (connection.ok()) return std::optional<EarlyExit>();
+    if (wait_for_exit(server_.pid_fd.get(), std::chrono::milliseconds::zero())) {
+      std::string ending = reap(server_).text;
+      return std::optional(EarlyExit{std::move(ending), read_tail(log_file_, log_start_)});
+    }
+    if (clock_.monotonic() >= give_up) {
+      return start_failed("the server does not accept connections: " +
+                          connection.error().message() + "\n" + read_tail(log_file_, log_start_));
+    }
+    clock_.sleep_for(pause);
+    pause = std::min<Duration>(pause * 2, kClusterPollMax);
+  }
+}
+
+Result<void> PrivateCluster::make_role_and_database() {
+  ConnectOptions options;
+  options.dsn = superuser_dsn(kSuperuser);
+  WEIR_TRY(const auto connection, Connection::connect(options));
+  Params names;
+  names.text(config_.role).text(config_.database);
+  WEIR_TRY(const Rows found,
+           connection->execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS "
+                               "(SELECT FROM pg_database WHERE datname = $2)",
+                               names));
+  if (!found.boolean(0, 0)) {
+    // Not a superuser; CREATEROLE, because migrations make the roles of the services.
+    WEIR_CHECK(connection->execute_script("CREATE ROLE \"" + config_.role + "\" LOGIN CREATEROLE"));
+  }
+  if (!found.boolean(0, 1)) {
+    WEIR_CHECK(connection->execute_script("CREATE DATABASE \"" + config_.database + "\" OWNER \"" +
+                                          config_.role + "\""));
+  }
+  return {};
+}
+
+std::string PrivateCluster::make_dsn(const std::string& role, const std::string& database) const {
+  return "postgresql://" + percent_encode(role) + "@/" + percent_encode(database) +
+         "?host=" + percent_encode(socket_dir_.string()) + "&port=" + kPort;
+}
+
+}  // namespace weir::postgres
