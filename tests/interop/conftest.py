@@ -18,6 +18,12 @@ DEFAULT_ACK_TIMEOUT_SECONDS = 30
 def pytest_addoption(parser):
     group = parser.getgroup("weir")
     group.addoption("--store", choices=(*STORES, "all"), default="all", help="engines to test")
+    group.addoption(
+        "--ack-timeout-seconds",
+        type=int,
+        default=DEFAULT_ACK_TIMEOUT_SECONDS,
+        help="what the config of the server at --target says (%(default)s)",
+    )
     group.addoption("--target", default=os.environ.get("WEIR_INTEROP_TARGET"), help="host:port")
 
 
@@ -36,7 +42,7 @@ class Place:
     """A server to ask, and what its config says of the suite's concern."""
 
     target: str
-    ack_timeout_seconds: int = DEFAULT_ACK_TIMEOUT_SECONDS
+    ack_timeout_seconds: int
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +50,7 @@ def place(request, store):
     """The server that most tests share; its clients may be silent for 2 s only."""
     target = request.config.getoption("--target")
     if target:
-        return Place(target)
+        return Place(target, request.config.getoption("--ack-timeout-seconds"))
     seconds = 2
     server = request.getfixturevalue("start_server")(store, ack_timeout_seconds=seconds)
     return Place(server.target, seconds)

@@ -70,12 +70,13 @@ async def test_09_silent_client_alone_in_its_group_gets_10_chunks_and_then_the_t
 
 
 @pytest.fixture
-def patient_target(place, start_server, store):
+def patient_target(request, place, store):
     """A server that waits long enough for the stall rule of section 3.8: one second without an
     acknowledgement, and one more for each member that is tried, before a live one gets its turn."""
     if store == "target":
         return place.target
-    return start_server(store, ack_timeout_seconds=6).target
+    start = request.getfixturevalue("start_server")
+    return start(store, ack_timeout_seconds=6).target
 
 
 @asynchronous
