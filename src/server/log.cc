@@ -21,16 +21,16 @@ namespace {
 /// Hands finished lines to the function of LogOptions; spdlog's lock makes the calls one at a time.
 class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit FunctionSink(std::function<void(std::string_view)> sink) : sink_(std::move(sink)) {}
+  explicit FunctionSink(std::function<void(std::string_view)> take) : take_(std::move(take)) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    sink_({message.payload.data(), message.payload.size()});
+    take_({message.payload.data(), message.payload.size()});
   }
   void flush_() override {}
 
  private:
-  std::function<void(std::string_view)> sink_;
+  std::function<void(std::string_view)> take_;
 };
 
 const Clock& system_clock() {
@@ -56,8 +56,8 @@ thread_local std::string current_trace;
 std::optional<LogLevel> log_level(std::string_view word) {
   const std::string lower = base::lower_ascii(word);
   if (lower == "warn") return LogLevel::Warning;
-  for (const LogLevel level : {LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error,
-                               LogLevel::Off}) {
+  for (const LogLevel level :
+       {LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error, LogLevel::Off}) {
     if (lower == log_level_word(level)) return level;
   }
   return {};
@@ -110,9 +110,7 @@ void Log::write(LogLevel level, std::string_view message, LogFields fields) {
   state_->logger.log(spdlog::level::info, spdlog::string_view_t(text));
 }
 
-bool Log::enabled(LogLevel level) const {
-  return level >= state_->level && level != LogLevel::Off;
-}
+bool Log::enabled(LogLevel level) const { return level >= state_->level && level != LogLevel::Off; }
 
 Log& log() { return *process_log(); }
 

@@ -36,7 +36,8 @@ CodePoint read_utf8(std::string_view text) {
     value = (value << 6) | (byte(at) & 0x3FU);
   }
   constexpr std::array<char32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < kLeast.at(length) || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) return {};
+  if (value < kLeast.at(length) || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
+    return {};
   return {value, length};
 }
 

@@ -18,8 +18,8 @@ struct LogLine {
   std::string_view trace_id;  // empty: none
 };
 
-/// `{"ts":"2026-01-31T09:30:00.125Z","level":"info","msg":"…",<fields>,"trace_id":"…"}`. Always valid
-/// JSON and UTF-8 without control characters: bytes that are not UTF-8 become U+FFFD.
+/// `{"ts":"2026-01-31T09:30:00.125Z","level":"info","msg":"…",<fields>,"trace_id":"…"}`. Always
+/// valid JSON and UTF-8 without control characters: bytes that are not UTF-8 become U+FFFD.
 std::string json_line(const LogLine& line);
 
 /// `2026-01-31 09:30:00.125Z info    message  name=value …`. Control characters are escaped.

@@ -30,8 +30,8 @@ namespace {
 bool wait_readable(FileDescriptor& output, const FileDescriptor& ended,
                    std::chrono::steady_clock::time_point deadline) {
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     // A closed descriptor is -1, which poll passes over.
     std::array<pollfd, 2> wanted = {pollfd{output.number(), POLLIN, 0},
@@ -105,7 +105,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn_with(
   } catch (const std::system_error& error) {
     kill(-pid, SIGKILL);
     waitpid(pid, nullptr, 0);
-    return unavailable("no_thread", options.argv.front() + ": " + error.what());
+    return base::unavailable("no_thread", options.argv.front() + ": " + error.what());
   }
   return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(state)));
 }
@@ -175,7 +175,7 @@ Result<CommandResult> run_command(const ProcessOptions& options, Duration span) 
   std::array<int, 2> ends = {-1, -1};
   FileDescriptor ended(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!ended.open() || pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return unavailable("spawn_failed", std::string("make a pipe: ") + std::strerror(errno));
+    return base::unavailable("spawn_failed", std::string("make a pipe: ") + std::strerror(errno));
   }
   FileDescriptor output(ends[0]);
   FileDescriptor input(ends[1]);

@@ -59,12 +59,13 @@ Result<std::unique_ptr<ShutdownSignals>> ShutdownSignals::create() {
   state->signals = FileDescriptor(signalfd(-1, &set, SFD_CLOEXEC));
   state->quit = FileDescriptor(eventfd(0, EFD_CLOEXEC));
   if (!state->signals.open() || !state->quit.open()) {
-    return unavailable("no_descriptor", std::string("watch signals: ") + std::strerror(errno));
+    return base::unavailable("no_descriptor",
+                             std::string("watch signals: ") + std::strerror(errno));
   }
   try {
     state->thread = std::thread([watched = state.get()] { watched->watch(); });
   } catch (const std::system_error& error) {
-    return unavailable("no_thread", std::string("watch signals: ") + error.what());
+    return base::unavailable("no_thread", std::string("watch signals: ") + error.what());
   }
   return std::unique_ptr<ShutdownSignals>(new ShutdownSignals(std::move(state)));
 }

@@ -22,7 +22,8 @@
 #include "base/text.h"
 #include "server/file_descriptor.h"
 
-extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program.
+extern char**
+    environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program.
 
 namespace weir::server {
 namespace {
@@ -35,9 +36,9 @@ struct Failure {
 
 enum Step : std::uint8_t { OutputStep, RightsStep, FolderStep, ParentStep, ExecuteStep };
 
-constexpr std::array<std::string_view, 5> kSteps = {
-    "redirect its output", "take the user's rights", "enter its folder",
-    "outlive its parent", "execute the program"};
+constexpr std::array<std::string_view, 5> kSteps = {"redirect its output", "take the user's rights",
+                                                    "enter its folder", "outlive its parent",
+                                                    "execute the program"};
 
 /// Everything the child needs, made before the fork: after it, only async-signal-safe calls are
 /// allowed, because another thread may have held any lock.
@@ -54,8 +55,8 @@ struct Plan {
 };
 
 Error spawn_failed(const ProcessOptions& options, std::string_view what, int error) {
-  return unavailable("spawn_failed", "start " + options.argv.front() + ": " + std::string(what) +
-                                         ": " + std::strerror(error));
+  return base::unavailable("spawn_failed", "start " + options.argv.front() + ": " +
+                                               std::string(what) + ": " + std::strerror(error));
 }
 
 std::string find_program(const std::string& name) {
@@ -72,7 +73,8 @@ std::vector<std::string> child_environment(const std::map<std::string, std::stri
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    if (!changes.contains(std::string(text.substr(0, text.find('='))))) variables.emplace_back(text);
+    if (!changes.contains(std::string(text.substr(0, text.find('=')))))
+      variables.emplace_back(text);
   }
   for (const auto& [name, value] : changes) {
     if (!value.empty()) variables.push_back(name + "=" + value);
@@ -157,7 +159,7 @@ Result<Plan> make_plan(const ProcessOptions& options, int output, std::vector<st
 }  // namespace
 
 Result<pid_t> spawn_process(const ProcessOptions& options, int output) {
-  if (options.argv.empty()) return invalid_argument("spawn_failed", "no program was named");
+  if (options.argv.empty()) return base::invalid_argument("spawn_failed", "no program was named");
   std::vector<std::string> argv = options.argv;
   std::vector<std::string> environment = child_environment(options.environment);
   WEIR_TRY(const Plan plan, make_plan(options, output, argv, environment));

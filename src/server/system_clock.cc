@@ -16,8 +16,7 @@ Instant SystemClock::now() const {
 }
 
 Duration SystemClock::monotonic() const {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::steady_clock::now().time_since_epoch());
+  return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 void SystemClock::sleep_for(Duration span) { std::this_thread::sleep_for(span); }

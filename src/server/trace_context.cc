@@ -24,7 +24,8 @@ bool is_id(std::string_view text) {
 std::string hex_word(std::uint64_t word) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string text(16, '0');
-  for (std::size_t digit = 0; digit < 16; ++digit) text[digit] = kHex[(word >> (60 - 4 * digit)) & 15];
+  for (std::size_t digit = 0; digit < 16; ++digit)
+    text[digit] = kHex[(word >> (60 - 4 * digit)) & 15];
   return text;
 }
 

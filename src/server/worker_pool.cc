@@ -49,8 +49,9 @@ struct WorkerPool::State {
 };
 
 Result<void> WorkerPoolConfig::validate() const {
-  if (concurrency == 0) return invalid_argument("out_of_range", name + ": no thread to work");
-  if (name.size() > 15) return invalid_argument("out_of_range", name + ": more than 15 letters");
+  if (concurrency == 0) return base::invalid_argument("out_of_range", name + ": no thread to work");
+  if (name.size() > 15)
+    return base::invalid_argument("out_of_range", name + ": more than 15 letters");
   return {};
 }
 
@@ -65,7 +66,7 @@ WorkerPool::~WorkerPool() { stop(); }
 Result<void> WorkerPool::start() {
   const base::MutexLock lock(state_->mutex);
   if (state_->draining || !state_->threads.empty()) {
-    return failed_precondition("already_started", state_->config.name + ": start works once");
+    return base::failed_precondition("already_started", state_->config.name + ": start works once");
   }
   try {
     for (std::size_t number = 0; number < state_->config.concurrency; ++number) {
@@ -73,7 +74,7 @@ Result<void> WorkerPool::start() {
       pthread_setname_np(thread.native_handle(), state_->config.name.c_str());
     }
   } catch (const std::system_error& error) {
-    return unavailable("no_thread", state_->config.name + ": " + error.what());
+    return base::unavailable("no_thread", state_->config.name + ": " + error.what());
   }
   return {};
 }
@@ -125,12 +126,12 @@ WorkerPool::Counts WorkerPool::counts() const {
 
 Result<std::shared_ptr<WorkerPool::Item>> WorkerPool::State::put(std::size_t bytes, Task task) {
   const base::MutexLock lock(mutex);
-  if (draining) return unavailable("draining", config.name + ": takes no more work");
+  if (draining) return base::unavailable("draining", config.name + ": takes no more work");
   const Counts now = count();
   const bool runs_at_once = now.running < config.concurrency;
   // Asked as a difference, the sum could wrap around.
-  const bool too_heavy = bytes > config.queue_bytes_max - std::min(now.waiting_bytes,
-                                                                   config.queue_bytes_max);
+  const bool too_heavy =
+      bytes > config.queue_bytes_max - std::min(now.waiting_bytes, config.queue_bytes_max);
   if (!runs_at_once && (now.waiting >= config.queue_max || too_heavy)) {
     return Error(Code::ResourceExhausted, config.full_reason,
                  std::to_string(now.waiting) + " wait already (" +

@@ -65,7 +65,7 @@ class Config {
   };
 
   const Entry* find(std::string_view key) const;
-  const Entry& at(std::string_view key, ValueKind kind) const;
+  const Entry* at(std::string_view key, ValueKind kind) const;
 
   std::shared_ptr<const std::vector<KeyDescription>> table_;
   std::map<std::string, Entry, std::less<>> entries_;
