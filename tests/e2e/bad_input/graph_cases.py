@@ -122,7 +122,6 @@ table(
         "unknown_escape": lambda: '{"nodes": [], "x": "\\x41"}',
         "key_without_quotes": lambda: "{nodes: []}",
         "byte_order_mark": lambda: '\ufeff{"nodes": []}',
-        "root_is_a_list": lambda: "[]",
         "neither_json_nor_base64": lambda: "hello, world!",
         "base64_of_plain_text": lambda: encoded("hello, world!"),
         "base64_of_truncated_json": lambda: encoded('{"nodes": ['),
@@ -142,6 +141,8 @@ table(
     "dag_shape",
     "",
     {
+        "root_is_a_list": lambda: "[]",
+        "root_is_a_text": lambda: '"blake3:ab"',
         "base64_of_a_list": lambda: encoded("[]"),
         "base64_of_null": lambda: encoded("null"),
         "base64_of_a_number": lambda: encoded("123"),
@@ -173,6 +174,7 @@ WRONG_FIELDS = {
     "schema_hash": {"list": ["s"]},
     "schema_compat_id": {"object": {"id": 1}},
     "node_id": {"list": ["blake3:ab"], "object": {"id": "blake3:ab"}},
+    "bucket": {"word": "first", "object": {"at": 1}},
 }
 for wrong_field, wrong_values in WRONG_FIELDS.items():
     for kind, wrong_value in wrong_values.items():
@@ -181,6 +183,9 @@ for wrong_field, wrong_values in WRONG_FIELDS.items():
         )
 case("dag_shape", "/nodes/1/inputs/0", "input_is_an_object")(
     lambda: changed(inputs=[{"node_id": "blake3:ab"}])
+)
+case("dag_shape", "/nodes/1/params/query_tags", "query_tags_is_an_object")(
+    lambda: changed(node_type="TagQueryNode", params={"query_tags": {"btc": 1}})
 )
 case("dag_shape", "/nodes/1/tags/0", "tag_is_an_object")(lambda: changed(tags=[{"a": 1}]))
 
@@ -265,7 +270,7 @@ table(
         "same_id_with_other_params": lambda: said_twice(params={"n": 99}),
         "same_id_with_another_type": lambda: said_twice(node_type="Other"),
         "same_id_with_another_interval": lambda: said_twice(interval=300),
-        "same_id_with_other_inputs": lambda: said_twice(inputs=[]),
+        "same_id_with_other_inputs": lambda: said_twice(inputs=["blake3:ab"]),
         "same_id_with_another_schema_hash": lambda: said_twice(schema_hash="s9"),
         "same_id_with_another_code_hash": lambda: said_twice(code_hash="c9"),
     },
@@ -344,6 +349,9 @@ case("name_illegal", None, "namespace_of_meta_outside_ascii")(
 )
 case("name_illegal", None, "world_of_the_document_outside_ascii")(
     lambda: with_root(compute_context={"world": "世界", "domain": "live"})
+)
+case("name_illegal", "/nodes/1/node_id", "node_id_with_the_mark_that_clients_cut_at")(
+    lambda: changed(node_id="blake3:ab#ck=blake3:cd")
 )
 case("name_illegal", "/nodes/1", "node_type_of_250_characters")(
     lambda: changed(node_type="N" * 250)
