@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "cli/client/diff_collector.h"
+#include "cli/client/diff_outcome.h"
+#include "dagmanager.grpc.pb.h"
+
+namespace weir::cli {
+
+/// Calls a DAG manager over gRPC, as a well-behaved client does: every chunk is acknowledged by its
+/// number before the next is read, and a stream that was cut is resumed. One thread at a time.
+///
+/// Faults are Errors with the server's code and reason word; the reason is empty where the transport
+/// failed.
+class DagmanagerClient {
+ public:
+  /// "localhost:50051"; connects at the first call. `clock` outlives the client.
+  DagmanagerClient(const std::string& target, Clock& clock);
+
+  /// Told after each chunk: how many are had, of how many; and before each further try.
+  struct Observer {
+    std::function<void(std::uint32_t taken, std::uint32_t count)> chunk;
+    std::function<void(const Error& why, int attempt)> again;
+  };
+
+  /// Diffs. A cut stream or an unavailable server is tried again, at most kDiffAttemptsMax times in
+  /// all, except that a server which never answered at all is not waited for.
+  Result<DiffOutcome> diff(const DiffQuery& query, const Observer& observer = {});
+
+  /// Topic sizes by filter text (contract section 4, queue-stats).
+  Result<std::map<std::string, std::int64_t>> queue_stats(const std::string& filter);
+
+  /// What the store knows of these nodes, any number.
+  Result<std::vector<wire::NodeRecord>> describe_nodes(const std::vector<std::string>& ids);
+  /// The same of a strategy's newest deploy in a world.
+  Result<std::vector<wire::NodeRecord>> describe_deploy(const std::string& strategy,
+                                                        const std::string& world);
+
+ private:
+  enum class Again : std::uint8_t { No, Resume, Anew };
+
+  Result<void> read_stream(const wire::DiffRequest& request, DiffCollector& collector,
+                           const Observer& observer);
+  Result<void> acknowledge(const wire::DiffChunk& chunk);
+  Result<void> describe(const wire::DescribeNodesRequest& request,
+                        std::vector<wire::NodeRecord>& records);
+  static Again what_next(const Error& error, const DiffCollector& collector, int attempt);
+
+  Clock& clock_;
+  std::unique_ptr<wire::DiffService::Stub> diff_;
+  std::unique_ptr<wire::AdminService::Stub> admin_;
+};
+
+}  // namespace weir::cli

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "base/clock.h"
+
+/// Bounds of the client (style guide, rule 25; contract section 1.1, caller's budgets).
+namespace weir::cli {
+
+/// Tries of one diff, its stream resumed or its request repeated, and the waits between them.
+inline constexpr int kDiffAttemptsMax = 5;
+inline constexpr Duration kDiffWaitFirst = std::chrono::milliseconds(500);
+inline constexpr Duration kDiffWaitMax = std::chrono::seconds(4);
+
+/// One try of a diff: the server itself ends a diff that takes 5 minutes before its commit.
+inline constexpr Duration kDiffTimeout = std::chrono::minutes(10);
+/// Calls that are answered at once.
+inline constexpr Duration kCallTimeout = std::chrono::seconds(30);
+
+/// Waits of the channel before it connects anew after a lost connection.
+inline constexpr int kReconnectWaitMsMin = 100;
+inline constexpr int kReconnectWaitMsMax = 1'000;
+
+/// Node ids in one DescribeNodes request (contract section 1.1).
+inline constexpr std::size_t kDescribeIdsMax = 1'000;
+
+}  // namespace weir::cli

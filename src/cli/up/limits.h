@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.h"
+
+/// Bounds of `weir up` (style guide, rule 25).
+namespace weir::cli {
+
+/// A role must answer /readyz this soon after its start: a start may wait 60 s for the migrations of
+/// another instance.
+inline constexpr Duration kReadyTimeout = std::chrono::seconds(90);
+/// Time between two looks at /readyz, only while a role starts.
+inline constexpr Duration kReadyLook = std::chrono::milliseconds(50);
+/// One answer of /readyz.
+inline constexpr Duration kReadyAnswerTimeout = std::chrono::seconds(2);
+
+/// Restarts of one child, each after a wait that doubles; a child that was ready for kRestartForget
+/// is counted from zero again.
+inline constexpr int kRestartsMax = 8;
+inline constexpr Duration kRestartWaitFirst = std::chrono::milliseconds(200);
+inline constexpr Duration kRestartWaitMax = std::chrono::seconds(10);
+inline constexpr Duration kRestartForget = std::chrono::seconds(60);
+
+/// A child gets this long after SIGTERM before it is killed; the DAG manager's own drain takes at
+/// most 25 s.
+inline constexpr Duration kStopTimeout = std::chrono::seconds(30);
+static_assert(kStopTimeout > std::chrono::seconds(25), "a draining DAG manager must not be killed");
+
+/// `weir down` waits this long for `weir up` to end: its children one after the other, PostgreSQL's
+/// 20 s and its escalation.
+inline constexpr Duration kDownTimeout = std::chrono::seconds(120);
+static_assert(kDownTimeout > 2 * kStopTimeout + std::chrono::seconds(40),
+              "`weir down` must outlast an orderly stop");
+
+/// What is shown of a child's log when it failed.
+inline constexpr std::size_t kLogTailBytesMax = 4096;
+/// The note in the state folder.
+inline constexpr std::size_t kNoteBytesMax = 4096;
+
+}  // namespace weir::cli

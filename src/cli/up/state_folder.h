@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace weir::cli {
+
+/// Where a running `weir up` can be reached: the note in its folder, and what `-o json` prints.
+struct UpNote {
+  pid_t pid = 0;
+  std::string grpc;  ///< "127.0.0.1:50051"; empty until ready
+  std::string http;  ///< "http://127.0.0.1:8001"; empty until ready
+
+  /// One JSON line.
+  std::string json() const;
+  static std::optional<UpNote> parse(std::string_view text);
+};
+
+/// The folder that a `weir up` owns. The file `up.lock` is held (flock) for as long as this lives,
+/// also through a kill, and its text is the note. One owner a folder.
+class StateFolder {
+ public:
+  /// Makes the folder if there is none and takes the lock. FAILED_PRECONDITION `already_up`, with the
+  /// other's pid and addresses; `state_dir_unusable`.
+  static Result<std::unique_ptr<StateFolder>> take(const std::filesystem::path& path);
+  ~StateFolder();
+  StateFolder(const StateFolder&) = delete;
+  StateFolder& operator=(const StateFolder&) = delete;
+
+  /// Writes the note over the one before.
+  Result<void> note(const UpNote& note);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path config_file() const { return path_ / "weir.yml"; }
+  std::filesystem::path dagmanager_log() const { return path_ / "dagmanager.log"; }
+
+ private:
+  StateFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  std::filesystem::path path_;
+  int lock_;
+};
+
+/// The note of the `weir up` that holds this folder now; nothing if none does.
+Result<std::optional<UpNote>> running_in(const std::filesystem::path& path);
+
+/// Sends SIGTERM to the holder of this folder and waits until it ended. False if there was none.
+/// DEADLINE_EXCEEDED `still_up` after `span`.
+Result<bool> stop_running_in(const std::filesystem::path& path, Duration span);
+
+/// The end of a text file, at most kLogTailBytesMax, beginning with a whole line.
+std::string log_tail(const std::filesystem::path& path);
+
+}  // namespace weir::cli
