@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/result.h"
 
 namespace weir::base {
@@ -115,6 +116,32 @@ class JsonValue::Iterator {
   const JsonDocument* document_;
   std::uint32_t index_;  // 0 at the end
 };
+
+inline JsonKind JsonValue::kind() const {
+  WEIR_ASSERT(!missing());
+  return document_->nodes_[index_].kind;
+}
+inline bool JsonValue::is_null() const { return missing() || kind() == JsonKind::Null; }
+inline bool JsonValue::is_object() const { return !missing() && kind() == JsonKind::Object; }
+inline bool JsonValue::is_array() const { return !missing() && kind() == JsonKind::Array; }
+inline bool JsonValue::is_text() const { return !missing() && kind() == JsonKind::Text; }
+inline std::string_view JsonValue::text() const {
+  return missing() ? std::string_view{} : document_->nodes_[index_].text;
+}
+inline std::string_view JsonValue::key() const {
+  return missing() ? std::string_view{} : document_->nodes_[index_].key;
+}
+inline std::size_t JsonValue::size() const {
+  return missing() ? 0 : document_->nodes_[index_].size;
+}
+inline JsonValue::Iterator JsonValue::begin() const {
+  return {document_, missing() ? 0 : document_->nodes_[index_].first};
+}
+inline JsonValue::Iterator JsonValue::end() const { return {document_, 0}; }
+inline JsonValue::Iterator& JsonValue::Iterator::operator++() {
+  index_ = document_->nodes_[index_].next;
+  return *this;
+}
 
 /// Appends one step to a JSON Pointer (RFC 6901), `~` and `/` escaped.
 std::string json_pointer(std::string_view base, std::string_view step);

@@ -62,10 +62,10 @@ class JsonTreeBuilder {
     WEIR_CHECK(tokenise());
     const auto starts = std::span(scanner_->structural_indexes.get(), scanner_->n_structural_indexes);
     document_.nodes_.reserve(starts.size() / 2 + 1);
-    for (token_ = 0; token_ < starts.size(); ++token_) {
-      start_ = starts[token_];
-      end_ = token_ + 1 < starts.size() ? starts[token_ + 1] : text_.size();
-      WEIR_CHECK(take_token());
+    for (std::size_t at = 0; at < starts.size(); ++at) {
+      start_ = starts[at];
+      end_ = at + 1 < starts.size() ? starts[at + 1] : text_.size();
+      if (!take_token()) return *std::move(refusal_);
     }
     if (expected_ != Expected::Nothing) {
       return not_json(text_, text_.size(), "the text ends in the middle of a value");
@@ -107,7 +107,9 @@ class JsonTreeBuilder {
     return {};
   }
 
-  Result<void> take_token() {
+  // The steps below are false where the document is refused; `refusal_` then says why.
+
+  bool take_token() {
     const char byte = text_[start_];
     switch (expected_) {
       case Expected::ValueOrEnd:
@@ -121,68 +123,75 @@ class JsonTreeBuilder {
       case Expected::Key:
         return take_key();
       case Expected::Colon:
-        if (byte != ':') return not_json(text_, start_, "a `:` must follow the key");
+        if (byte != ':') return refuse(start_, "a `:` must follow the key");
         expected_ = Expected::Value;
-        return {};
+        return true;
       case Expected::CommaOrEnd:
-        if (byte == ',') {
-          expected_ = open_.back().object ? Expected::Key : Expected::Value;
-          return {};
-        }
-        if (byte == (open_.back().object ? '}' : ']')) return close();
-        return not_json(text_, start_,
-                        open_.back().object ? "`,` or `}` must follow a member"
-                                            : "`,` or `]` must follow an element");
+        return take_comma_or_end(byte);
       case Expected::Nothing:
         break;
     }
-    return not_json(text_, start_, "nothing may follow the document's value");
+    return refuse(start_, "nothing may follow the document's value");
   }
 
-  Result<void> take_value() {
+  bool take_comma_or_end(char byte) {
+    const bool object = open_.back().object;
+    if (byte == ',') {
+      expected_ = object ? Expected::Key : Expected::Value;
+      return true;
+    }
+    if (byte == (object ? '}' : ']')) return close();
+    return refuse(start_, object ? "`,` or `}` must follow a member"
+                                 : "`,` or `]` must follow an element");
+  }
+
+  bool take_value() {
     const char byte = text_[start_];
     if (byte == '{' || byte == '[') return open(byte == '{');
     JsonDocument::Node node;
     node.key = key_;
     if (byte == '"') {
       node.kind = JsonKind::Text;
-      WEIR_TRY(node.text, decoded_text());
+      if (!decode_text(node.text)) return false;
     } else {
-      const std::optional<JsonKind> kind = scalar_kind(token(), limits_.infinities);
-      if (!kind) return not_json(text_, start_, "this is no value");
+      const std::string_view written = token();
+      const std::optional<JsonKind> kind = scalar_kind(written, limits_.infinities);
+      if (!kind) return refuse(start_, "this is no value");
       node.kind = *kind;
       if (*kind == JsonKind::Integer || *kind == JsonKind::Double) {
-        node.text = {document_.buffer_.get() + start_, token().size()};
+        node.text = {document_.buffer_.get() + start_, written.size()};
       }
     }
     append(node);
     value_done();
-    return {};
+    return true;
   }
 
-  Result<void> take_key() {
-    if (text_[start_] != '"') return not_json(text_, start_, "a key must be text");
-    WEIR_TRY(key_, decoded_text());
+  bool take_key() {
+    if (text_[start_] != '"') return refuse(start_, "a key must be text");
     expected_ = Expected::Colon;
-    return {};
+    return decode_text(key_);
   }
 
-  Result<void> open(bool object) {
+  bool open(bool object) {
     JsonDocument::Node node;
     node.key = key_;
     node.kind = object ? JsonKind::Object : JsonKind::Array;
     const std::uint32_t index = append(node);
     open_.push_back({.node = index, .last_child = 0, .object = object});
-    if (open_.size() > limits_.depth_max) return too_deep();
+    if (open_.size() > limits_.depth_max) {
+      refusal_ = too_deep();
+      return false;
+    }
     key_ = {};
     expected_ = object ? Expected::KeyOrEnd : Expected::ValueOrEnd;
-    return {};
+    return true;
   }
 
-  Result<void> close() {
+  bool close() {
     open_.pop_back();
     value_done();
-    return {};
+    return true;
   }
 
   void value_done() {
@@ -210,21 +219,26 @@ class JsonTreeBuilder {
   }
 
   /// The text token's content; escapes are decoded in place, in the document's own copy.
-  Result<std::string_view> decoded_text() {
+  bool decode_text(std::string_view& decoded) {
     const std::string_view quoted = token();
     if (quoted.size() < 2 || quoted.back() != '"') {
-      return not_json(text_, start_, "this text has no closing quote");
+      return refuse(start_, "this text has no closing quote");
     }
     const std::string_view raw = quoted.substr(1, quoted.size() - 2);
-    char* copy = document_.buffer_.get() + start_ + 1;
-    if (std::memchr(raw.data(), '\\', raw.size()) == nullptr) {
-      return std::string_view(copy, raw.size());
-    }
+    char* const copy = document_.buffer_.get() + start_ + 1;
+    decoded = {copy, raw.size()};
+    if (std::memchr(raw.data(), '\\', raw.size()) == nullptr) return true;
     const Unescaped unescaped = unescape_json_text(raw, copy);
     if (unescaped.bad) {
-      return not_json(text_, start_ + 1 + *unescaped.bad, "this escape stands for no character");
+      return refuse(start_ + 1 + *unescaped.bad, "this escape stands for no character");
     }
-    return std::string_view(copy, unescaped.size);
+    decoded = {copy, unescaped.size};
+    return true;
+  }
+
+  bool refuse(std::size_t offset, std::string_view what) {
+    refusal_ = not_json(text_, offset, what);
+    return false;
   }
 
   Error too_deep() const {
@@ -246,10 +260,10 @@ class JsonTreeBuilder {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> scanner_;
   std::vector<Open> open_;
   std::string_view key_;
-  std::size_t token_ = 0;
-  std::size_t start_ = 0;
-  std::size_t end_ = 0;  // where the next token starts
+  std::size_t start_ = 0;  // of the token at hand
+  std::size_t end_ = 0;    // where the next token starts
   Expected expected_ = Expected::Value;
+  std::optional<Error> refusal_;
 };
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits) {

@@ -71,7 +71,8 @@ class DagReader {
 
   void read_node(const NodeFields& fields, std::uint32_t index) {
     dag_.crc32 = node_ids_crc32(dag_.crc32, fields.node_id);
-    DagNode node;
+    // Made where it stays, taken away again where it turns out to repeat another.
+    DagNode& node = dag_.nodes.emplace_back();
     const bool sound = reader_.read(fields, index, node);
     if (sound) {
       static const TagQuerySpec kNoQuery;
@@ -80,15 +81,16 @@ class DagReader {
                   .query = node.query ? *node.query : kNoQuery},
                  report_);
     }
-    if (node.node_id.empty()) return;
-    const auto [known, fresh] =
-        by_id_.try_emplace(node.node_id.text(), static_cast<std::uint32_t>(dag_.nodes.size()));
-    if (fresh) {
-      dag_.nodes.push_back(std::move(node));
+    const auto known = by_id_.find(node.node_id.view());
+    if (!node.node_id.empty() && known == by_id_.end()) {
+      by_id_.emplace(node.node_id.view(), static_cast<std::uint32_t>(entries_.size()));
       entries_.push_back({fields.node, sound});
-    } else if (sound && entries_[known->second].sound) {
+      return;
+    }
+    if (!node.node_id.empty() && sound && entries_[known->second].sound) {
       unite(dag_.nodes[known->second], node, fields.node);
     }
+    dag_.nodes.pop_back();
   }
 
   /// A repeated id is one node if its meaning is repeated too (section 3.1).
@@ -157,7 +159,8 @@ class DagReader {
   IdentityReport report_;
   std::vector<JsonValue> sentinels_;
   std::vector<Entry> entries_;  // one a node of dag_.nodes
-  absl::flat_hash_map<std::string, std::uint32_t> by_id_;  // index into dag_.nodes
+  // Index into dag_.nodes, whose room is reserved at the start: the ids never move.
+  absl::flat_hash_map<std::string_view, std::uint32_t> by_id_;
   std::size_t warnings_ = 0;
 };
 

@@ -14,11 +14,6 @@ constexpr std::string_view kSchemaCode = "E_SCHEMA_COMPAT_MISMATCH";
 constexpr std::string_view kChecksumCode = "E_CHECKSUM_MISMATCH";
 constexpr std::string_view kMismatchCode = "E_NODE_ID_MISMATCH";
 
-bool is_blank(JsonValue value) {
-  const std::optional<std::string> text = scalar_text_or_empty(value);
-  return text && text->empty();
-}
-
 std::string schema_text(JsonValue value) {
   return std::string(base::trim(scalar_text_or_empty(value).value_or("")));
 }
@@ -89,10 +84,12 @@ void check_node(const CheckedNode& node, IdentityReport& report) {
   std::vector<std::string> missing = missing_fields(node);
   const std::string id(node.node_id);
   if (!missing.empty()) report.missing.push_back({node.index, id, std::move(missing)});
-  const std::string compat = schema_text(node.fields.schema_compat_id);
-  const std::string legacy = schema_text(node.fields.schema_id);
-  if (!compat.empty() && !legacy.empty() && compat != legacy) {
-    report.conflicts.push_back({node.index, id, compat, legacy});
+  if (!node.fields.schema_id.is_null()) {
+    const std::string compat = schema_text(node.fields.schema_compat_id);
+    const std::string legacy = schema_text(node.fields.schema_id);
+    if (!compat.empty() && !legacy.empty() && compat != legacy) {
+      report.conflicts.push_back({node.index, id, compat, legacy});
+    }
   }
   if (!node.computed.empty() && node.computed != node.node_id) {
     report.mismatches.push_back({node.index, id, std::string(node.computed)});

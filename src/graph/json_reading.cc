@@ -93,9 +93,14 @@ std::optional<std::string> scalar_text(JsonValue value) {
 }
 
 std::optional<std::string> scalar_text_or_empty(JsonValue value) {
-  if (value.is_null()) return "";
-  if (value.kind() == JsonKind::False || (value.is_number() && is_zero(value))) return "";
+  if (is_blank(value)) return "";
   return scalar_text(value);
+}
+
+bool is_blank(JsonValue value) {
+  if (value.is_null()) return true;
+  if (value.is_text()) return value.text().empty();
+  return value.kind() == JsonKind::False || (value.is_number() && is_zero(value));
 }
 
 IntegerReading read_integer(JsonValue value) {

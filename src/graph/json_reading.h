@@ -19,6 +19,9 @@ std::optional<std::string> scalar_text(JsonValue value);
 /// Empty for null, false, 0, empty text and what is missing, else as scalar_text.
 std::optional<std::string> scalar_text_or_empty(JsonValue value);
 
+/// True where scalar_text_or_empty gives empty text.
+bool is_blank(JsonValue value);
+
 enum class IntegerState : std::uint8_t { Ok, NotAnInteger, OutOfRange };
 
 /// An interval, period or bucket as contract section 2.1 reads it: missing, null and empty count

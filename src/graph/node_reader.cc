@@ -35,7 +35,7 @@ bool NodeReader::read(const NodeFields& fields, std::uint32_t index, DagNode& no
 }
 
 std::string NodeReader::required_text(JsonValue value, std::string_view name) {
-  const std::optional<std::string> text = value.is_null() ? "" : scalar_text(value);
+  std::optional<std::string> text = value.is_null() ? "" : scalar_text(value);
   if (!text) {
     // read_identity_parts says so of code_hash.
     if (name != "code_hash") refuse(value, "dag_shape", base::json_pointer("", name), "must be text");
@@ -45,7 +45,7 @@ std::string NodeReader::required_text(JsonValue value, std::string_view name) {
     refuse(fields_->node, "missing_field", base::json_pointer("", name),
            "is required: give the node a non-empty " + std::string(name));
   }
-  return *text;
+  return *std::move(text);
 }
 
 void NodeReader::read_id() {
@@ -71,12 +71,13 @@ void NodeReader::read_tags() {
   std::size_t index = 0;
   node_->tags.reserve(tags.size());
   for (const JsonValue item : tags) {
-    const std::string pointer = base::json_pointer("/tags", index++);
+    const std::size_t at = index++;
     std::optional<std::string> tag = item.is_null() ? "" : scalar_text(item);
     if (!tag) {
-      refuse(item, "dag_shape", pointer, "must be text");
+      refuse(item, "dag_shape", base::json_pointer("/tags", at), "must be text");
+    } else if (tag->size() > limits_.text_bytes_max) {
+      check_length(item, *tag, base::json_pointer("/tags", at));
     } else if (!tag->empty()) {
-      check_length(item, *tag, pointer);
       node_->tags.push_back(std::move(*tag));
     }
   }
@@ -85,16 +86,16 @@ void NodeReader::read_tags() {
 void NodeReader::read_inputs() {
   const JsonValue list = dependency_list(*fields_);
   if (!list.is_array()) return;
-  const std::string pointer = base::json_pointer("", list.key());
+  const auto pointer = [&] { return base::json_pointer("", list.key()); };
   if (list.size() > limits_.inputs_max) {
-    refuse(list, "dag_bounds", pointer, "has more than " + std::to_string(limits_.inputs_max));
+    refuse(list, "dag_bounds", pointer(), "has more than " + std::to_string(limits_.inputs_max));
     return;
   }
   std::vector<Dependency> inputs = read_dependencies(list);
   node_->inputs.reserve(inputs.size());
   for (Dependency& input : inputs) {
     if (input.id.size() > limits_.text_bytes_max) {
-      check_length(list, input.id, base::json_pointer(pointer, input.index));
+      check_length(list, input.id, base::json_pointer(pointer(), input.index));
     }
     node_->inputs.push_back(std::move(input.id));
   }

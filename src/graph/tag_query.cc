@@ -11,10 +11,7 @@ namespace {
 
 /// What the public SDK's language takes for false: null, false, 0, and everything empty.
 bool is_falsy(JsonValue value) {
-  if (value.is_null()) return true;
-  if (value.is_array() || value.is_object()) return value.size() == 0;
-  const std::optional<std::string> text = scalar_text_or_empty(value);
-  return text && text->empty();
+  return is_blank(value) || ((value.is_array() || value.is_object()) && value.size() == 0);
 }
 
 /// Tags of a list or of comma-separated text, trimmed, blanks dropped; nothing for other shapes.
