@@ -292,14 +292,18 @@ def long_text(length=TEXT_BYTES_MAX + 1):
 
 table(
     "dag_bounds",
-    None,
+    "/x" + "/0" * (DEPTH_MAX - 1),
     {
         "one_level_too_deep": lambda: nested(DEPTH_MAX + 1),
         "depth_bomb_of_lists": lambda: nested(100_000),
-        "depth_bomb_of_objects": lambda: '{"x":' * 100_000 + "1" + "}" * 100_000,
         "depth_bomb_in_base64": lambda: encoded(nested(100_000)),
-        "depth_bomb_in_params": lambda: '{"nodes": [{"params": ' + nested(5_000) + "}]}",
     },
+)
+case("dag_bounds", "/x" * DEPTH_MAX, "depth_bomb_of_objects")(
+    lambda: '{"x":' * 100_000 + "1" + "}" * 100_000
+)
+case("dag_bounds", "/nodes/0/params/x" + "/0" * (DEPTH_MAX - 4), "depth_bomb_in_params")(
+    lambda: '{"nodes": [{"params": ' + nested(5_000) + "}]}"
 )
 
 
@@ -433,18 +437,19 @@ def five_faults_together():
 
 @many_faults(
     ("dag_shape", "/nodes/0/tags"),
-    ("artifact_invalid", "/nodes/1/artifacts"),
     ("node_conflict", "/nodes/2"),
-    ("dag_bounds", "/nodes/3/period"),
-    ("missing_field", "/nodes/4/schema_hash"),
+    ("artifact_invalid", "/nodes/3/artifacts"),
+    ("dag_bounds", "/nodes/4/period"),
+    ("name_illegal", "/nodes/5/node_id"),
 )
 def five_other_faults_together():
-    nodes = layered_graph(4, width=1).nodes
+    nodes = layered_graph(5, width=1).nodes
     nodes[0]["tags"] = "btc"
-    nodes[1]["artifacts"] = 7
-    nodes[2]["period"] = 10**12
-    del nodes[3]["schema_hash"]
-    return {"nodes": [nodes[0], nodes[1], {**nodes[1], "params": {"n": 9}}, nodes[2], nodes[3]]}
+    nodes.insert(2, {**nodes[1], "params": {"n": 9}})
+    nodes[3]["artifacts"] = 7
+    nodes[4]["period"] = 10**12
+    nodes[5]["node_id"] = "blake3:ab#"
+    return {"nodes": nodes}
 
 
 @many_faults(
