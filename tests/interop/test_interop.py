@@ -16,6 +16,7 @@ import pytest
 import gateway_stub
 from gateway_stub import GatewayClient, node_id_of, submission_crc32, worker_submission
 from graphs import Graph, compute_key, gateway_crc32, layered_graph
+from stubs import PROTO, pb2
 from suite_support import asynchronous
 from wire import Wire
 from weir_server import ROOT
@@ -41,6 +42,15 @@ async def test_01_status_is_true(place):
     async with GatewayClient(place.target) as client:
         assert await client.status() is True
         assert client.fuse.failures == 0
+
+
+@asynchronous
+async def test_01_status_tells_the_version_of_the_file_and_ping_answers(place):
+    async with Wire(place.target) as wire:
+        reply = await wire.health.Status(pb2.StatusRequest())
+        assert (reply.neo4j, reply.state) == ("ok", "running")
+        assert PROTO.read_text().startswith(f"// api-version: {reply.api_version}\n")
+        await wire.health.Ping(pb2.PingRequest())
 
 
 # --- 2 --------------------------------------------------------------------------------------------
