@@ -19,7 +19,8 @@ constexpr std::array<std::uint8_t, 256> make_values() {
   for (std::size_t digit = 0; digit < kDigits.size(); ++digit) {
     values[static_cast<unsigned char>(kDigits[digit])] = static_cast<std::uint8_t>(digit);
   }
-  for (const char blank : {' ', '\t', '\r', '\n'}) values[static_cast<unsigned char>(blank)] = kBlank;
+  for (const char blank : {' ', '\t', '\r', '\n'})
+    values[static_cast<unsigned char>(blank)] = kBlank;
   values['='] = kPadding;
   return values;
 }

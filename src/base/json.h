@@ -64,7 +64,7 @@ class JsonValue {
 /// Limits of JsonDocument::parse.
 struct JsonLimits {
   std::size_t depth_max = 64;
-  std::size_t bytes_max = std::size_t{16} << 20;
+  std::size_t bytes_max = std::size_t{16} << 20;  ///< at most 4 GiB - 1
   /// Takes the tokens Infinity and -Infinity too: canonical JSON of overflown numbers has them.
   bool infinities = false;
 };
@@ -89,13 +89,16 @@ class JsonDocument {
   friend class JsonValue;
   friend class JsonTreeBuilder;
 
+  /// Offsets go into buffer_. A container's first child stands right behind it in nodes_.
   struct Node {
-    std::string_view key;
-    std::string_view text;
-    std::uint32_t next = 0;   // index of the next sibling, 0 if none
-    std::uint32_t first = 0;  // index of the first child, 0 if none
-    std::uint32_t size = 0;
+    std::uint32_t key_at = 0;
+    std::uint32_t key_size = 0;
+    std::uint32_t text_at = 0;
+    std::uint32_t size = 0;  // bytes of the text, or number of children
+    std::uint32_t next = 0;  // index of the next sibling, 0 if none
     JsonKind kind = JsonKind::Null;
+
+    bool is_container() const { return kind == JsonKind::Array || kind == JsonKind::Object; }
   };
 
   JsonDocument();
@@ -126,16 +129,22 @@ inline bool JsonValue::is_object() const { return !missing() && kind() == JsonKi
 inline bool JsonValue::is_array() const { return !missing() && kind() == JsonKind::Array; }
 inline bool JsonValue::is_text() const { return !missing() && kind() == JsonKind::Text; }
 inline std::string_view JsonValue::text() const {
-  return missing() ? std::string_view{} : document_->nodes_[index_].text;
+  if (missing()) return {};
+  const JsonDocument::Node& node = document_->nodes_[index_];
+  if (node.is_container()) return {};
+  return {document_->buffer_.get() + node.text_at, node.size};
 }
 inline std::string_view JsonValue::key() const {
-  return missing() ? std::string_view{} : document_->nodes_[index_].key;
+  if (missing()) return {};
+  const JsonDocument::Node& node = document_->nodes_[index_];
+  return {document_->buffer_.get() + node.key_at, node.key_size};
 }
 inline std::size_t JsonValue::size() const {
-  return missing() ? 0 : document_->nodes_[index_].size;
+  return !missing() && document_->nodes_[index_].is_container() ? document_->nodes_[index_].size
+                                                                : 0;
 }
 inline JsonValue::Iterator JsonValue::begin() const {
-  return {document_, missing() ? 0 : document_->nodes_[index_].first};
+  return {document_, size() == 0 ? 0 : index_ + 1};
 }
 inline JsonValue::Iterator JsonValue::end() const { return {document_, 0}; }
 inline JsonValue::Iterator& JsonValue::Iterator::operator++() {

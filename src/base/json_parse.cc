@@ -60,7 +60,8 @@ class JsonTreeBuilder {
 
   Result<JsonDocument> build() {
     WEIR_CHECK(tokenise());
-    const auto starts = std::span(scanner_->structural_indexes.get(), scanner_->n_structural_indexes);
+    const auto starts =
+        std::span(scanner_->structural_indexes.get(), scanner_->n_structural_indexes);
     document_.nodes_.reserve(starts.size() / 2 + 1);
     for (std::size_t at = 0; at < starts.size(); ++at) {
       start_ = starts[at];
@@ -74,7 +75,15 @@ class JsonTreeBuilder {
   }
 
  private:
-  enum class Expected : std::uint8_t { Value, ValueOrEnd, Key, KeyOrEnd, Colon, CommaOrEnd, Nothing };
+  enum class Expected : std::uint8_t {
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+    Nothing
+  };
 
   struct Open {
     std::uint32_t node;
@@ -83,6 +92,7 @@ class JsonTreeBuilder {
   };
 
   Result<void> tokenise() {
+    WEIR_ASSERT(limits_.bytes_max <= UINT32_MAX);
     if (text_.size() > limits_.bytes_max) {
       return invalid_argument("dag_bounds", "the document has " + std::to_string(text_.size()) +
                                                 " bytes, more than " +
@@ -141,25 +151,25 @@ class JsonTreeBuilder {
       return true;
     }
     if (byte == (object ? '}' : ']')) return close();
-    return refuse(start_, object ? "`,` or `}` must follow a member"
-                                 : "`,` or `]` must follow an element");
+    return refuse(start_,
+                  object ? "`,` or `}` must follow a member" : "`,` or `]` must follow an element");
   }
 
   bool take_value() {
     const char byte = text_[start_];
     if (byte == '{' || byte == '[') return open(byte == '{');
     JsonDocument::Node node;
-    node.key = key_;
     if (byte == '"') {
       node.kind = JsonKind::Text;
-      if (!decode_text(node.text)) return false;
+      if (!decode_text(node.text_at, node.size)) return false;
     } else {
       const std::string_view written = token();
       const std::optional<JsonKind> kind = scalar_kind(written, limits_.infinities);
       if (!kind) return refuse(start_, "this is no value");
       node.kind = *kind;
       if (*kind == JsonKind::Integer || *kind == JsonKind::Double) {
-        node.text = {document_.buffer_.get() + start_, written.size()};
+        node.text_at = static_cast<std::uint32_t>(start_);
+        node.size = static_cast<std::uint32_t>(written.size());
       }
     }
     append(node);
@@ -170,12 +180,11 @@ class JsonTreeBuilder {
   bool take_key() {
     if (text_[start_] != '"') return refuse(start_, "a key must be text");
     expected_ = Expected::Colon;
-    return decode_text(key_);
+    return decode_text(key_at_, key_size_);
   }
 
   bool open(bool object) {
     JsonDocument::Node node;
-    node.key = key_;
     node.kind = object ? JsonKind::Object : JsonKind::Array;
     const std::uint32_t index = append(node);
     open_.push_back({.node = index, .last_child = 0, .object = object});
@@ -183,7 +192,6 @@ class JsonTreeBuilder {
       refusal_ = too_deep();
       return false;
     }
-    key_ = {};
     expected_ = object ? Expected::KeyOrEnd : Expected::ValueOrEnd;
     return true;
   }
@@ -194,20 +202,22 @@ class JsonTreeBuilder {
     return true;
   }
 
-  void value_done() {
-    key_ = {};
-    expected_ = open_.empty() ? Expected::Nothing : Expected::CommaOrEnd;
-  }
+  void value_done() { expected_ = open_.empty() ? Expected::Nothing : Expected::CommaOrEnd; }
 
-  std::uint32_t append(const JsonDocument::Node& node) {
+  std::uint32_t append(JsonDocument::Node node) {
     auto& nodes = document_.nodes_;
     const auto index = static_cast<std::uint32_t>(nodes.size());
+    if (!open_.empty()) {
+      Open& parent = open_.back();
+      if (parent.object) {
+        node.key_at = key_at_;
+        node.key_size = key_size_;
+      }
+      if (parent.last_child != 0) nodes[parent.last_child].next = index;
+      parent.last_child = index;
+      ++nodes[parent.node].size;
+    }
     nodes.push_back(node);
-    if (open_.empty()) return index;
-    Open& parent = open_.back();
-    (parent.last_child == 0 ? nodes[parent.node].first : nodes[parent.last_child].next) = index;
-    parent.last_child = index;
-    ++nodes[parent.node].size;
     return index;
   }
 
@@ -219,20 +229,20 @@ class JsonTreeBuilder {
   }
 
   /// The text token's content; escapes are decoded in place, in the document's own copy.
-  bool decode_text(std::string_view& decoded) {
+  bool decode_text(std::uint32_t& at, std::uint32_t& size) {
     const std::string_view quoted = token();
     if (quoted.size() < 2 || quoted.back() != '"') {
       return refuse(start_, "this text has no closing quote");
     }
     const std::string_view raw = quoted.substr(1, quoted.size() - 2);
-    char* const copy = document_.buffer_.get() + start_ + 1;
-    decoded = {copy, raw.size()};
+    at = static_cast<std::uint32_t>(start_ + 1);
+    size = static_cast<std::uint32_t>(raw.size());
     if (std::memchr(raw.data(), '\\', raw.size()) == nullptr) return true;
-    const Unescaped unescaped = unescape_json_text(raw, copy);
+    const Unescaped unescaped = unescape_json_text(raw, document_.buffer_.get() + at);
     if (unescaped.bad) {
       return refuse(start_ + 1 + *unescaped.bad, "this escape stands for no character");
     }
-    decoded = {copy, unescaped.size};
+    size = static_cast<std::uint32_t>(unescaped.size);
     return true;
   }
 
@@ -246,8 +256,9 @@ class JsonTreeBuilder {
     for (std::size_t depth = 1; depth < open_.size(); ++depth) {
       const JsonDocument::Node& node = document_.nodes_[open_[depth].node];
       const JsonDocument::Node& parent = document_.nodes_[open_[depth - 1].node];
-      pointer = parent.kind == JsonKind::Object ? json_pointer(pointer, node.key)
-                                                : json_pointer(pointer, parent.size - 1);
+      const std::string_view key(document_.buffer_.get() + node.key_at, node.key_size);
+      pointer = open_[depth - 1].object ? json_pointer(pointer, key)
+                                        : json_pointer(pointer, parent.size - 1);
     }
     const std::string text = "nested deeper than " + std::to_string(limits_.depth_max);
     return invalid_argument("dag_bounds", "the document is " + text)
@@ -259,7 +270,8 @@ class JsonTreeBuilder {
   JsonDocument document_;
   std::unique_ptr<simdjson::internal::dom_parser_implementation> scanner_;
   std::vector<Open> open_;
-  std::string_view key_;
+  std::uint32_t key_at_ = 0;  // of the member being read
+  std::uint32_t key_size_ = 0;
   std::size_t start_ = 0;  // of the token at hand
   std::size_t end_ = 0;    // where the next token starts
   Expected expected_ = Expected::Value;

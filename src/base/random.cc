@@ -8,8 +8,8 @@ namespace weir::base {
 
 std::string uuid_v4(Random& random) {
   std::array<std::uint64_t, 2> words = {random.next(), random.next()};
-  words[0] = (words[0] & ~0xf000ULL) | 0x4000ULL;                            // version 4
-  words[1] = (words[1] & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;     // RFC variant
+  words[0] = (words[0] & ~0xf000ULL) | 0x4000ULL;                         // version 4
+  words[1] = (words[1] & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;  // RFC variant
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string text;
   text.reserve(36);

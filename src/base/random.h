@@ -16,8 +16,8 @@ class Random {
 /// A random (version 4) UUID in its usual text form, RFC 9562.
 std::string uuid_v4(Random& random);
 
-/// Deterministic Random for tests and simulations: SplitMix64 (Steele, Lea, Flood 2014) from a seed.
-/// Not safe across threads.
+/// Deterministic Random for tests and simulations: SplitMix64 (Steele, Lea, Flood 2014) from a
+/// seed. Not safe across threads.
 class SeededRandom final : public Random {
  public:
   explicit SeededRandom(std::uint64_t seed) : state_(seed) {}

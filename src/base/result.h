@@ -70,13 +70,13 @@ using base::Result;
 /// `WEIR_TRY(auto row, fetch(id));` declares `row` from the value, or returns the error.
 #define WEIR_TRY(declaration, expression) \
   WEIR_TRY_IMPL(WEIR_CONCAT(weir_try_, __LINE__), declaration, expression)
-#define WEIR_TRY_IMPL(temporary, declaration, expression)     \
-  auto temporary = (expression);                              \
-  if (!temporary.ok()) return std::move(temporary).error();   \
+#define WEIR_TRY_IMPL(temporary, declaration, expression)   \
+  auto temporary = (expression);                            \
+  if (!temporary.ok()) return std::move(temporary).error(); \
   declaration = *std::move(temporary)
 
 /// `WEIR_CHECK(save(row));` returns the error of an expression that has no value to keep.
-#define WEIR_CHECK(expression)                                                     \
-  do {                                                                             \
+#define WEIR_CHECK(expression)                                                                  \
+  do {                                                                                          \
     if (auto weir_check = (expression); !weir_check.ok()) return std::move(weir_check).error(); \
   } while (false)

@@ -22,7 +22,8 @@ char lower_byte(char byte) {
 /// Where the last character of a non-empty text starts.
 std::size_t last_character(std::string_view text) {
   std::size_t at = text.size() - 1;
-  while (at > 0 && text.size() - at < 4 && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U) {
+  while (at > 0 && text.size() - at < 4 &&
+         (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U) {
     --at;
   }
   return at;

@@ -91,8 +91,9 @@ void read_artifact(JsonValue entry, const std::string& path, const DagLimits& li
   if (faults.size() != faults_before) return;
   const auto [known, fresh] = sizes.try_emplace(artifact.checksum, artifact.size);
   if (!fresh && known->second != artifact.size) {
-    reader.refuse("size", "is " + std::to_string(artifact.size) + ", but another artifact of this " +
-                              "checksum has " + std::to_string(known->second));
+    reader.refuse("size", "is " + std::to_string(artifact.size) +
+                              ", but another artifact of this " + "checksum has " +
+                              std::to_string(known->second));
     return;
   }
   artifacts.push_back(std::move(artifact));

@@ -18,14 +18,17 @@ struct DomainAlias {
 };
 
 constexpr std::array<DomainAlias, 22> kAliases = {{
-    {"backtest", "backtest"},     {"backtesting", "backtest"},  {"compute", "backtest"},
-    {"computeonly", "backtest"},  {"offline", "backtest"},      {"sandbox", "backtest"},
-    {"validate", "backtest"},     {"validation", "backtest"},   {"dryrun", "dryrun"},
-    {"dryrunmode", "dryrun"},     {"papermode", "dryrun"},      {"paper", "dryrun"},
-    {"papertrade", "dryrun"},     {"papertrading", "dryrun"},   {"papertrader", "dryrun"},
-    {"sim", "dryrun"},            {"simulation", "dryrun"},     {"simulated", "dryrun"},
-    {"live", "live"},             {"prod", "live"},             {"production", "live"},
-    {"shadow", "shadow"},
+    {"backtest", "backtest"},  {"backtesting", "backtest"},
+    {"compute", "backtest"},   {"computeonly", "backtest"},
+    {"offline", "backtest"},   {"sandbox", "backtest"},
+    {"validate", "backtest"},  {"validation", "backtest"},
+    {"dryrun", "dryrun"},      {"dryrunmode", "dryrun"},
+    {"papermode", "dryrun"},   {"paper", "dryrun"},
+    {"papertrade", "dryrun"},  {"papertrading", "dryrun"},
+    {"papertrader", "dryrun"}, {"sim", "dryrun"},
+    {"simulation", "dryrun"},  {"simulated", "dryrun"},
+    {"live", "live"},          {"prod", "live"},
+    {"production", "live"},    {"shadow", "shadow"},
 }};
 
 /// Text, integer and double as trimmed text; empty for every other kind.

@@ -62,8 +62,8 @@ BindingKey binding_key(const ComputeKey& key, const ComputeContext& context,
 /// What `partition_key` is made of (section 2.8).
 struct PartitionKeyParts {
   std::string_view node_id;
-  std::string_view interval;  ///< decimal, empty counts as 0
-  std::string_view bucket;    ///< decimal, empty counts as 0
+  std::string_view interval;     ///< decimal, empty counts as 0
+  std::string_view bucket;       ///< decimal, empty counts as 0
   std::string_view compute_key;  ///< empty: no "#ck="
 };
 std::string partition_key(const PartitionKeyParts& parts);

@@ -29,8 +29,8 @@ struct Artifact {
 
 /// One compute node of a submitted graph (section 3.1).
 struct DagNode {
-  NodeId node_id;       ///< as the document states it
-  NodeId computed_id;   ///< hash of its content; equals node_id where the sender was right
+  NodeId node_id;         ///< as the document states it
+  NodeId computed_id;     ///< hash of its content; equals node_id where the sender was right
   std::string canonical;  ///< the bytes of section 2.1
   IdentityParts parts;
   std::string schema_hash;
@@ -54,30 +54,31 @@ struct SentinelRequest {
 
 /// A finding of the identity check (section 2.12): a stable code and where it was found.
 struct IdentityFinding {
-  std::string code;    ///< E_NODE_ID_FIELDS, E_SCHEMA_COMPAT_MISMATCH, E_CHECKSUM_MISMATCH, E_NODE_ID_MISMATCH
-  std::string path;    ///< JSON Pointer of the node
+  std::string code;  ///< E_NODE_ID_FIELDS, E_SCHEMA_COMPAT_MISMATCH, E_CHECKSUM_MISMATCH,
+                     ///< E_NODE_ID_MISMATCH
+  std::string path;  ///< JSON Pointer of the node
   std::string text;
   bool no_prefix = false;  ///< the id lacks "blake3:"
 };
 
 /// A submitted strategy graph, read and named. Immutable once made; safe to share.
 struct Dag {
-  std::vector<DagNode> nodes;       ///< distinct, in submission order, sentinels apart
-  std::vector<std::uint32_t> order; ///< indexes into nodes: topological, stable (section 3.4)
+  std::vector<DagNode> nodes;        ///< distinct, in submission order, sentinels apart
+  std::vector<std::uint32_t> order;  ///< indexes into nodes: topological, stable (section 3.4)
   std::optional<SentinelRequest> sentinel;
-  VersionLabel version;             ///< section 3.3; "v1" where none is given
+  VersionLabel version;  ///< section 3.3; "v1" where none is given
   bool version_given = false;
-  RawContext context;               ///< the document's own (section 2.6)
-  Namespace topic_namespace;        ///< cleaned meta.topic_namespace; empty: none
-  std::string meta_world;           ///< meta.world / meta.world_id
+  RawContext context;         ///< the document's own (section 2.6)
+  Namespace topic_namespace;  ///< cleaned meta.topic_namespace; empty: none
+  std::string meta_world;     ///< meta.world / meta.world_id
   std::string meta_execution_domain;
-  std::string owner;                ///< meta.owner
+  std::string owner;  ///< meta.owner
   std::optional<double> meta_weight;
-  std::uint32_t crc32 = 0;          ///< section 2.9
-  base::Digest json_hash{};         ///< of the document's JSON bytes (base64 taken off)
-  std::vector<std::string> warnings;  ///< united nodes and the like
+  std::uint32_t crc32 = 0;                ///< section 2.9
+  base::Digest json_hash{};               ///< of the document's JSON bytes (base64 taken off)
+  std::vector<std::string> warnings;      ///< united nodes and the like
   std::vector<IdentityFinding> findings;  ///< of the identity check, whatever its setting
-  std::size_t bytes = 0;            ///< about how much memory this takes
+  std::size_t bytes = 0;                  ///< about how much memory this takes
 };
 
 /// Bounds of a document (section 3.1).

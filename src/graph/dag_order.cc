@@ -23,8 +23,8 @@ std::vector<std::uint32_t> find_cycle(const Edges& inputs, const std::vector<boo
   while (place[node] == kUnseen) {
     place[node] = static_cast<std::uint32_t>(walk.size());
     walk.push_back(node);
-    const auto next = std::ranges::find_if(
-        inputs[node], [&](std::uint32_t input) { return !ordered[input]; });
+    const auto next =
+        std::ranges::find_if(inputs[node], [&](std::uint32_t input) { return !ordered[input]; });
     WEIR_ASSERT(next != inputs[node].end());
     node = *next;
   }

@@ -28,7 +28,8 @@ class DagReader {
     if (!root_.is_object()) {
       faults_.add(root_, {"dag_shape", "", "must be an object with a list of nodes"});
     } else if (const JsonValue nodes = root_.find("nodes"); !nodes.is_array()) {
-      faults_.add(nodes.missing() ? root_ : nodes, {"dag_shape", "/nodes", "must be a list of nodes"});
+      faults_.add(nodes.missing() ? root_ : nodes,
+                  {"dag_shape", "/nodes", "must be a list of nodes"});
     } else if (nodes.size() > limits_.nodes_max) {
       faults_.add(nodes,
                   {"dag_bounds", "/nodes", "has more than " + std::to_string(limits_.nodes_max)});
@@ -36,6 +37,9 @@ class DagReader {
       read_nodes(nodes);
       order_nodes();
     }
+    want_object(root_, "compute_context", "");
+    want_object(root_, "meta", "");
+    want_object(root_.find("meta"), "compute_context", "/meta");
     if (!faults_.empty()) return refused_graph(std::move(faults_).in_document_order());
     read_dag_meta(root_, sentinels_, dag_);
     dag_.findings = identity_findings(report_);
@@ -48,6 +52,12 @@ class DagReader {
     JsonValue value;
     bool sound;
   };
+
+  void want_object(JsonValue holder, std::string_view name, std::string_view path) {
+    const JsonValue value = holder.find(name);
+    if (value.is_null() || value.is_object()) return;
+    faults_.add(value, {"dag_shape", base::json_pointer(path, name), "must be an object"});
+  }
 
   void read_nodes(JsonValue nodes) {
     dag_.nodes.reserve(nodes.size());
@@ -76,8 +86,11 @@ class DagReader {
     const bool sound = reader_.read(fields, index, node);
     if (sound) {
       static const TagQuerySpec kNoQuery;
-      check_node({.fields = fields, .index = index, .node_type = node.parts.node_type,
-                  .node_id = node.node_id.view(), .computed = node.computed_id.view(),
+      check_node({.fields = fields,
+                  .index = index,
+                  .node_type = node.parts.node_type,
+                  .node_id = node.node_id.view(),
+                  .computed = node.computed_id.view(),
                   .query = node.query ? *node.query : kNoQuery},
                  report_);
     }

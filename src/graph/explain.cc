@@ -179,9 +179,9 @@ class Explainer {
   void explain_dependencies(std::size_t at, std::size_t counterpart) {
     Explanation& explanation = explanations_[at];
     Roots because;
-    const auto changes = dependency_changes(
-        file_[at], other_[counterpart],
-        [this](std::string_view id) { return counterpart_ids(id); });
+    const auto changes =
+        dependency_changes(file_[at], other_[counterpart],
+                           [this](std::string_view id) { return counterpart_ids(id); });
     for (const DependencyChange& change : changes) {
       const std::size_t source = find_id(file_ids_, change.new_id);
       const bool added = source != kNone && pairing_.other_of(source) == kNone;

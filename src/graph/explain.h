@@ -45,7 +45,7 @@ struct ExplainedNode {
 /// One difference: which of the seven parts, where in the file, old and new as canonical JSON text.
 struct Change {
   std::string part;
-  std::string path;                ///< JSON Pointer into the file
+  std::string path;  ///< JSON Pointer into the file
   std::optional<std::string> old_value;
   std::optional<std::string> new_value;
 };

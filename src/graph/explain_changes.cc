@@ -55,7 +55,8 @@ class ParamsComparison {
 
  private:
   // Recursion is as deep as the params, whose depth the DAG's limits bound.
-  void compare(JsonValue now, JsonValue before, const std::string& path) {  // NOLINT(misc-no-recursion)
+  void compare(JsonValue now, JsonValue before,
+               const std::string& path) {  // NOLINT(misc-no-recursion)
     if (equal(now, before)) return;
     if (now.is_object() && before.is_object()) {
       compare_members(now, before, path);
@@ -127,8 +128,8 @@ std::vector<Change> part_changes(const ExplainedNode& file, const ExplainedNode&
   const auto add = [&](std::string_view part, std::string path, std::string old_value,
                        std::string new_value) {
     if (old_value == new_value) return;
-    changes.push_back({std::string(part), std::move(path), std::move(old_value),
-                       std::move(new_value)});
+    changes.push_back(
+        {std::string(part), std::move(path), std::move(old_value), std::move(new_value)});
   };
   const std::string& node = file.places.node;
   add("node_type", node + "/node_type", json_text(before.node_type), json_text(now.node_type));

@@ -27,7 +27,8 @@ Error refused_graph(std::vector<Fault> faults) {
                             ? "the graph has a fault"
                             : "the graph has " + std::to_string(faults.size()) + " faults";
   std::string reason = faults.front().reason;
-  return base::invalid_argument(std::move(reason), std::move(message)).with_faults(std::move(faults));
+  return base::invalid_argument(std::move(reason), std::move(message))
+      .with_faults(std::move(faults));
 }
 
 }  // namespace weir::graph

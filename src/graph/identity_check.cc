@@ -73,8 +73,12 @@ IdentityReport check_identity(JsonValue nodes, std::optional<std::uint32_t> prov
     const std::string computed = sound ? node_id(canonical_bytes(parts)).text() : std::string();
     const std::string stated = scalar_text_or_empty(fields.node_id).value_or("");
     report.crc32 = node_ids_crc32(report.crc32, fields.node_id);
-    check_node({.fields = fields, .index = at, .node_type = parts.node_type, .node_id = stated,
-                .computed = computed, .query = query},
+    check_node({.fields = fields,
+                .index = at,
+                .node_type = parts.node_type,
+                .node_id = stated,
+                .computed = computed,
+                .query = query},
                report);
   }
   return report;
@@ -115,9 +119,9 @@ std::vector<IdentityFinding> identity_findings(const IdentityReport& report) {
     findings.push_back(std::move(checksum));
   }
   for (const IdentityReport::Mismatch& node : report.mismatches) {
-    findings.push_back(finding(kMismatchCode, node.index,
-                               "is named '" + node.node_id + "', its content '" + node.expected +
-                                   "'"));
+    findings.push_back(
+        finding(kMismatchCode, node.index,
+                "is named '" + node.node_id + "', its content '" + node.expected + "'"));
     findings.back().no_prefix = !node.node_id.starts_with("blake3:");
   }
   return findings;

@@ -5,9 +5,10 @@
 
 namespace weir::graph {
 
-using NodeId = base::StrongText<struct NodeIdTag>;          ///< "blake3:<hex>", or a caller's own id
+using NodeId = base::StrongText<struct NodeIdTag>;  ///< "blake3:<hex>", or a caller's own id
 using ComputeKey = base::StrongText<struct ComputeKeyTag>;  ///< section 2.7
-using BindingKey = base::StrongText<struct BindingKeyTag>;  ///< section 3.6: compute key, or + "|strategy"
+using BindingKey =
+    base::StrongText<struct BindingKeyTag>;  ///< section 3.6: compute key, or + "|strategy"
 using StrategyId = base::StrongText<struct StrategyIdTag>;
 using SentinelId = base::StrongText<struct SentinelIdTag>;
 using WorldId = base::StrongText<struct WorldIdTag>;

@@ -42,8 +42,7 @@ constexpr std::array<FieldName, 19> kFieldNames = {{
 
 IntegerReading integer_from_digits(std::string_view digits) {
   if (digits.starts_with('+')) digits.remove_prefix(1);
-  const std::string_view unsigned_digits =
-      digits.starts_with('-') ? digits.substr(1) : digits;
+  const std::string_view unsigned_digits = digits.starts_with('-') ? digits.substr(1) : digits;
   const bool decimal = !unsigned_digits.empty() && std::ranges::all_of(unsigned_digits, [](char c) {
     return c >= '0' && c <= '9';
   });
@@ -57,7 +56,8 @@ IntegerReading integer_from_digits(std::string_view digits) {
 IntegerReading integer_from_double(std::string_view token) {
   constexpr double kBeyond = 9223372036854775808.0;  // 2^63, the first double outside int64
   const double value = std::trunc(base::parse_double(token));
-  if (!(value >= -kBeyond && value < kBeyond)) return {.value = 0, .state = IntegerState::OutOfRange};
+  if (!(value >= -kBeyond && value < kBeyond))
+    return {.value = 0, .state = IntegerState::OutOfRange};
   return {.value = static_cast<std::int64_t>(value), .state = IntegerState::Ok};
 }
 
@@ -115,7 +115,8 @@ IntegerReading read_integer(JsonValue value) {
     case JsonKind::Double:
       return integer_from_double(value.text());
     case JsonKind::Text:
-      return value.text().empty() ? IntegerReading{} : integer_from_digits(base::trim(value.text()));
+      return value.text().empty() ? IntegerReading{}
+                                  : integer_from_digits(base::trim(value.text()));
     default:
       return {.value = 0, .state = IntegerState::NotAnInteger};
   }

@@ -49,8 +49,9 @@ class PartsReader {
     const std::string compat = schema_text(fields_.schema_compat_id, "schema_compat_id");
     const std::string legacy = schema_text(fields_.schema_id, "schema_id");
     if (!compat.empty() && !legacy.empty() && compat != legacy) {
-      refuse(fields_.schema_id, "schema_compat_mismatch", "schema_id",
-             "is '" + legacy + "', but schema_compat_id is '" + compat + "': give one, or equal ones");
+      refuse(
+          fields_.schema_id, "schema_compat_mismatch", "schema_id",
+          "is '" + legacy + "', but schema_compat_id is '" + compat + "': give one, or equal ones");
     }
     return compat.empty() ? legacy : compat;
   }
@@ -101,9 +102,9 @@ class PartsReader {
 
 bool is_excluded_param(std::string_view key) {
   static constexpr std::array<std::string_view, 14> kExcluded = {
-      "world",     "world_id",  "world_ids", "execution_world",     "execution_domain",
-      "domain",    "domains",   "as_of",     "partition",           "dataset_fingerprint",
-      "timestamp", "seed",      "random_state", "env"};
+      "world",        "world_id", "world_ids", "execution_world",     "execution_domain", "domain",
+      "domains",      "as_of",    "partition", "dataset_fingerprint", "timestamp",        "seed",
+      "random_state", "env"};
   constexpr std::size_t kLongest = 19;
   const auto lower = [](char byte) {
     return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + ('a' - 'A')) : byte;

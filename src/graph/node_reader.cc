@@ -38,7 +38,8 @@ std::string NodeReader::required_text(JsonValue value, std::string_view name) {
   std::optional<std::string> text = value.is_null() ? "" : scalar_text(value);
   if (!text) {
     // read_identity_parts says so of code_hash.
-    if (name != "code_hash") refuse(value, "dag_shape", base::json_pointer("", name), "must be text");
+    if (name != "code_hash")
+      refuse(value, "dag_shape", base::json_pointer("", name), "must be text");
     return {};
   }
   if (text->empty()) {
@@ -143,8 +144,7 @@ void NodeReader::check_length(JsonValue value, std::string_view text, std::strin
 
 void NodeReader::refuse(JsonValue where, std::string_view reason, std::string_view pointer,
                         std::string text) {
-  faults_.add(where,
-              {std::string(reason), std::string(path_).append(pointer), std::move(text)});
+  faults_.add(where, {std::string(reason), std::string(path_).append(pointer), std::move(text)});
 }
 
 }  // namespace weir::graph

@@ -64,8 +64,8 @@ TagQuerySpec read_tag_query(const NodeFields& fields, std::string_view path, Fau
   TagQuerySpec query;
   const auto refuse = [&](const TagQuerySource& source, std::string reason, std::string text) {
     if (faults == nullptr) return;
-    faults->add(source.value, {std::move(reason), std::string(path).append(source.pointer),
-                               std::move(text)});
+    faults->add(source.value,
+                {std::move(reason), std::string(path).append(source.pointer), std::move(text)});
   };
   std::optional<std::vector<std::string>> tags = tags_of(sources.tags.value);
   // The node's own tags must be a list anyway, which whoever reads the node says.

@@ -42,7 +42,7 @@ struct TopicNameParts {
   std::string_view node_type;
   std::string_view node_id;
   std::string_view version;
-  bool dry_run = false;        ///< adds "_sim"
+  bool dry_run = false;         ///< adds "_sim"
   std::string_view name_space;  ///< empty: none
 };
 

@@ -67,7 +67,8 @@ Complaint check_node_id(const Json& vector) {
   const Result<NamedNode> named = name_node(vector);
   if (!named.ok()) return named.error().describe();
   if (!named->faults.empty()) return named->faults.front().reason;
-  if (auto wrong = expect_equal("canonical", vector.at("canonical_hex"), hex_of(named->canonical))) {
+  if (auto wrong =
+          expect_equal("canonical", vector.at("canonical_hex"), hex_of(named->canonical))) {
     return wrong;
   }
   std::set<std::string> taken;
@@ -101,8 +102,11 @@ Complaint check_compute_key(const Json& vector) {
   const std::string text = root.dump();
   const auto document = JsonDocument::parse(text);
   if (!document.ok()) return document.error().describe();
-  const ComputeContext context = evaluate_context(merge_context({}, read_context(document->root())));
-  const auto or_null = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  const ComputeContext context =
+      evaluate_context(merge_context({}, read_context(document->root())));
+  const auto or_null = [](const std::string& value) {
+    return value.empty() ? Json() : Json(value);
+  };
   const Json normalized = {
       {"world_id", context.world_id},
       {"execution_domain", context.execution_domain},
@@ -124,8 +128,8 @@ Complaint check_partition_key(const Json& vector) {
   const std::string interval = decimal_or_empty(input, "interval");
   const std::string bucket = decimal_or_empty(input, "bucket");
   const std::string salt = text_or_empty(input.value("compute_key", Json()));
-  const std::string key = partition_key(
-      {.node_id = id, .interval = interval, .bucket = bucket, .compute_key = salt});
+  const std::string key =
+      partition_key({.node_id = id, .interval = interval, .bucket = bucket, .compute_key = salt});
   if (auto wrong = expect_equal("key", vector.at("expect"), key)) return wrong;
   if (!vector.contains("expect_message_key")) return std::nullopt;
   return expect_equal("message key", vector.at("expect_message_key"),
@@ -154,9 +158,9 @@ Complaint check_version_label(const Json& vector) {
 
 Complaint check_namespace(const Json& vector) {
   const Json& input = vector.at("input");
-  return expect_equal("namespace", text_or_empty(vector.at("expect")),
-                      base::make_namespace(text_or_empty(input.at("world")),
-                                           text_or_empty(input.at("domain"))));
+  return expect_equal(
+      "namespace", text_or_empty(vector.at("expect")),
+      base::make_namespace(text_or_empty(input.at("world")), text_or_empty(input.at("domain"))));
 }
 
 Complaint check_namespace_from_text(const Json& vector) {
@@ -172,13 +176,17 @@ Complaint check_topic_name(const Json& vector) {
   const std::string id = input.at("node_id");
   const std::string version = input.at("version");
   const std::string name_space = text_or_empty(input.value("namespace", Json()));
-  const TopicNameParts parts = {.asset = asset, .node_type = node_type, .node_id = id,
-                                .version = version, .dry_run = input.value("dry_run", false),
+  const TopicNameParts parts = {.asset = asset,
+                                .node_type = node_type,
+                                .node_id = id,
+                                .version = version,
+                                .dry_run = input.value("dry_run", false),
                                 .name_space = name_space};
   std::set<std::string> taken;
   for (const Json& name : input.value("existing", Json::array())) taken.insert(name);
   if (input.contains("legacy_code_hash")) {
-    for (const TopicName& name : legacy_topic_names(parts, text_or_empty(input["legacy_code_hash"]))) {
+    for (const TopicName& name :
+         legacy_topic_names(parts, text_or_empty(input["legacy_code_hash"]))) {
       if (taken.contains(name.text())) {
         return expect_equal("topic", vector.at("expect"), name.text());
       }
@@ -251,9 +259,9 @@ const std::map<std::string, Check> kChecks = {
 
 int run() {
   const char* const given = std::getenv("WEIR_IDENTITY_VECTORS");
-  const std::string path = given != nullptr && *given != '\0'
-                               ? given
-                               : WEIR_SOURCE_DIR "/tests/data/identity-vectors.json";
+  const std::string path = given != nullptr && *given != '\0' ? given
+                                                              : WEIR_SOURCE_DIR
+                               "/tests/data/identity-vectors.json";
   std::ifstream file(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const Json document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
