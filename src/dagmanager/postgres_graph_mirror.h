@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <vector>
+
+#include "base/result.h"
+#include "dagmanager/core/graph_index.h"
+
+namespace weir::postgres {
+class Connection;
+}  // namespace weir::postgres
+
+namespace weir::dagmanager {
+
+/// A point in the history of the graph. Every epoch has a stamp of its own: equal epochs with other
+/// stamps belong to histories that parted (a restored backup).
+struct GraphPosition {
+  Epoch epoch = -1;  ///< -1: nothing was read yet
+  std::int64_t stamp = 0;
+
+  friend bool operator==(const GraphPosition&, const GraphPosition&) = default;
+};
+
+/// What the graph gained between two positions: all of it as it is at `to`.
+struct GraphDelta {
+  GraphPosition from;
+  GraphPosition to;
+  std::vector<NodeRecord> nodes;    ///< by row
+  std::vector<QueueRecord> queues;  ///< by row
+};
+
+/// The whole graph, as it was at a position.
+struct GraphCopy {
+  GraphPosition position;
+  GraphIndex index;
+};
+
+/// This instance's copy of the graph. Any number of readers share it; a writer that waits lets no
+/// further reader in, so planning cannot starve it.
+class GraphMirror {
+ public:
+  /// The copy held still; look at it through index() and position() as long as it lives.
+  std::shared_lock<std::shared_mutex> share() const;
+  const GraphIndex& index() const { return copy_.index; }
+  const GraphPosition& position() const { return copy_.position; }
+
+  /// Counts the moves of position(); needs no lock.
+  std::uint64_t generation() const;
+  GraphPosition position_now() const;
+
+  /// Moves on from delta.from to delta.to. False, and nothing changes, if the mirror is not at `from`.
+  bool apply(const GraphDelta& delta);
+  /// Intents that were reserved or met, and rows of intents that were given up.
+  void apply_intents(std::vector<QueueRecord> intents, const std::vector<RowId>& given_up);
+  void replace(GraphCopy copy);
+
+ private:
+  struct Writing;
+
+  mutable std::mutex turnstile_;  // taken before mutex_, and by readers for a moment only
+  mutable std::shared_mutex mutex_;
+  GraphCopy copy_;
+  std::uint64_t generation_ = 0;
+};
+
+/// Fetches what came after `from`, in one exchange and one snapshot. Nothing if `from` is of another
+/// history, or if more than kDeltaRowsMax rows were touched: then copy the graph.
+Result<std::optional<GraphDelta>> fetch_delta(postgres::Connection& connection,
+                                              const GraphPosition& from);
+
+/// The rows touched above `from` and up to `to`, inside the open transaction that holds the epoch.
+Result<std::optional<GraphDelta>> fetch_delta_inside(postgres::Connection& connection,
+                                                     const GraphPosition& from,
+                                                     const GraphPosition& to);
+
+/// Reads everything, in pages, in one snapshot.
+Result<GraphCopy> copy_graph(postgres::Connection& connection);
+
+}  // namespace weir::dagmanager

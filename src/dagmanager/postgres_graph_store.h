@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "dagmanager/graph_store.h"
+#include "dagmanager/postgres_graph_mirror.h"
+
+namespace weir::postgres {
+class Connection;
+class Pool;
+}  // namespace weir::postgres
+
+/// GraphStore on PostgreSQL, shared by any number of instances (contract section 3.18).
+///
+/// Every instance holds the whole graph in memory (the mirror) and asks the database, at each diff,
+/// in one statement: which epoch is it, and do you know this deploy? The same epoch as the mirror's:
+/// the diff is decided on the mirror. A later one: the rows that were touched in between are fetched
+/// and put into the mirror first; too many of them, or another history: everything is read again.
+///
+/// Intents are not counted by the epoch. The mirror knows those of its own instance and those it
+/// happened to meet; the unique keys of the table decide.
+///
+/// A change is two exchanges in one transaction. The first writes all its rows, locks the epoch row
+/// last, and reads what others changed since the diff was decided. A change by another of a node of
+/// this graph: roll back, `graph_moved`. Else the events are decided on the mirror and the second
+/// exchange writes them, raises the epoch and commits. Faults:
+///   connection lost before COMMIT       nothing was written: `graph_unavailable`
+///   lost between COMMIT and its reply   `commit_unknown`; the next read sees by the epoch whether it
+///                                       was, so the mirror needs no care
+///   deadlock, serialization             repeated, kStoreTriesMax times, then `graph_moved`
+///   a node, name or binding that another instance took first: unique violation, `graph_moved`
+namespace weir::dagmanager {
+
+class PostgresGraphStore final : public GraphStore {
+ public:
+  /// The schema must be prepared (prepare_graph_schema). Pool and `random` outlive the store.
+  PostgresGraphStore(postgres::Pool& pool, Random& random) : pool_(pool), random_(random) {}
+
+  Result<GraphView> read(const DeployKey* deploy) override;
+  Result<Reservation> reserve(const IntentBatch& batch) override;
+  Result<Committed> commit(const GraphChange& change) override;
+  Result<std::optional<DeployRecord>> newest_deploy(
+      const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override;
+  Result<std::optional<SentinelRecord>> newest_sentinel(const graph::SentinelId& id,
+                                                        const graph::WorldId& world) override;
+  Result<std::vector<std::pair<RowId, TopicLogRow>>> topic_log(RowId after,
+                                                               std::size_t limit) override;
+  Result<void> ping() override;
+
+ private:
+  /// What the database says of itself and of a deploy.
+  struct Standing {
+    GraphPosition position;
+    std::optional<DeploySeen> deploy;
+  };
+
+  Result<Standing> ask(const DeployKey* deploy);
+  Result<void> refresh(const GraphPosition& wanted, std::uint64_t seen_generation);
+  Result<Reservation> reserve_once(const IntentBatch& batch, bool expect_free);
+  Result<Reservation> reserve_free(const IntentBatch& batch);
+  Result<Reservation> reserve_contested(const IntentBatch& batch);
+  Result<Committed> commit_once(const GraphChange& change);
+
+  postgres::Pool& pool_;
+  Random& random_;
+  GraphMirror mirror_;
+  std::mutex refresh_mutex_;  // one thread fetches, the others wait for it; taken before any other
+};
+
+}  // namespace weir::dagmanager
