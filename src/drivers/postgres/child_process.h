@@ -46,10 +46,10 @@ std::optional<Identity> find_user(unsigned uid);
 /// What to run. The program gets /dev/null as input, a session of its own, the root folder as
 /// working folder, umask 077, default signals, no other descriptors and next to no environment.
 struct ProcessSpec {
-  std::vector<std::string> command;  // The first is the program's absolute path.
-  std::optional<Identity> run_as;    // Stepped down to before the program starts; needs root.
-  int output_fd = -1;                // For standard output and error.
-  int death_signal = 0;              // Sent to it when the thread that started it ends; 0: none.
+  std::vector<std::string> command;     // The first is the program's absolute path.
+  std::optional<Identity> run_as = {};  // Stepped down to before the program starts; needs root.
+  int output_fd = -1;                   // For standard output and error.
+  int death_signal = 0;                 // Sent to it when the thread that started it ends; 0: none.
 };
 
 /// A child process. Not stopped by the destructor: the owner decides how.

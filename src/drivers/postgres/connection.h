@@ -30,7 +30,7 @@ enum class StatementMode : std::uint8_t { Named, Unnamed };
 /// Where to connect and how. The DSN's own parameters win over the fields here.
 struct ConnectOptions {
   /// "postgresql://user@host/database?…" or "host=… dbname=…".
-  std::string dsn;
+  std::string dsn = {};
   std::string application_name = "weir";
   std::chrono::seconds connect_timeout = kConnectTimeout;
   /// Silence of the server after which the connection is given up.
@@ -38,7 +38,7 @@ struct ConnectOptions {
   StatementMode statements = StatementMode::Named;
   /// Settings of the session by name, for example {"statement_timeout", "5s"}. Ignored in mode
   /// Unnamed: there they belong to the role (ALTER ROLE … SET).
-  std::vector<std::pair<std::string, std::string>> settings;
+  std::vector<std::pair<std::string, std::string>> settings = {};
 };
 
 /// One statement of an exchange. Exactly one of `statement` and `sql` is set; `params` must outlive

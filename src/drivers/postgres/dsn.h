@@ -14,7 +14,7 @@ struct DsnParts {
   std::string port;
   std::string database;
   std::string user;
-  std::string options;  // Server settings, "-c name=value …".
+  std::string options = {};  // Server settings, "-c name=value …".
 };
 
 /// Fails with InvalidArgument `dsn_invalid`; the message never repeats the DSN.

@@ -24,12 +24,13 @@ inline constexpr std::string_view kPoolExhausted = "postgres_pool_exhausted";  /
 
 /// What the server said about a statement that it refused.
 struct Failure {
-  std::string sqlstate;  // Five characters, or empty if the server said nothing (lost connection).
-  std::string constraint;     // Name of the violated constraint, or empty.
-  std::string message;        // Its primary message, one line.
-  std::string detail;         // Its detail and hint, or empty.
-  std::size_t statement = 0;  // Index in the pipeline.
-  bool fatal = false;         // The server ended the session (severity FATAL or PANIC).
+  std::string sqlstate =
+      {};  // Five characters, or empty if the server said nothing (lost connection).
+  std::string constraint = {};  // Name of the violated constraint, or empty.
+  std::string message = {};     // Its primary message, one line.
+  std::string detail = {};      // Its detail and hint, or empty.
+  std::size_t statement = 0;    // Index in the pipeline.
+  bool fatal = false;           // The server ended the session (severity FATAL or PANIC).
 };
 
 /// Reads the fields of an error result.

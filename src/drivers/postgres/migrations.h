@@ -25,7 +25,7 @@ struct Migration {
 struct MigrateOptions {
   /// PostgreSQL schema that the steps fill, created if absent; lower-case letters, digits, `_`.
   /// While a step runs it is the search path, so that a step's names need no prefix.
-  std::string schema;
+  std::string schema = {};
   /// Major version of this build. The minor version is the number of the last step.
   int major = 1;
   std::chrono::milliseconds lock_timeout = kMigrationLockTimeout;

@@ -14,7 +14,7 @@
 namespace weir::postgres {
 
 struct PoolOptions {
-  ConnectOptions connect;
+  ConnectOptions connect = {};
   std::size_t connections_max = kPoolConnections;
   /// Callers that may wait for a connection; further ones are refused at once.
   std::size_t waiters_max = kPoolWaiters;

@@ -18,22 +18,22 @@ namespace weir::postgres {
 /// How to run a private server. Only `state_dir` has no default.
 struct PrivateClusterConfig {
   /// Everything lives under `<state_dir>/pg`: data, socket, log, lock.
-  std::filesystem::path state_dir;
+  std::filesystem::path state_dir = {};
   /// Folder of `postgres` and `initdb`. Empty: Debian's, the version that wrote the data if there
   /// is data, else the newest.
-  std::filesystem::path binaries_dir;
+  std::filesystem::path binaries_dir = {};
   /// Role and database made for the caller.
   std::string role = "weir";
   std::string database = "weir";
   /// User the server runs as when we are root, which it refuses to be. Empty: `postgres` if there
   /// is one, else `nobody`.
-  std::string run_as;
+  std::string run_as = {};
   /// Off only in tests: data survives no crash of the machine then.
   bool fsync = true;
   /// A data folder to copy instead of running initdb (tests).
-  std::filesystem::path template_data_dir;
+  std::filesystem::path template_data_dir = {};
   /// Further settings of the server, by name; they win over ours.
-  std::vector<std::pair<std::string, std::string>> settings;
+  std::vector<std::pair<std::string, std::string>> settings = {};
 };
 
 /// A PostgreSQL server of our own: started, watched and stopped by this process, reachable through
