@@ -2,7 +2,7 @@
 #include "base/canonical_json.h"
 
 #include <algorithm>
-#include <array>
+#include <utility>
 #include <vector>
 
 #include "base/canonical_number.h"
@@ -141,8 +141,10 @@ class Writer {
       members_.push_back(member);
     }
     if (!sorted) {
-      std::stable_sort(members_.begin() + static_cast<std::ptrdiff_t>(begin), members_.end(),
-                       [](JsonValue a, JsonValue b) { return a.key() < b.key(); });
+      std::sort(members_.begin() + static_cast<std::ptrdiff_t>(begin), members_.end(),
+                [](JsonValue a, JsonValue b) {
+                  return std::pair(a.key(), a.position()) < std::pair(b.key(), b.position());
+                });
     }
     const std::size_t end = members_.size();
     bool first = true;
@@ -150,7 +152,7 @@ class Writer {
     ++level_;
     for (std::size_t at = begin; at < end; ++at) {
       const JsonValue member = members_[at];
-      // Of a repeated key the last one counts; the sort kept their order.
+      // Of a repeated key the last one counts, and comes last.
       if (at + 1 < end && members_[at + 1].key() == member.key()) continue;
       separate(first);
       write_text(member.key());

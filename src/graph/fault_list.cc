@@ -9,11 +9,12 @@
 namespace weir::graph {
 
 void FaultList::add(JsonValue where, Fault fault) {
-  found_.push_back({where.position(), std::move(fault)});
+  found_.push_back({where.position(), found_.size(), std::move(fault)});
 }
 
 std::vector<Fault> FaultList::in_document_order() && {
-  std::ranges::stable_sort(found_, {}, &Found::position);
+  std::ranges::sort(found_, {},
+                    [](const Found& found) { return std::pair(found.position, found.number); });
   std::vector<Fault> faults;
   faults.reserve(found_.size());
   for (Found& found : found_) faults.push_back(std::move(found.fault));

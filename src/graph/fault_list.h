@@ -25,6 +25,7 @@ class FaultList {
  private:
   struct Found {
     std::uint32_t position;
+    std::size_t number;  // of one position the fault found first is told first
     Fault fault;
   };
   std::vector<Found> found_;
