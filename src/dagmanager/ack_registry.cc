@@ -38,6 +38,7 @@ bool AckRegistry::try_send(StreamId stream, std::uint32_t chunk, bool last) {
   if (last) {
     windows_.ended(stream, now);
     listeners_.erase(stream);
+    stream_ended_.notify_all();
   }
   if (last || !windows_.may_send(stream)) due_changed_.notify_one();
   return true;
@@ -47,6 +48,7 @@ void AckRegistry::cancelled(StreamId stream) {
   const base::MutexLock lock(mutex_);
   windows_.cancelled(stream);
   listeners_.erase(stream);
+  stream_ended_.notify_all();
 }
 
 bool AckRegistry::acknowledged(const graph::SentinelId& sentinel, const std::string& connection,
@@ -66,6 +68,17 @@ bool AckRegistry::acknowledged(const graph::SentinelId& sentinel, const std::str
 std::size_t AckRegistry::open_streams() const {
   const base::MutexLock lock(mutex_);
   return windows_.open_streams();
+}
+
+bool AckRegistry::wait_until_idle(Duration span) {
+  const base::MutexLock lock(mutex_);
+  const Duration until = clock_.monotonic() + span;
+  while (windows_.open_streams() > 0) {
+    const Duration left = until - clock_.monotonic();
+    if (left <= Duration::zero()) return false;
+    stream_ended_.wait_for(mutex_, left);
+  }
+  return true;
 }
 
 AckRegistry::Listeners AckRegistry::take(const std::vector<StreamId>& streams, bool forget) {
@@ -97,6 +110,7 @@ void AckRegistry::run_timer() {
       const AckChanges changes = windows_.due(clock_.monotonic());
       released = take(changes.released, false);
       timed_out = take(changes.timed_out, true);
+      if (!timed_out.empty()) stream_ended_.notify_all();
     }
     for (const auto& listener : released) listener->released();
     for (const auto& listener : timed_out) listener->timed_out();

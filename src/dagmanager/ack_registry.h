@@ -48,6 +48,8 @@ class AckRegistry {
                     std::uint32_t chunk);
 
   std::size_t open_streams() const;
+  /// Waits until no stream is open, at most `span`; true if so.
+  bool wait_until_idle(Duration span);
 
  private:
   using Listeners = std::vector<std::shared_ptr<AckListener>>;
@@ -58,6 +60,7 @@ class AckRegistry {
   const Clock& clock_;
   mutable base::Mutex mutex_;
   base::CondVar due_changed_;
+  base::CondVar stream_ended_;
   AckWindows windows_ WEIR_GUARDED_BY(mutex_);
   std::map<StreamId, std::weak_ptr<AckListener>> listeners_ WEIR_GUARDED_BY(mutex_);
   bool stopping_ WEIR_GUARDED_BY(mutex_) = false;

@@ -265,7 +265,7 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
                    .diff_id = attempt.diff_id,
                    .node_set = attempt.deploy_key.node_set,
                    .actor = attempt.command.actor,
-                   .request_hash = attempt.command.request_hash,
+                   .request_hash = attempt.command.request_hash(),
                    .answer_hash = attempt.answer.hash,
                    .deploy_known = attempt.deploy_seen.has_value(),
                    .now = attempt.now});

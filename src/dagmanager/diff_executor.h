@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct DiffCommand {
   DiffFields fields;
   bool plan_only = false;
   std::string actor;            ///< who asked, for the topic log
-  base::Digest request_hash{};  ///< over fields 1 to 7
+  std::function<base::Digest()> request_hash;  ///< over fields 1 to 7; asked only if it is stored
 };
 
 /// What a diff came to. Keeps the Dag that the answer borrows from.

@@ -2,6 +2,7 @@
 #include "dagmanager/core/graph_index.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
 #include "base/assert.h"
@@ -191,6 +192,19 @@ std::vector<RowId> GraphIndex::collect(const QuerySet& set, const QueryScope* sc
     if (limit > 0 && rows.size() > limit) break;
   }
   return rows;
+}
+
+std::vector<std::pair<const NodeRecord*, std::size_t>> GraphIndex::largest_nodes(
+    std::size_t count) const {
+  std::vector<std::pair<const NodeRecord*, std::size_t>> nodes;
+  nodes.reserve(nodes_.size());
+  for (const NodeRecord& node : nodes_) nodes.emplace_back(&node, bytes_of(node));
+  const auto middle = nodes.begin() + static_cast<std::ptrdiff_t>(std::min(count, nodes.size()));
+  std::ranges::partial_sort(nodes, middle, std::greater<>(), [](const auto& node) {
+    return std::pair(node.second, -node.first->row);
+  });
+  nodes.erase(middle, nodes.end());
+  return nodes;
 }
 
 std::vector<const QuerySet*> GraphIndex::asked_queries_for(const NodeRecord& node,

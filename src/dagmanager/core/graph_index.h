@@ -70,6 +70,8 @@ class GraphIndex {
   std::size_t queue_count() const { return active_; }
   /// About how many bytes the nodes and queues take.
   std::size_t resident_bytes() const { return bytes_; }
+  /// The `count` nodes that take most, largest first, with about how many bytes.
+  std::vector<std::pair<const NodeRecord*, std::size_t>> largest_nodes(std::size_t count) const;
 
   /// Calls visit(const NodeRecord&) / visit(const QueueRecord&) for each, in order of rows.
   template <class Visit>

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/diff_service.h"
+
+#include <utility>
+
+#include "dagmanager/limits.h"
+#include "server/grpc_status.h"
+#include "server/log.h"
+
+namespace weir::dagmanager {
+namespace {
+
+Error draining() {
+  return base::unavailable("draining", "this instance is shutting down; ask another, or again");
+}
+
+double milliseconds(Duration span) { return static_cast<double>(span.count()) / 1000.0; }
+
+DiffFields fields_of(const wire::DiffRequest& request) {
+  return {.strategy = graph::StrategyId(request.strategy_id()),
+          .context = {.world_id = request.world_id(),
+                      .execution_domain = request.execution_domain(),
+                      .as_of = request.as_of(),
+                      .partition = request.partition(),
+                      .dataset_fingerprint = request.dataset_fingerprint()}};
+}
+
+}  // namespace
+
+DiffServer::DiffServer(Parts parts) : parts_(parts), documents_(kDagCacheBytesMax) {}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServerContext* context,
+                                                             const grpc::ByteBuffer* request) {
+  auto stream = std::make_shared<DiffStream>(*context, parts_.acks, parts_.metrics);
+  stream->hold();
+  if (draining_) {
+    stream->fail(draining());
+    return stream.get();
+  }
+  const Duration received = parts_.clock.monotonic();
+  auto ticket = parts_.admission.submit(
+      request->Length(),
+      [this, stream, bytes = *request, peer = context->peer(), received,
+       trace = server::trace_of(*context, parts_.random).trace_id] {
+        const server::ScopedTrace scope(trace);
+        work(*stream, bytes, peer, received);
+      });
+  if (ticket.ok()) {
+    stream->waits_as(*std::move(ticket));
+  } else {
+    parts_.metrics.diff_received();
+    parts_.metrics.diff_failed();
+    stream->fail(ticket.error());
+  }
+  return stream.get();
+}
+
+grpc::ServerUnaryReactor* DiffServer::AckChunk(grpc::CallbackServerContext* context,
+                                               const wire::ChunkAck* request,
+                                               wire::ChunkAck* response) {
+  const bool known = parts_.acks.acknowledged(graph::SentinelId(request->sentinel_id()),
+                                              context->peer(), request->chunk_id());
+  if (!known) parts_.metrics.ack_unknown();
+  *response = *request;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+/// A diff from its bytes to its stream, on a worker thread.
+void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const std::string& peer,
+                      Duration received) {
+  if (stream.is_cancelled()) {
+    stream.fail(Error(Code::Cancelled, "cancelled", "the caller is gone"));
+    return;
+  }
+  const auto request = parse_diff_request(bytes);
+  if (!request.ok()) {
+    stream.fail(request.error());
+    return;
+  }
+  if (request->plan_only()) {
+    parts_.metrics.diff_planned();
+  } else {
+    parts_.metrics.diff_received();
+  }
+  const auto outcome = decide(*request, peer);
+  if (!outcome.ok()) {
+    note_failure(*request, outcome.error());
+    stream.fail(outcome.error());
+    return;
+  }
+  note(*outcome, *request, received);
+  if (const auto resume = check_resume(*request, *outcome); !resume.ok()) {
+    stream.fail(resume.error());
+    return;
+  }
+  const std::uint32_t first = request->resume_after_chunk() + 1;
+  stream.send(outcome->scope.sentinel, make_chunks(outcome->answer, first), first);
+}
+
+Result<DiffOutcome> DiffServer::decide(const wire::DiffRequest& request, const std::string& peer) {
+  if (request.strategy_id().empty()) {
+    return base::invalid_argument("missing_field", "strategy_id is empty; every diff has one");
+  }
+  WEIR_TRY(const auto dag, documents_.read(request.dag_json()));
+  parts_.metrics.identity_findings(dag->findings);
+  return parts_.executor.run({.dag = dag,
+                              .fields = fields_of(request),
+                              .plan_only = request.plan_only(),
+                              .actor = "grpc:" + peer,
+                              .request_hash = [&request] { return hash_request(request); }});
+}
+
+/// Section 3.8: a resumed stream goes on only in the very answer it was cut from.
+Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
+                                      const DiffOutcome& outcome) const {
+  const bool resumes = request.resume_after_chunk() > 0 || !request.resume_sentinel_id().empty() ||
+                       !request.resume_answer().empty();
+  if (!resumes) return {};
+  if (request.resume_sentinel_id() != outcome.scope.sentinel.text()) {
+    return base::invalid_argument("resume_invalid", "resume_sentinel_id is not " +
+                                                        outcome.scope.sentinel.text() +
+                                                        ", this request's sentinel");
+  }
+  if (request.resume_answer() != outcome.answer.answer_id()) {
+    return base::failed_precondition(
+        "answer_changed", "the answer is another by now; ask again without the resume fields");
+  }
+  const std::uint32_t chunks = chunk_count(outcome.answer);
+  if (request.resume_after_chunk() > chunks) {
+    return base::invalid_argument("resume_invalid",
+                                  "resume_after_chunk is beyond the last chunk, " +
+                                      std::to_string(chunks));
+  }
+  return {};
+}
+
+void DiffServer::note(const DiffOutcome& outcome, const wire::DiffRequest& request,
+                      Duration received) {
+  parts_.health.saw(true);
+  if (request.plan_only()) return;
+  const double took = milliseconds(parts_.clock.monotonic() - received);
+  parts_.metrics.diff_took(took);
+  if (outcome.weight) parts_.metrics.version_weight(outcome.scope.version.text(), *outcome.weight);
+  server::log().info("diff", {{"strategy", request.strategy_id()},
+                              {"world", outcome.scope.context().world_id},
+                              {"domain", outcome.scope.context().execution_domain},
+                              {"nodes", outcome.answer.entries.size()},
+                              {"created", outcome.created},
+                              {"reused", outcome.reused},
+                              {"buffered", outcome.buffered},
+                              {"epoch", outcome.epoch},
+                              {"milliseconds", took}});
+}
+
+void DiffServer::note_failure(const wire::DiffRequest& request, const Error& error) {
+  if (error.reason() == "graph_unavailable") parts_.health.saw(false);
+  if (!request.plan_only()) parts_.metrics.diff_failed();
+  server::log().warning("diff refused", {{"strategy", request.strategy_id()},
+                                         {"reason", error.reason()},
+                                         {"message", error.message()},
+                                         {"request_hash", base::to_hex(hash_request(request))}});
+}
+
+}  // namespace weir::dagmanager

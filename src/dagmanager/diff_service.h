@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <dagmanager.grpc.pb.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "dagmanager/ack_registry.h"
+#include "dagmanager/dag_cache.h"
+#include "dagmanager/dagmanager_metrics.h"
+#include "dagmanager/diff_executor.h"
+#include "dagmanager/diff_stream.h"
+#include "dagmanager/store_health.h"
+#include "dagmanager/wire.h"
+#include "server/worker_pool.h"
+
+namespace weir::dagmanager {
+
+/// DiffService on the wire (contract sections 1.1, 3.2, 3.8): admits a request, reads its document,
+/// lets the executor carry it out, streams the answer. Network threads only put requests in line and
+/// hand ACKs on.
+class DiffServer final
+    : public wire::DiffService::WithRawCallbackMethod_Diff<
+          wire::DiffService::WithCallbackMethod_AckChunk<wire::DiffService::Service>> {
+ public:
+  /// What the service works with; each outlives it.
+  struct Parts {
+    DiffExecutor& executor;
+    server::WorkerPool& admission;
+    AckRegistry& acks;
+    DagmanagerMetrics& metrics;
+    StoreHealth& health;
+    const Clock& clock;
+    Random& random;
+  };
+  explicit DiffServer(Parts parts);
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Diff(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* AckChunk(grpc::CallbackServerContext* context,
+                                     const wire::ChunkAck* request,
+                                     wire::ChunkAck* response) override;
+
+  /// From now on new diffs are told `draining`.
+  void drain() { draining_ = true; }
+
+ private:
+  void work(DiffStream& stream, const grpc::ByteBuffer& bytes, const std::string& peer,
+            Duration received);
+  Result<DiffOutcome> decide(const wire::DiffRequest& request, const std::string& peer);
+  Result<void> check_resume(const wire::DiffRequest& request, const DiffOutcome& outcome) const;
+  void note(const DiffOutcome& outcome, const wire::DiffRequest& request, Duration received);
+  void note_failure(const wire::DiffRequest& request, const Error& error);
+
+  Parts parts_;
+  DagCache documents_;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "dagmanager/control_bus.h"
+#include "dagmanager/dagmanager_config.h"
+#include "dagmanager/graph_store.h"
+#include "dagmanager/topic_admin.h"
+
+namespace weir::dagmanager {
+
+/// The engines behind the ports, as the configuration chooses them by DSN. The bus reads what the
+/// store writes: the store outlives it.
+struct Engines {
+  std::unique_ptr<GraphStore> store;
+  std::unique_ptr<TopicAdmin> topics;
+  std::unique_ptr<ControlBus> bus;
+};
+
+/// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.
+Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random);
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/http_routes.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "base/json.h"
+#include "dagmanager/query_service.h"
+
+namespace weir::dagmanager {
+namespace {
+
+constexpr std::size_t kLargestNodesShown = 100;
+
+using Parts = std::shared_ptr<const HttpParts>;
+
+std::string json_texts(const std::vector<std::string>& texts) {
+  std::string out = "[";
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ',';
+    base::append_json_text(out, text);
+  }
+  return out + "]";
+}
+
+std::string json_object(const std::vector<std::pair<std::string, std::string>>& members) {
+  std::string out = "{";
+  for (const auto& [key, json] : members) {
+    if (out.size() > 1) out += ',';
+    base::append_json_text(out, key);
+    out += ':' + json;
+  }
+  return out + "}\n";
+}
+
+std::string json_text(const std::string& text) {
+  std::string out;
+  base::append_json_text(out, text);
+  return out;
+}
+
+server::HttpResponse status(const HttpParts& parts) {
+  const bool healthy = parts.health.healthy();
+  const bool draining = parts.draining;
+  return {.body = json_object({{"status", healthy && !draining ? "\"ok\"" : "\"degraded\""},
+                               {"neo4j", healthy ? "\"ok\"" : "\"error\""},
+                               {"dagmanager", draining ? "\"draining\"" : "\"running\""},
+                               {"api_version", json_text(kApiVersion)},
+                               {"instance", json_text(parts.instance)},
+                               {"warnings", json_texts(parts.warnings)}})};
+}
+
+Result<server::HttpResponse> ready(const HttpParts& parts) {
+  if (parts.draining) return base::unavailable("not_serving", "this instance is draining");
+  if (!parts.health.healthy()) {
+    return base::unavailable("not_serving", "the graph store does not answer");
+  }
+  return server::HttpResponse{.body = json_object({{"status", "\"ready\""}})};
+}
+
+/// Gauges that are read off the graph rather than fed by diffs.
+void refresh_graph_gauges(const HttpParts& parts) {
+  server::Metrics& metrics = parts.metrics.registry();
+  const auto view = parts.store.read(nullptr);
+  if (!view.ok()) return;
+  const GraphIndex& index = view->index();
+  metrics.gauge({"compute_nodes_total", "Compute nodes of the graph."})
+      .Set(static_cast<double>(index.node_count()));
+  metrics.gauge({"queues_total", "Active queues of the graph."})
+      .Set(static_cast<double>(index.queue_count()));
+  metrics.gauge({"graph_epoch", "Counter raised by every change of the graph."})
+      .Set(static_cast<double>(view->epoch()));
+  std::vector<server::GaugeSample> resident = {
+      {{{"node_id", "all"}, {"scope", "total"}}, static_cast<double>(index.resident_bytes())}};
+  for (const auto& [node, bytes] : index.largest_nodes(kLargestNodesShown)) {
+    resident.push_back(
+        {{{"node_id", node->id.text()}, {"scope", "node"}}, static_cast<double>(bytes)});
+  }
+  metrics.replace_gauges({"nodecache_resident_bytes", "Bytes of the table of known nodes."},
+                         resident);
+}
+
+void refresh_process_gauges(const HttpParts& parts) {
+  server::Metrics& metrics = parts.metrics.registry();
+  const server::WorkerPool::Counts counts = parts.admission.counts();
+  metrics.gauge({"diffs_running", "Diffs being decided."}).Set(static_cast<double>(counts.running));
+  metrics.gauge({"diffs_waiting", "Diffs waiting for their turn."})
+      .Set(static_cast<double>(counts.waiting));
+  const auto backlog = parts.bus.backlog();
+  if (!backlog.ok()) return;
+  const auto age = backlog->pending == 0 ? Duration::zero() : parts.clock.now() - backlog->oldest;
+  metrics.gauge({"outbox_pending", "Control events not told yet."})
+      .Set(static_cast<double>(backlog->pending));
+  metrics.gauge({"outbox_oldest_seconds", "Age of the oldest control event not told yet."})
+      .Set(std::chrono::duration<double>(age).count());
+}
+
+server::HttpResponse metrics(const HttpParts& parts) {
+  refresh_graph_gauges(parts);
+  refresh_process_gauges(parts);
+  return {.content_type = server::kMetricsContentType, .body = parts.metrics.registry().text()};
+}
+
+server::HttpRoute later(std::string method, std::string path) {
+  const std::string what = path + " is not part of this release";
+  return {std::move(method), std::move(path),
+          [what](const server::HttpRequest&) -> Result<server::HttpResponse> {
+            return base::unimplemented("not_available_yet", what);
+          }};
+}
+
+}  // namespace
+
+server::Router make_routes(HttpParts given) {
+  const auto parts = std::make_shared<const HttpParts>(std::move(given));
+  server::Router router;
+  router.add({"GET", "/status", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
+                return status(*parts);
+              }});
+  router.add({"GET", "/healthz", [](const server::HttpRequest&) -> Result<server::HttpResponse> {
+                return server::HttpResponse{.body = json_object({{"status", "\"ok\""}})};
+              }});
+  router.add({"GET", "/readyz", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
+                return ready(*parts);
+              }});
+  router.add({"GET", "/metrics", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
+                return metrics(*parts);
+              }});
+  router.add(later("POST", "/admin/gc-trigger"));
+  router.add(later("POST", "/admin/sentinel-weight"));
+  router.add(later("GET", "/v1/events/stream"));
+  return router;
+}
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "dagmanager/control_bus.h"
+#include "dagmanager/dagmanager_metrics.h"
+#include "dagmanager/graph_store.h"
+#include "dagmanager/store_health.h"
+#include "server/router.h"
+#include "server/worker_pool.h"
+
+namespace weir::dagmanager {
+
+/// What the HTTP routes work with; each outlives them.
+struct HttpParts {
+  GraphStore& store;
+  ControlBus& bus;
+  StoreHealth& health;
+  DagmanagerMetrics& metrics;
+  const server::WorkerPool& admission;
+  const Clock& clock;
+  const std::atomic<bool>& draining;
+  std::string instance;
+  std::vector<std::string> warnings;
+};
+
+/// The routes of contract section 1.3 that this release serves; those of later releases answer 501
+/// `not_available_yet`.
+server::Router make_routes(HttpParts parts);
+
+}  // namespace weir::dagmanager

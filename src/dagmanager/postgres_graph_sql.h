@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "drivers/postgres/statement.h"
+
+/// Every statement of the PostgreSQL graph store, by table. Tables are named with their schema: no
+/// search path decides what is meant. A change takes its locks in one order: nodes, queues, deploys,
+/// the epoch, then what only the holder of the epoch writes. Instants that come in arrays are
+/// microseconds since 1970.
+namespace weir::dagmanager::sql {
+
+using postgres::Statement;
+
+#define WEIR_DAG_INSTANT(column) "'epoch'::timestamptz + " column " * interval '1 microsecond'"
+
+// graph_epoch, graph_change
+
+inline constexpr Statement kRead = {
+    "dag_read",
+    "SELECT e.epoch, e.stamp, d.last_seen, d.ended_at IS NOT NULL, d.sentinel_due"
+    " FROM weir_dagmanager.graph_epoch e"
+    " LEFT JOIN weir_dagmanager.deploy d ON d.deploy_key = $1"};
+
+inline constexpr Statement kSnapshot = {
+    "dag_snapshot", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"};
+
+inline constexpr Statement kReadPosition = {
+    "dag_read_position", "SELECT epoch, stamp FROM weir_dagmanager.graph_epoch"};
+
+/// The fence: whoever holds this row is the only one that raises the epoch, tells events or logs.
+inline constexpr Statement kLockEpoch = {
+    "dag_lock_epoch",
+    "SELECT epoch, stamp, event_seq FROM weir_dagmanager.graph_epoch FOR UPDATE"};
+
+inline constexpr Statement kRaiseEpoch = {
+    "dag_raise_epoch",
+    "UPDATE weir_dagmanager.graph_epoch SET epoch = $1, stamp = $2, event_seq = $3"};
+
+/// $1: an epoch; what came after it. $2: how many rows at most.
+inline constexpr Statement kReadChanges = {
+    "dag_read_changes",
+    "SELECT epoch, stamp, node_seqs, queue_ids FROM weir_dagmanager.graph_change"
+    " WHERE epoch > $1 ORDER BY epoch LIMIT $2"};
+
+/// The stamps from $1 on, to see whether a history goes through a position.
+inline constexpr Statement kReadStamps = {
+    "dag_read_stamps",
+    "SELECT epoch, stamp FROM weir_dagmanager.graph_change WHERE epoch >= $1 ORDER BY epoch"
+    " LIMIT $2"};
+
+inline constexpr Statement kInsertChange = {
+    "dag_insert_change",
+    "INSERT INTO weir_dagmanager.graph_change (epoch, stamp, diff_id, node_seqs, queue_ids, at)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"};
+
+// compute_node, artifact, used_by
+
+inline constexpr Statement kInsertNodes = {
+    "dag_insert_nodes",
+    "INSERT INTO weir_dagmanager.compute_node (node_seq, node_id, node_type, interval_seconds,"
+    " period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint, schema_hash,"
+    " name, owner, tags, query_tags, query_match_all, query_interval_seconds, global, created_at)"
+    " SELECT u.node_seq, u.node_id, u.node_type, u.interval_seconds, u.period, u.params_canon,"
+    " u.dependencies::text[], u.schema_compat_id, u.code_hash, u.fingerprint, u.schema_hash,"
+    " u.name, u.owner, u.tags::text[], u.query_tags::text[], u.query_match_all,"
+    " u.query_interval_seconds, u.global, " WEIR_DAG_INSTANT("u.created_at") " FROM"
+    " unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],"
+    " $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[], $12::text[], $13::text[],"
+    " $14::text[], $15::text[], $16::boolean[], $17::bigint[], $18::boolean[], $19::bigint[])"
+    " AS u (node_seq, node_id, node_type, interval_seconds,"
+    " period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint, schema_hash,"
+    " name, owner, tags, query_tags, query_match_all, query_interval_seconds, global, created_at)"};
+
+#define WEIR_DAG_NODE_COLUMNS                                                               \
+  "SELECT node_seq, node_id, node_type, interval_seconds, period, params_canon,"            \
+  " dependencies, schema_compat_id, code_hash, fingerprint, schema_hash, name, owner, tags," \
+  " query_tags, query_match_all, query_interval_seconds, global, created_at"                \
+  " FROM weir_dagmanager.compute_node"
+#define WEIR_DAG_TOUCHED(column) \
+  "ANY (ARRAY(SELECT unnest(" column ") FROM weir_dagmanager.graph_change WHERE epoch > $1))"
+
+inline constexpr Statement kReadTouchedNodes = {
+    "dag_read_touched_nodes", WEIR_DAG_NODE_COLUMNS
+    " WHERE node_seq = " WEIR_DAG_TOUCHED("node_seqs") " ORDER BY node_seq LIMIT $2"};
+
+/// A page: the rows after $1.
+inline constexpr Statement kReadNodePage = {
+    "dag_read_node_page",
+    WEIR_DAG_NODE_COLUMNS " WHERE node_seq > $1 ORDER BY node_seq LIMIT $2"};
+
+inline constexpr Statement kInsertArtifacts = {
+    "dag_insert_artifacts",
+    "INSERT INTO weir_dagmanager.artifact (checksum, path, size, framework, dtype)"
+    " SELECT DISTINCT ON (u.checksum COLLATE \"C\") u.* FROM unnest($1::text[], $2::text[],"
+    " $3::bigint[], $4::text[], $5::text[]) AS u (checksum, path, size, framework, dtype)"
+    " ORDER BY u.checksum COLLATE \"C\" ON CONFLICT (checksum) DO NOTHING"};
+
+/// Checksums that are stored, or given twice, with different sizes.
+inline constexpr Statement kFindOddArtifacts = {
+    "dag_find_odd_artifacts",
+    "SELECT u.checksum, a.size, u.size FROM unnest($1::text[], $2::bigint[])"
+    " AS u (checksum, size) JOIN weir_dagmanager.artifact a ON a.checksum = u.checksum"
+    " WHERE a.size <> u.size LIMIT 1"};
+
+inline constexpr Statement kInsertUses = {
+    "dag_insert_uses",
+    "INSERT INTO weir_dagmanager.used_by (node_seq, place, checksum, path, framework, dtype)"
+    " SELECT u.* FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[],"
+    " $6::text[]) AS u"};
+
+/// What the nodes between two rows (with $2: a page's ends) say of their artifacts.
+inline constexpr Statement kReadUses = {
+    "dag_read_uses",
+    "SELECT b.node_seq, b.path, b.checksum, a.size, b.framework, b.dtype"
+    " FROM weir_dagmanager.used_by b JOIN weir_dagmanager.artifact a ON a.checksum = b.checksum"
+    " WHERE b.node_seq BETWEEN $1 AND $2 ORDER BY b.node_seq, b.place"};
+
+inline constexpr Statement kReadTouchedUses = {
+    "dag_read_touched_uses",
+    "SELECT b.node_seq, b.path, b.checksum, a.size, b.framework, b.dtype"
+    " FROM weir_dagmanager.used_by b JOIN weir_dagmanager.artifact a ON a.checksum = b.checksum"
+    " WHERE b.node_seq = " WEIR_DAG_TOUCHED("node_seqs") " ORDER BY b.node_seq, b.place"};
+
+// binding_context
+
+inline constexpr Statement kInsertContext = {
+    "dag_insert_context",
+    "INSERT INTO weir_dagmanager.binding_context (context_key, world_id, execution_domain, as_of,"
+    " partition, dataset_fingerprint, safe_mode, downgrade, namespace, strategy_id)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"};
+
+#define WEIR_DAG_CONTEXT_COLUMNS                                                            \
+  "SELECT context_key, world_id, execution_domain, as_of, partition, dataset_fingerprint,"  \
+  " safe_mode, downgrade, namespace, strategy_id FROM weir_dagmanager.binding_context"
+
+inline constexpr Statement kReadContexts = {"dag_read_contexts", WEIR_DAG_CONTEXT_COLUMNS};
+
+inline constexpr Statement kReadTouchedContexts = {
+    "dag_read_touched_contexts", WEIR_DAG_CONTEXT_COLUMNS
+    " WHERE context_key IN (SELECT context_key FROM weir_dagmanager.queue WHERE queue_id = "
+    WEIR_DAG_TOUCHED("queue_ids") ")"};
+
+// queue
+
+#define WEIR_DAG_QUEUE_COLUMNS                                                               \
+  "SELECT queue_id, topic, type, partitions, replication, retention_ms, cleanup, state,"     \
+  " node_seq, node_id, binding_key, compute_key, context_key, schema_hash,"                  \
+  " pending_schema_hash, buffering_since, created_at, ttl_ms, lag_alert_seconds"             \
+  " FROM weir_dagmanager.queue"
+#define WEIR_DAG_KNOWN_STATES "state IN ('intent', 'active')"
+
+inline constexpr Statement kReadTouchedQueues = {
+    "dag_read_touched_queues", WEIR_DAG_QUEUE_COLUMNS
+    " WHERE queue_id = " WEIR_DAG_TOUCHED("queue_ids") " AND " WEIR_DAG_KNOWN_STATES
+    " ORDER BY queue_id LIMIT $2"};
+
+inline constexpr Statement kReadQueuePage = {
+    "dag_read_queue_page",
+    WEIR_DAG_QUEUE_COLUMNS " WHERE queue_id > $1 ORDER BY queue_id LIMIT $2"};
+
+/// Who holds any of these names or bindings, whatever its state, held still until the commit.
+inline constexpr Statement kLockHolders = {
+    "dag_lock_holders", WEIR_DAG_QUEUE_COLUMNS
+    " WHERE topic_key = ANY ($1) OR binding_key = ANY ($2) ORDER BY queue_id FOR UPDATE"};
+
+inline constexpr Statement kInsertIntents = {
+    "dag_insert_intents",
+    "INSERT INTO weir_dagmanager.queue (queue_id, topic_key, binding_key, topic, type, partitions,"
+    " replication, retention_ms, cleanup, state, node_seq, node_id, compute_key, context_key,"
+    " created_at, diff_id, intent_at)"
+    " SELECT nextval('weir_dagmanager.queue_seq'), u.topic_key, u.binding_key, u.topic, u.type,"
+    " u.partitions, u.replication, u.retention_ms, u.cleanup, 'intent', u.node_seq, u.node_id,"
+    " u.compute_key, $12, $13, $14, $13 FROM unnest($1::text[], $2::text[], $3::text[],"
+    " $4::text[], $5::integer[], $6::integer[], $7::bigint[], $8::text[], $9::bigint[],"
+    " $10::text[], $11::text[]) AS u (topic_key, binding_key, topic, type, partitions,"
+    " replication, retention_ms, cleanup, node_seq, node_id, compute_key)"
+    " RETURNING topic_key, queue_id"};
+
+inline constexpr Statement kDrawNodeRows = {
+    "dag_draw_node_rows",
+    "SELECT nextval('weir_dagmanager.compute_node_seq') FROM generate_series(1, $1)"};
+
+/// Only what is still an intent can be joined or given up.
+inline constexpr Statement kJoinIntents = {
+    "dag_join_intents",
+    "UPDATE weir_dagmanager.queue SET diff_id = $2, intent_at = $3"
+    " WHERE queue_id = ANY ($1) AND state = 'intent'"};
+
+inline constexpr Statement kGiveUpIntents = {
+    "dag_give_up_intents",
+    "DELETE FROM weir_dagmanager.queue WHERE queue_id = ANY ($1) AND state = 'intent'"};
+
+/// No indexed column changes. Only an intent becomes a queue: fewer rows than asked mean that
+/// another change was first.
+inline constexpr Statement kPromoteQueues = {
+    "dag_promote_queues",
+    "UPDATE weir_dagmanager.queue q SET state = 'active', node_id = '', node_seq = u.node_seq,"
+    " partitions = u.partitions, replication = u.replication, retention_ms = u.retention_ms,"
+    " cleanup = u.cleanup, schema_hash = u.schema_hash, ttl_ms = u.ttl_ms,"
+    " lag_alert_seconds = u.lag_alert_seconds, context_key = $10, created_at = $11"
+    " FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[],"
+    " $6::text[], $7::text[], $8::bigint[], $9::bigint[]) AS u (queue_id, node_seq, partitions,"
+    " replication, retention_ms, cleanup, schema_hash, ttl_ms, lag_alert_seconds)"
+    " WHERE q.queue_id = u.queue_id AND q.state = 'intent'"};
+
+/// The first mark of a queue stays.
+inline constexpr Statement kMarkQueues = {
+    "dag_mark_queues",
+    "UPDATE weir_dagmanager.queue q SET pending_schema_hash = u.pending,"
+    " buffering_since = coalesce(q.buffering_since, CASE WHEN u.begins THEN $4 END)"
+    " FROM unnest($1::bigint[], $2::text[], $3::boolean[]) AS u (queue_id, pending, begins)"
+    " WHERE q.queue_id = u.queue_id AND q.state = 'active'"};
+
+// deploy, sentinel, sentinel_deploy, topic_log
+
+inline constexpr Statement kStoreDeploy = {
+    "dag_store_deploy",
+    "INSERT INTO weir_dagmanager.deploy AS d (deploy_key, strategy_id, world_id, execution_domain,"
+    " as_of, partition, dataset_fingerprint, safe_mode, downgrade, version, node_set, node_seqs,"
+    " names, introduced, sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
+    " $20) ON CONFLICT (deploy_key) DO UPDATE SET last_seen = excluded.last_seen, ended_at = NULL,"
+    " sentinel_due = d.sentinel_due OR excluded.sentinel_due, seq = excluded.seq"};
+
+/// A deploy that is known: fewer than one row mean that it no longer is.
+inline constexpr Statement kTouchDeploy = {
+    "dag_touch_deploy",
+    "UPDATE weir_dagmanager.deploy SET last_seen = $2, ended_at = NULL,"
+    " sentinel_due = sentinel_due OR $3, seq = nextval('weir_dagmanager.deploy_order_seq')"
+    " WHERE deploy_key = $1"};
+
+#define WEIR_DAG_DEPLOY_COLUMNS                                                            \
+  "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
+  " safe_mode, downgrade, version, node_set, node_seqs, names, introduced::integer[],"     \
+  " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at"              \
+  " FROM weir_dagmanager.deploy WHERE strategy_id = $1"
+
+inline constexpr Statement kNewestDeploy = {
+    "dag_newest_deploy", WEIR_DAG_DEPLOY_COLUMNS " ORDER BY seq DESC LIMIT 1"};
+
+inline constexpr Statement kNewestDeployOfWorld = {
+    "dag_newest_deploy_of_world",
+    WEIR_DAG_DEPLOY_COLUMNS " AND world_id = $2 ORDER BY seq DESC LIMIT 1"};
+
+inline constexpr Statement kStoreSentinel = {
+    "dag_store_sentinel",
+    "INSERT INTO weir_dagmanager.sentinel AS s (world_id, sentinel_id, version, commit_hash,"
+    " release_tag, traffic_weight, deploy_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    " ON CONFLICT (sentinel_id, world_id, version) DO UPDATE SET seq = excluded.seq,"
+    " deploy_key = excluded.deploy_key,"
+    " traffic_weight = coalesce(excluded.traffic_weight, s.traffic_weight)"};
+
+inline constexpr Statement kAddSentinelDeploy = {
+    "dag_add_sentinel_deploy",
+    "INSERT INTO weir_dagmanager.sentinel_deploy (world_id, sentinel_id, version, deploy_key)"
+    " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"};
+
+inline constexpr Statement kNewestSentinel = {
+    "dag_newest_sentinel",
+    "SELECT sentinel_id, world_id, version, commit_hash, release_tag, traffic_weight, deploy_key,"
+    " created_at FROM weir_dagmanager.sentinel WHERE sentinel_id = $1 AND world_id = $2"
+    " ORDER BY seq DESC LIMIT 1"};
+
+inline constexpr Statement kInsertLog = {
+    "dag_insert_log",
+    "INSERT INTO weir_dagmanager.topic_log (at, topic, action, type, partitions, replication,"
+    " retention_ms, cleanup, node_id, binding_key, actor, cause, result)"
+    " SELECT " WEIR_DAG_INSTANT("u.at") ", u.topic, u.action, u.type, u.partitions, u.replication,"
+    " u.retention_ms, u.cleanup, u.node_id, u.binding_key, u.actor, u.cause, u.result"
+    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::integer[],"
+    " $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])"
+    " AS u (at, topic, action, type, partitions, replication, retention_ms, cleanup, node_id,"
+    " binding_key, actor, cause, result)"};
+
+inline constexpr Statement kReadLog = {
+    "dag_read_log",
+    "SELECT seq, at, topic, action, type, partitions, replication, retention_ms, cleanup, node_id,"
+    " binding_key, actor, cause, result FROM weir_dagmanager.topic_log WHERE seq > $1"
+    " ORDER BY seq LIMIT $2"};
+
+// query_set, outbox
+
+/// Event n gets key_seq $1 + n, n from 1; the revision of its query set goes up by one.
+inline constexpr Statement kInsertQueueEvents = {
+    "dag_insert_queue_events",
+    "WITH raised AS (INSERT INTO weir_dagmanager.query_set AS s (key, revision)"
+    " SELECT k, 1 FROM unnest($3::text[]) AS k ON CONFLICT (key) DO UPDATE SET"
+    " revision = s.revision + 1 RETURNING key, revision)"
+    " INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
+    " match_all, world_id, execution_domain, queue_ids, created_at)"
+    " SELECT $1 + u.place, u.id::uuid, 'queue_updated', raised.revision, u.tags::text[],"
+    " u.interval_seconds, u.match_all, $8, $9, u.queue_ids, $10 FROM unnest($2::text[],"
+    " $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::bytea[]) WITH ORDINALITY"
+    " AS u (id, key, tags, interval_seconds, match_all, queue_ids, place)"
+    " JOIN raised ON raised.key = u.key"};
+
+inline constexpr Statement kInsertWeightEvent = {
+    "dag_insert_weight_event",
+    "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, world_id, sentinel_id,"
+    " version, weight, created_at)"
+    " VALUES ($1, $2::text::uuid, 'sentinel_weight_updated', 1, $3, $4, $5, $6, $7)"};
+
+#undef WEIR_DAG_INSTANT
+#undef WEIR_DAG_NODE_COLUMNS
+#undef WEIR_DAG_TOUCHED
+#undef WEIR_DAG_CONTEXT_COLUMNS
+#undef WEIR_DAG_QUEUE_COLUMNS
+#undef WEIR_DAG_KNOWN_STATES
+#undef WEIR_DAG_DEPLOY_COLUMNS
+
+}  // namespace weir::dagmanager::sql

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/query_service.h"
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "dagmanager/limits.h"
+#include "dagmanager/tag_query.h"
+#include "server/grpc_status.h"
+#include "server/log.h"
+
+namespace weir::dagmanager {
+namespace {
+
+/// Runs `work` on the pool and ends the unary call with what it returns.
+grpc::ServerUnaryReactor* run_on(server::WorkerPool& pool, grpc::CallbackServerContext& context,
+                                 Random& random, const std::atomic<bool>& draining,
+                                 std::function<Result<void>()> work) {
+  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+  const auto finish = [reactor, &context](const Result<void>& result) {
+    reactor->Finish(result.ok() ? grpc::Status::OK
+                                : server::finish_with(context, result.error()));
+  };
+  if (draining) {
+    finish(base::unavailable("draining", "this instance is shutting down; ask another"));
+    return reactor;
+  }
+  const auto submitted =
+      pool.submit(0, [finish, work = std::move(work),
+                      trace = server::trace_of(context, random).trace_id] {
+        const server::ScopedTrace scope(trace);
+        finish(work());
+      });
+  if (!submitted.ok()) finish(submitted.error());
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* not_available(grpc::CallbackServerContext& context,
+                                        const std::string& what) {
+  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+  reactor->Finish(server::finish_with(
+      context, base::unimplemented("not_available_yet", what + " is not part of this release")));
+  return reactor;
+}
+
+/// The ids to describe, with the names they had in the deploy asked for.
+struct Described {
+  std::vector<const NodeRecord*> nodes;
+  absl::flat_hash_map<RowId, std::string> names;
+};
+
+/// One DescribeNodes call: replies of at most 500 records and 1 MiB, one after another. Owns itself
+/// until gRPC is done.
+class DescribeStream final : public grpc::ServerWriteReactor<wire::DescribeNodesReply> {
+ public:
+  explicit DescribeStream(grpc::CallbackServerContext& context) : context_(context) {}
+
+  void send(std::vector<wire::DescribeNodesReply> replies) {
+    replies_ = std::move(replies);
+    next();
+  }
+  void fail(const Error& error) { Finish(server::finish_with(context_, error)); }
+
+ private:
+  void OnWriteDone(bool ok) override {
+    if (ok) {
+      next();
+    } else {
+      Finish(grpc::Status::CANCELLED);
+    }
+  }
+  void OnDone() override { delete this; }
+
+  void next() {
+    if (at_ + 1 < replies_.size()) {
+      StartWrite(&replies_[at_++]);
+    } else if (at_ < replies_.size()) {
+      StartWriteAndFinish(&replies_[at_++], grpc::WriteOptions(), grpc::Status::OK);
+    } else {
+      Finish(grpc::Status::OK);
+    }
+  }
+
+  grpc::CallbackServerContext& context_;
+  std::vector<wire::DescribeNodesReply> replies_;
+  std::size_t at_ = 0;
+};
+
+std::vector<wire::DescribeNodesReply> make_replies(const Described& described,
+                                                   const GraphIndex& index) {
+  std::vector<wire::DescribeNodesReply> replies;
+  std::size_t bytes = 0;
+  for (const NodeRecord* node : described.nodes) {
+    const auto named = described.names.find(node->row);
+    wire::NodeRecord record = make_node_record(
+        *node, index, named == described.names.end() ? node->name : named->second);
+    const std::size_t size = record.ByteSizeLong() + 8;
+    const bool full = !replies.empty() &&
+                      (static_cast<std::size_t>(replies.back().nodes_size()) == kDescribeRecordsMax ||
+                       bytes + size > kDescribeBytesMax);
+    if (replies.empty() || full) {
+      replies.emplace_back();
+      bytes = 0;
+    }
+    bytes += size;
+    *replies.back().add_nodes() = std::move(record);
+  }
+  return replies;
+}
+
+Result<std::vector<wire::DescribeNodesReply>> describe(GraphStore& store,
+                                                       const wire::DescribeNodesRequest& request) {
+  if (static_cast<std::size_t>(request.node_ids_size()) > kDescribeIdsMax) {
+    return base::invalid_argument("too_many_nodes", "at most " + std::to_string(kDescribeIdsMax) +
+                                                        " node_ids in one request");
+  }
+  std::optional<DeployRecord> deploy;
+  if (request.node_ids_size() == 0) {
+    if (request.strategy_id().empty()) {
+      return base::invalid_argument("missing_field", "give node_ids or a strategy_id");
+    }
+    std::optional<graph::WorldId> world;
+    if (!request.world_id().empty()) world = graph::WorldId(request.world_id());
+    WEIR_TRY(deploy, store.newest_deploy(graph::StrategyId(request.strategy_id()), world));
+  }
+  WEIR_TRY(const GraphView view, store.read(nullptr));
+  Described described;
+  for (const std::string& id : request.node_ids()) {
+    const NodeRecord* node = view.index().node(graph::NodeId(id));
+    if (node != nullptr) described.nodes.push_back(node);
+  }
+  if (deploy) {
+    for (const DeployNode& node : deploy->nodes) {
+      const NodeRecord* record = view.index().node(node.node);
+      if (record == nullptr) continue;
+      described.nodes.push_back(record);
+      described.names.emplace(node.node, node.name);
+    }
+  }
+  return make_replies(described, view.index());
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* TagQueryServer::GetQueues(grpc::CallbackServerContext* context,
+                                                    const wire::TagQueryRequest* request,
+                                                    wire::TagQueryReply* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply]() -> Result<void> {
+                  WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+                  WEIR_TRY(const auto found,
+                           find_queues(view.index(),
+                                       {.tags = {request->tags().begin(), request->tags().end()},
+                                        .interval = request->interval(),
+                                        .match_mode = request->match_mode(),
+                                        .world_id = request->world_id(),
+                                        .execution_domain = request->execution_domain()}));
+                  for (const QueueDescriptor& queue : found) {
+                    wire::QueueDescriptor& out = *reply->add_queues();
+                    out.set_queue(queue.topic.text());
+                    out.set_global(queue.global);
+                  }
+                  return {};
+                });
+}
+
+grpc::ServerUnaryReactor* AdminServer::GetQueueStats(grpc::CallbackServerContext* context,
+                                                     const wire::QueueStatsRequest* request,
+                                                     wire::QueueStats* reply) {
+  if (!within_rate()) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(server::finish_with(
+        *context, Error(Code::ResourceExhausted, "rate_limited",
+                        "at most " + std::to_string(kQueueStatsPerSecond) +
+                            " GetQueueStats calls a second; wait a second")));
+    return reactor;
+  }
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply]() -> Result<void> {
+                  WEIR_TRY(const StatsFilter filter, parse_stats_filter(request->filter()));
+                  std::vector<graph::TopicName> topics;
+                  {
+                    WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+                    topics = filter_queues(view.index(), filter);
+                  }
+                  WEIR_TRY(const auto sizes, parts_.topics.sizes(topics));
+                  for (std::size_t i = 0; i < topics.size(); ++i) {
+                    if (sizes[i]) (*reply->mutable_sizes())[topics[i].text()] = *sizes[i];
+                  }
+                  return {};
+                });
+}
+
+grpc::ServerWriteReactor<wire::DescribeNodesReply>* AdminServer::DescribeNodes(
+    grpc::CallbackServerContext* context, const wire::DescribeNodesRequest* request) {
+  auto* stream = new DescribeStream(*context);
+  if (draining_) {
+    stream->fail(base::unavailable("draining", "this instance is shutting down; ask another"));
+    return stream;
+  }
+  const auto submitted = parts_.pool.submit(0, [this, stream, asked = *request] {
+    auto replies = describe(parts_.store, asked);
+    if (replies.ok()) {
+      stream->send(*std::move(replies));
+    } else {
+      stream->fail(replies.error());
+    }
+  });
+  if (!submitted.ok()) stream->fail(submitted.error());
+  return stream;
+}
+
+/// A second's worth of calls, counted from the first of them.
+bool AdminServer::within_rate() {
+  const base::MutexLock lock(mutex_);
+  const Duration now = parts_.clock.monotonic();
+  if (now - window_start_ >= std::chrono::seconds(1)) {
+    window_start_ = now;
+    calls_in_window_ = 0;
+  }
+  return ++calls_in_window_ <= kQueueStatsPerSecond;
+}
+
+grpc::ServerUnaryReactor* AdminServer::Cleanup(grpc::CallbackServerContext* context,
+                                               const wire::CleanupRequest*,
+                                               wire::CleanupResponse*) {
+  return not_available(*context, "Cleanup");
+}
+grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* context,
+                                                const wire::RedoDiffRequest*, wire::DiffResult*) {
+  return not_available(*context, "RedoDiff");
+}
+grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(grpc::CallbackServerContext* context,
+                                                        const wire::SetTrafficWeightRequest*,
+                                                        wire::TrafficWeight*) {
+  return not_available(*context, "SetTrafficWeight");
+}
+grpc::ServerUnaryReactor* AdminServer::ListCrossContextHits(
+    grpc::CallbackServerContext* context, const wire::ListCrossContextHitsRequest*,
+    wire::ListCrossContextHitsReply*) {
+  return not_available(*context, "ListCrossContextHits");
+}
+grpc::ServerUnaryReactor* AdminServer::AckCrossContextHit(grpc::CallbackServerContext* context,
+                                                          const wire::AckCrossContextHitRequest*,
+                                                          wire::CrossContextHit*) {
+  return not_available(*context, "AckCrossContextHit");
+}
+grpc::ServerUnaryReactor* AdminServer::StartRollout(grpc::CallbackServerContext* context,
+                                                    const wire::StartRolloutRequest*,
+                                                    wire::Rollout*) {
+  return not_available(*context, "StartRollout");
+}
+grpc::ServerUnaryReactor* AdminServer::ChangeRollout(grpc::CallbackServerContext* context,
+                                                     const wire::ChangeRolloutRequest*,
+                                                     wire::Rollout*) {
+  return not_available(*context, "ChangeRollout");
+}
+grpc::ServerUnaryReactor* AdminServer::ListRollouts(grpc::CallbackServerContext* context,
+                                                    const wire::ListRolloutsRequest*,
+                                                    wire::ListRolloutsReply*) {
+  return not_available(*context, "ListRollouts");
+}
+
+grpc::ServerUnaryReactor* HealthServer::Status(grpc::CallbackServerContext* context,
+                                               const wire::StatusRequest*,
+                                               wire::StatusReply* reply) {
+  reply->set_neo4j(health_.healthy() ? "ok" : "error");
+  reply->set_state(draining_ ? "draining" : "running");
+  reply->set_api_version(kApiVersion);
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* HealthServer::Ping(grpc::CallbackServerContext* context,
+                                             const wire::PingRequest*, wire::Pong*) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/run_dagmanager.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "dagmanager/diff_service.h"
+#include "dagmanager/engines.h"
+#include "dagmanager/http_routes.h"
+#include "dagmanager/limits.h"
+#include "dagmanager/query_service.h"
+#include "server/http_server.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/shutdown.h"
+#include "server/system_clock.h"
+
+namespace weir::dagmanager {
+namespace {
+
+/// How long calls that are not diffs may still take at the end.
+constexpr std::chrono::seconds kLastCalls{1};
+constexpr std::size_t kQueryThreads = 4;
+
+/// The role: everything that serves, in the order it is made; it is taken down in reverse.
+class Dagmanager {
+ public:
+  static Result<std::unique_ptr<Dagmanager>> create(const DagmanagerConfig& config) {
+    std::unique_ptr<Dagmanager> role(new Dagmanager(config));
+    WEIR_TRY(role->engines_, open_engines(config, role->clock_, role->random_));
+    WEIR_TRY(role->admission_,
+             server::WorkerPool::create(
+                 {.name = "diff",
+                  .concurrency = static_cast<std::size_t>(config.diff_concurrency),
+                  .queue_max = static_cast<std::size_t>(config.diff_queue),
+                  .queue_bytes_max = kDiffQueueBytesMax,
+                  .full_reason = "diff_queue_full"}));
+    WEIR_TRY(role->queries_,
+             server::WorkerPool::create({.name = "query", .concurrency = kQueryThreads}));
+    role->wire();
+    return role;
+  }
+
+  Result<void> start() {
+    WEIR_CHECK(admission_->start());
+    WEIR_CHECK(queries_->start());
+    acks_.start();
+    WEIR_CHECK(health_->probe());
+    WEIR_TRY(http_, server::HttpServer::create({.address = config_.http}, make_http_routes(),
+                                               {random_, server::log()}));
+    WEIR_CHECK(http_->start());
+    WEIR_CHECK(listen_grpc());
+    server::log().info("serving", {{"grpc", grpc_address_},
+                                   {"http", server::ListenAddress{config_.http.host, http_->port()}.text()},
+                                   {"instance", instance_},
+                                   {"profile", config_.prod ? "prod" : "dev"},
+                                   {"graph", config_.graph_dsn.empty() ? "memory" : "postgresql"},
+                                   {"topics", config_.topics_dsn.empty() ? "memory" : "postgresql"}});
+    return {};
+  }
+
+  /// Lets running diffs and streams end, at most `drain_seconds`, and cuts the rest.
+  void drain() {
+    const Duration until = clock_.monotonic() + config_.drain;
+    draining_ = true;
+    diffs_->drain();
+    server::log().info("draining", {{"streams", acks_.open_streams()}});
+    const auto left = [&] { return std::max(until - clock_.monotonic(), Duration::zero()); };
+    const bool all_decided = admission_->drain(left());
+    const bool all_streamed = acks_.wait_until_idle(left());
+    if (!all_decided || !all_streamed) {
+      server::log().warning("streams are cut; their clients resume or repeat",
+                            {{"streams", acks_.open_streams()}});
+    }
+  }
+
+  void stop() {
+    if (grpc_) grpc_->Shutdown(std::chrono::system_clock::now() + kLastCalls);
+    if (http_) http_->stop(kLastCalls);
+    acks_.stop();
+    if (admission_) admission_->stop();
+    if (queries_) queries_->stop();
+  }
+
+ private:
+  explicit Dagmanager(const DagmanagerConfig& config)
+      : config_(config),
+        instance_(base::uuid_v4(random_)),
+        dagmanager_metrics_(metrics_),
+        acks_(clock_, config.ack_timeout) {}
+
+  void wire() {
+    health_ = std::make_unique<StoreHealth>(*engines_.store, clock_, *queries_);
+    executor_ = std::make_unique<DiffExecutor>(
+        DiffExecutor::Config{config_.policy, config_.compute_key_in_queue_map, config_.prod},
+        *engines_.store, *engines_.topics, clock_, random_, dagmanager_metrics_);
+    diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{*executor_, *admission_, acks_,
+                                                            dagmanager_metrics_, *health_, clock_,
+                                                            random_});
+    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_, clock_, random_};
+    tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
+    admin_ = std::make_unique<AdminServer>(parts, draining_);
+    health_server_ = std::make_unique<HealthServer>(*health_, draining_);
+  }
+
+  server::Router make_http_routes() {
+    return make_routes({*engines_.store, *engines_.bus, *health_, dagmanager_metrics_, *admission_,
+                        clock_, draining_, instance_, config_.warnings()});
+  }
+
+  Result<void> listen_grpc() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(config_.grpc.text(), grpc::InsecureServerCredentials(), &port);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(kRequestBytesMax));
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
+    builder.RegisterService(diffs_.get());
+    builder.RegisterService(tag_queries_.get());
+    builder.RegisterService(admin_.get());
+    builder.RegisterService(health_server_.get());
+    grpc_ = builder.BuildAndStart();
+    if (!grpc_ || port == 0) {
+      return base::unavailable("listen_failed", "cannot listen for gRPC on " + config_.grpc.text() +
+                                                    "; is another server there? set grpc_port");
+    }
+    grpc_address_ =
+        server::ListenAddress{config_.grpc.host, static_cast<std::uint16_t>(port)}.text();
+    return {};
+  }
+
+  const DagmanagerConfig& config_;
+  server::SystemClock clock_;
+  server::SystemRandom random_;
+  const std::string instance_;
+  std::atomic<bool> draining_ = false;
+  server::Metrics metrics_;
+  DagmanagerMetrics dagmanager_metrics_;
+  Engines engines_;
+  AckRegistry acks_;
+  std::unique_ptr<server::WorkerPool> admission_;
+  std::unique_ptr<server::WorkerPool> queries_;
+  std::unique_ptr<StoreHealth> health_;
+  std::unique_ptr<DiffExecutor> executor_;
+  std::unique_ptr<DiffServer> diffs_;
+  std::unique_ptr<TagQueryServer> tag_queries_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<HealthServer> health_server_;
+  std::unique_ptr<server::HttpServer> http_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::string grpc_address_;
+};
+
+int report(const Error& error) {
+  server::log().error("cannot start", {{"reason", error.reason()}, {"message", error.message()}});
+  return error.reason() == "schema_version" || error.reason() == "snapshot_version" ? 2 : 1;
+}
+
+}  // namespace
+
+int run_dagmanager(const DagmanagerConfig& config) {
+  server::block_shutdown_signals();
+  auto signals = server::ShutdownSignals::create();
+  if (!signals.ok()) return report(signals.error());
+  auto role = Dagmanager::create(config);
+  if (!role.ok()) return report(role.error());
+  if (const auto started = (*role)->start(); !started.ok()) {
+    (*role)->stop();
+    return report(started.error());
+  }
+  (*signals)->wait();
+  (*role)->drain();
+  (*role)->stop();
+  server::log().info("stopped");
+  return 0;
+}
+
+}  // namespace weir::dagmanager
