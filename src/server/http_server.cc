@@ -139,8 +139,8 @@ void HttpServer::State::stop(Duration span) {
   net::post(network_, [this] {
     for (const auto& connection : std::set(connections_)) connection->close();
     guard_.reset();
-    network_.stop();
   });
+  // Returns once every operation has ended: a socket just accepted is closed, not left behind.
   thread_.join();
 }
 

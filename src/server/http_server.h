@@ -17,7 +17,7 @@
 namespace weir::server {
 
 struct HttpServerConfig {
-  ListenAddress address;
+  ListenAddress address = {};
   std::size_t handler_threads = kHttpHandlerThreads;
   /// Connections open at once; further ones wait in the kernel until one closes.
   std::size_t connections_max = kHttpConnectionsMax;
