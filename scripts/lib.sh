@@ -48,6 +48,14 @@ as_root() {
   fi
 }
 
+# The command that logged() runs has a process group of its own; a signal to the script ends it.
+running_job=''
+stop_job() {
+  if [ -n "$running_job" ]; then kill -TERM -- "-$running_job" 2>/dev/null || true; fi
+}
+trap 'stop_job; exit 130' INT
+trap 'stop_job; exit 143' TERM HUP
+
 # logged LOG COMMAND...: runs it with all output in build/logs/LOG, says every PROGRESS_SECONDS how
 # far it is (ninja's or ctest's last counter), and gives its exit code.
 logged() {
@@ -58,18 +66,23 @@ logged() {
   mkfifo "$channel"
   exec 9<>"$channel"
   rm -f "$channel"
+  set -m
   (
+    set +m
     code=0
     "$@" 9>&- || code=$?
     echo "$code" >&9
   ) >"$log" 2>&1 </dev/null &
+  running_job=$!
+  set +m
   while ! read -r -t "$PROGRESS_SECONDS" -u 9 code; do
     far=$(tail -c 20000 "$log" | grep -oE '^(\[| *)[0-9]+/[0-9]+(\]| Test)' | tail -n 1) || true
     far=$(tr -cd '0-9/' <<<"$far")
     say "${DIM}… $(span $((SECONDS - began)))${far:+, $far}$PLAIN"
   done
   exec 9>&-
-  wait $! || true
+  wait "$running_job" || true
+  running_job=''
   return "$code"
 }
 
