@@ -17,14 +17,14 @@ struct HttpHeader {
 
 /// A request as a handler sees it: read whole, its target taken apart.
 struct HttpRequest {
-  std::string method;               // as sent, "GET"
-  std::string path;                 // percent-decoded, without the query
-  std::string query;                // as sent, without "?"
-  std::vector<HttpHeader> headers;  // in the order sent
-  std::string body;
-  std::string request_id;  // a UUID, new for each request
-  TraceContext trace;      // the caller's trace, or a new one
-  std::string peer;        // "127.0.0.1:51234"
+  std::string method = {};               // as sent, "GET"
+  std::string path = {};                 // percent-decoded, without the query
+  std::string query = {};                // as sent, without "?"
+  std::vector<HttpHeader> headers = {};  // in the order sent
+  std::string body = {};
+  std::string request_id = {};  // a UUID, new for each request
+  TraceContext trace = {};      // the caller's trace, or a new one
+  std::string peer = {};        // "127.0.0.1:51234"
 
   /// The first header of that name, upper and lower case alike; nothing if there is none.
   std::optional<std::string_view> header(std::string_view name) const;

@@ -23,7 +23,7 @@ struct RunAs {
 };
 
 struct ProcessOptions {
-  std::vector<std::string> argv;  // argv[0]: a path, or a name looked up in PATH
+  std::vector<std::string> argv = {};  // argv[0]: a path, or a name looked up in PATH
   /// Set in the child over what it inherits; an empty value removes the variable.
   std::map<std::string, std::string> environment = {};
   std::string folder = {};       // working folder, empty: the caller's

@@ -11,8 +11,8 @@ namespace weir::server {
 
 /// Where in a distributed trace a piece of work stands (W3C Trace Context, level 1).
 struct TraceContext {
-  std::string trace_id;  // 32 lower-case hex digits, not all zero
-  std::string span_id;   // 16 lower-case hex digits, not all zero
+  std::string trace_id = {};  // 32 lower-case hex digits, not all zero
+  std::string span_id = {};   // 16 lower-case hex digits, not all zero
   bool sampled = false;
 
   /// The `traceparent` header that hands this context on.

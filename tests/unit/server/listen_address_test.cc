@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/listen_address.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::server {
+namespace {
+
+TEST(ListenAddress, PutsBracketsAroundVersion6) {
+  EXPECT_EQ((ListenAddress{"127.0.0.1", 8001}).text(), "127.0.0.1:8001");
+  EXPECT_EQ((ListenAddress{"::1", 8001}).text(), "[::1]:8001");
+  EXPECT_EQ((ListenAddress{"[::1]", 8001}).text(), "[::1]:8001");
+  EXPECT_EQ((ListenAddress{"localhost", 1}).text(), "localhost:1");
+}
+
+TEST(ListenAddress, KnowsWhatOnlyThisMachineReaches) {
+  for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "LocalHost"}) {
+    EXPECT_TRUE(is_loopback(host)) << host;
+  }
+  for (const char* host : {"0.0.0.0", "::", "10.0.0.1", "128.0.0.1", "localhost.example", "",
+                           "127.0.0.1.example", "fe80::1"}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
+
+}  // namespace
+}  // namespace weir::server
