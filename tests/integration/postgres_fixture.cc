@@ -77,7 +77,7 @@ void remove_leftovers() {
   }
 }
 
-postgres::PrivateClusterConfig test_config(const fs::path& state_dir) {
+postgres::PrivateClusterConfig bare_config(const fs::path& state_dir) {
   postgres::PrivateClusterConfig config;
   config.state_dir = state_dir;
   config.fsync = false;
@@ -100,7 +100,7 @@ fs::path template_data() {
   fs::remove_all(data);
   const fs::path scratch = make_temporary_folder();
   {
-    auto cluster = must(PrivateCluster::create(test_config(scratch), real_clock()));
+    auto cluster = must(PrivateCluster::create(bare_config(scratch), real_clock()));
     must(cluster->start());
     must(cluster->stop());
     fs::remove_all(folder / "data.new");
@@ -117,9 +117,7 @@ class Shared {
   Shared() {
     remove_leftovers();
     state_dir_ = make_temporary_folder();
-    postgres::PrivateClusterConfig config = test_config(state_dir_);
-    config.template_data_dir = template_data();
-    cluster_ = must(PrivateCluster::create(std::move(config), real_clock()));
+    cluster_ = must(PrivateCluster::create(test_cluster_config(state_dir_), real_clock()));
     must(cluster_->start());
   }
   ~Shared() {
@@ -148,6 +146,12 @@ std::unique_ptr<postgres::Connection> connect_to(const std::string& dsn) {
 Clock& real_clock() {
   static RealClock clock;
   return clock;
+}
+
+postgres::PrivateClusterConfig test_cluster_config(const fs::path& state_dir) {
+  postgres::PrivateClusterConfig config = bare_config(state_dir);
+  config.template_data_dir = template_data();
+  return config;
 }
 
 PrivateCluster& shared_cluster() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,10 @@ namespace weir::test {
 
 /// The real clock, for tests that run real servers.
 Clock& real_clock();
+
+/// How a test's own private server is made: without fsync, from a copy of files that are made once
+/// a build folder, under `state_dir`.
+postgres::PrivateClusterConfig test_cluster_config(const std::filesystem::path& state_dir);
 
 /// The private PostgreSQL of this test process: started by the first call, stopped at exit, and by
 /// the kernel if the process is killed. fsync is off; data lives in a temporary folder. Aborts the

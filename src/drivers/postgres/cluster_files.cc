@@ -166,12 +166,14 @@ Result<UniqueFd> take_lock(const fs::path& file) {
 
 Result<fs::path> make_socket_folder(const fs::path& preferred,
                                     const std::optional<Identity>& user) {
-  if (preferred.string().size() + kSocketFile.size() <= kSocketPathBytesMax) {
+  // libpq takes a comma in a host for the end of its name.
+  const std::string path = preferred.string();
+  if (path.size() + kSocketFile.size() <= kSocketPathBytesMax && !path.contains(',')) {
     WEIR_CHECK(make_private_folder(preferred, user));
     return preferred;
   }
   const bool may_use_run = geteuid() == 0 && access("/run", W_OK) == 0;
-  const std::string name = "weir-" + base::blake3_hex(preferred.string(), kFolderNameHexDigits / 2);
+  const std::string name = "weir-" + base::blake3_hex(path, kFolderNameHexDigits / 2);
   const fs::path folder = fs::path(may_use_run ? "/run" : "/tmp") / name;
   WEIR_CHECK(make_private_folder(folder, user));
   return folder;

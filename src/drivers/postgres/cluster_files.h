@@ -41,8 +41,8 @@ Result<void> check_reachable(const std::filesystem::path& folder,
 /// `cluster_in_use` (who holds it in the message) or `state_dir_unusable`.
 Result<UniqueFd> take_lock(const std::filesystem::path& file);
 
-/// Where the socket goes: `preferred` if its path is short enough, else a short folder under /run
-/// or /tmp, named after `preferred`. Made, private to `user`.
+/// Where the socket goes: `preferred` if its path is short enough and has no comma, else a short
+/// folder under /run or /tmp, named after `preferred`. Made, private to `user`.
 Result<std::filesystem::path> make_socket_folder(const std::filesystem::path& preferred,
                                                  const std::optional<Identity>& user);
 

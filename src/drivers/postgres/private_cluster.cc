@@ -97,6 +97,8 @@ PrivateCluster::PrivateCluster(PrivateClusterConfig config, Clock& clock)
 PrivateCluster::~PrivateCluster() {
   const auto stopped = stop();
   static_cast<void>(stopped);  // Nothing more can be done about a process that survives SIGKILL.
+  std::error_code error;
+  if (lock_ && socket_dir_.parent_path() != pg_dir_) fs::remove(socket_dir_, error);
 }
 
 Result<void> PrivateCluster::start() {

@@ -120,6 +120,13 @@ TEST_F(ClusterFiles, MovesTheSocketWhereItsPathIsShortEnough) {
   fs::remove_all(*moved);
 }
 
+TEST_F(ClusterFiles, MovesTheSocketOutOfAFolderWhoseNameClientsMisread) {
+  const auto folder = make_socket_folder(root_ / "a,b", std::nullopt);
+  ASSERT_TRUE(folder.ok());
+  EXPECT_EQ(folder->string().find(','), std::string::npos);
+  fs::remove_all(*folder);
+}
+
 TEST_F(ClusterFiles, UsesAPathOfExactlyTheLongestLength) {
   const std::size_t taken = root_.string().size() + std::string("//.s.PGSQL.5432").size();
   const std::string name(kSocketPathBytesMax - taken, 'x');
