@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/crash_point.h"
 #include "server/grpc_status.h"
 #include "server/log.h"
 
@@ -69,6 +70,7 @@ void DiffStream::pump() {
   const bool last = next_ + 1 == chunks_.size();
   const auto number = first_number_ + static_cast<std::uint32_t>(next_);
   if (!acks_.try_send(*stream_, number, last)) return;
+  WEIR_CRASH_POINT("stream.chunk");
   writing_ = true;
   const grpc::ByteBuffer* chunk = &chunks_[next_++];
   if (last) {

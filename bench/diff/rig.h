@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/postgres/private_cluster.h"
+#include "server/process.h"
+#include "server/system_clock.h"
+
+namespace weir::bench {
+
+/// A server process of this run.
+struct Server {
+  std::unique_ptr<weir::server::ChildProcess> process;
+  std::string address;
+
+  /// Resident memory in bytes.
+  double resident() const;
+};
+
+/// The servers a run needs, on loopback, with throw-away data; all gone when this is.
+class Rig {
+ public:
+  static Result<std::unique_ptr<Rig>> create();
+  ~Rig();
+
+  /// The program under test; `database` empty: in memory. A database is made fresh.
+  Result<Server> start_weir(const std::string& name, const std::string& database);
+  Result<Server> start_floor();
+  /// Where the floor's chunks for a strategy are written.
+  std::string chunks_folder() const { return (folder_ / "chunks").string(); }
+
+  /// Times the database has forced its log to disk since it began.
+  Result<double> fsyncs();
+
+ private:
+  explicit Rig(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Result<void> start_postgres();
+  Result<Server> spawn(const std::string& name, std::vector<std::string> argv, int port);
+
+  std::filesystem::path folder_;
+  weir::server::SystemClock clock_;
+  std::unique_ptr<postgres::PrivateCluster> cluster_;
+};
+
+}  // namespace weir::bench
