@@ -2,7 +2,7 @@
 # weir_embed_sql(TARGET FOLDER): turns FOLDER/NNNN_name.sql (FOLDER from the top of the source tree, for
 # example migrations/dagmanager) into a source of TARGET. With `leaf` the last part of FOLDER, code says
 #
-#   #include "embedded_sql/<leaf>.h"
+#   #include <embedded_sql/<leaf>.h>
 #   std::span<const weir::postgres::Migration> steps = weir::embedded_sql::<leaf>();
 #
 # TARGET must link weir_postgres. A file added, removed or edited is noticed by the next build.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/postgres/migrations.h"
 
+#include <embedded_sql/embedding.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -8,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "embedded_sql/embedding.h"
 #include "tests/integration/postgres/test_support.h"
 
 namespace weir::postgres {

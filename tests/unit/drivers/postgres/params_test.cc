@@ -11,7 +11,7 @@
 namespace weir::postgres {
 namespace {
 
-using namespace std::string_literals;  // NOLINT: texts with zero bytes need the s suffix.
+using std::string_literals::operator""s;  // For texts with zero bytes.
 
 std::string value(const Params& params, std::size_t index = 0) {
   return std::string(params.value(index).value_or("NULL"));
