@@ -71,10 +71,10 @@ Histogram& Metrics::histogram(const MetricName& name, const std::vector<double>&
 
 void Metrics::replace_gauges(const MetricName& name, const std::vector<GaugeSample>& samples) {
   const base::MutexLock lock(state_->mutex);
+  std::map<Labels, Gauge*>& now = state_->replaced[name.name];
   checked([&] {
     auto& family = gauge_family(state_->registry, name);
-    std::map<Labels, Gauge*> before = std::exchange(state_->replaced[name.name], {});
-    std::map<Labels, Gauge*>& now = state_->replaced[name.name];
+    std::map<Labels, Gauge*> before = std::exchange(now, {});
     for (const GaugeSample& sample : samples) {
       Gauge& gauge = family.Add(sample.labels);
       gauge.Set(sample.value);

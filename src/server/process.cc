@@ -46,9 +46,9 @@ bool has_ended(const FileDescriptor& ended) {
   return eventfd_read(ended.number(), &unused) == 0;
 }
 
-/// Takes what is there, keeps the last kCommandOutputBytesMax of all, closes at the end. Bounded, so
-/// that a command that never pauses does not outrun its deadline; twice what a pipe holds, so that
-/// all of an ended command is taken.
+/// Takes what is there, keeps the last kCommandOutputBytesMax of all, closes at the end. Bounded,
+/// so that a command that never pauses does not outrun its deadline; twice what a pipe holds, so
+/// that all of an ended command is taken.
 void read_available(FileDescriptor& output, std::string& text) {
   std::array<char, 4096> block = {};
   for (int round = 0; round < 32 && output.open(); ++round) {

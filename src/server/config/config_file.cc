@@ -71,7 +71,7 @@ class FileReader {
                                 fmt::format("there is no section `{}`", options_.section));
     }
     const bool has_section =
-        wants_section && std::ranges::any_of(root.members, [&](const YamlMember& member) {
+        wants_section && std::ranges::any_of(root.children, [&](const YamlNode& member) {
           return member.key == options_.section;
         });
     has_section ? read_larger_file(root) : read_mapping(root, {}, Part::All);
@@ -82,7 +82,7 @@ class FileReader {
   /// Other programs' sections are theirs; only the section and what belongs beside it is read.
   void read_larger_file(const YamlNode& root) {
     bool seen = false;
-    for (const YamlMember& member : root.members) {
+    for (const YamlNode& member : root.children) {
       if (member.key == options_.section) {
         if (seen) {
           builder_.add_fault("duplicate_key", at(member.key_place),
@@ -99,20 +99,20 @@ class FileReader {
     }
   }
 
-  void read_section(const YamlMember& section) {
-    if (section.value.kind == YamlKind::Null) return;
-    if (section.value.kind != YamlKind::Mapping) {
-      return builder_.add_fault("wrong_kind", at(section.value.place),
+  void read_section(const YamlNode& section) {
+    if (section.kind == YamlKind::Null) return;
+    if (section.kind != YamlKind::Mapping) {
+      return builder_.add_fault("wrong_kind", at(section.place),
                                 fmt::format("`{}` needs a mapping of keys", section.key));
     }
-    read_mapping(section.value, {}, Part::Section);
+    read_mapping(section, {}, Part::Section);
   }
 
   void read_mapping(const YamlNode& mapping, const KeyPath& above, Part part) {
-    for (const YamlMember& member : mapping.members) read_member(member, above, part);
+    for (const YamlNode& member : mapping.children) read_member(member, above, part);
   }
 
-  void read_member(const YamlMember& member, const KeyPath& above, Part part) {
+  void read_member(const YamlNode& member, const KeyPath& above, Part part) {
     KeyPath path = above;
     path.push_back(member.key);
     if (part == Part::Section && above.empty() && is_top_level(member.key)) {
@@ -121,7 +121,7 @@ class FileReader {
                                             member.key, options_.section));
     }
     if (const std::optional<KeyMatch> match = builder_.keys().find(path)) {
-      return builder_.set({*match, dotted(path), member.key_place, &member.value});
+      return builder_.set({*match, dotted(path), member.key_place, &member});
     }
     if (!builder_.keys().has_below(path)) {
       const std::string label = dotted(path);
@@ -130,14 +130,14 @@ class FileReader {
     read_below(member, path, part);
   }
 
-  void read_below(const YamlMember& member, const KeyPath& path, Part part) {
+  void read_below(const YamlNode& member, const KeyPath& path, Part part) {
     if (!mappings_.emplace(dotted(path)).second) {
       builder_.add_fault("duplicate_key", at(member.key_place),
                          fmt::format("`{}` stands here a second time", dotted(path)));
     }
-    if (member.value.kind == YamlKind::Mapping) return read_mapping(member.value, path, part);
-    if (member.value.kind == YamlKind::Null) return;
-    builder_.add_fault("wrong_kind", at(member.value.place),
+    if (member.kind == YamlKind::Mapping) return read_mapping(member, path, part);
+    if (member.kind == YamlKind::Null) return;
+    builder_.add_fault("wrong_kind", at(member.place),
                        fmt::format("`{}` needs a mapping of keys", dotted(path)));
   }
 

@@ -37,7 +37,7 @@ std::string written(const KeyDescription& key) {
   if (key.kind == ValueKind::TextMap) return " " + text;
   if (key.kind != ValueKind::TextList) return " " + yaml_text(text);
   std::vector<std::string> elements;
-  for (const YamlNode& element : value_of_text(key.kind, text).elements) {
+  for (const YamlNode& element : value_of_text(key.kind, text).children) {
     elements.push_back(yaml_text(element.text));
   }
   return " [" + base::join(elements, ", ") + "]";

@@ -109,7 +109,7 @@ class Converter {
     const YamlNode sequence = node.kind == YamlKind::Scalar ? written_list(node) : node;
     if (sequence.kind != YamlKind::Sequence) return wrong_kind(node);
     std::vector<std::string> list;
-    for (const YamlNode& element : sequence.elements) {
+    for (const YamlNode& element : sequence.children) {
       if (element.kind == YamlKind::Scalar) {
         check_allowed(element);
       } else {
@@ -123,12 +123,11 @@ class Converter {
   std::optional<ConfigValue> text_map(const YamlNode& node) {
     if (node.kind != YamlKind::Mapping) return wrong_kind(node);
     std::map<std::string, std::string> map;
-    for (const YamlMember& member : node.members) {
-      const YamlNode& value = member.value;
+    for (const YamlNode& value : node.children) {
       if (value.kind != YamlKind::Scalar && value.kind != YamlKind::Null) wrong_kind(value);
-      if (!map.emplace(member.key, value.text).second) {
-        add("duplicate_key", member.key_place,
-            fmt::format("`{}` has `{}` twice", label_, member.key));
+      if (!map.emplace(value.key, value.text).second) {
+        add("duplicate_key", value.key_place,
+            fmt::format("`{}` has `{}` twice", label_, value.key));
       }
     }
     return map;
@@ -138,7 +137,7 @@ class Converter {
   static YamlNode written_list(const YamlNode& node) {
     YamlNode made = value_of_text(ValueKind::TextList, node.text);
     made.place = node.place;
-    for (YamlNode& element : made.elements) element.place = node.place;
+    for (YamlNode& element : made.children) element.place = node.place;
     return made;
   }
 
@@ -239,7 +238,7 @@ YamlNode value_of_text(ValueKind kind, const std::string& text) {
   YamlNode list = {.kind = YamlKind::Sequence};
   if (trimmed.empty()) return list;
   for (const std::string_view piece : base::split(trimmed, ',')) {
-    list.elements.push_back({.kind = YamlKind::Scalar, .text = std::string(base::trim(piece))});
+    list.children.push_back({.kind = YamlKind::Scalar, .text = std::string(base::trim(piece))});
   }
   return list;
 }

@@ -30,15 +30,16 @@ class Copier {
       made.text = node.Scalar();
     } else if (node.IsSequence()) {
       made.kind = YamlKind::Sequence;
-      for (const YAML::Node& element : node) made.elements.push_back(copy(element, depth + 1));
+      for (const YAML::Node& element : node) made.children.push_back(copy(element, depth + 1));
     } else if (node.IsMap()) {
       made.kind = YamlKind::Mapping;
       for (const auto& member : node) {
         if (!member.first.IsScalar()) {
           throw YAML::ParserException(member.first.Mark(), "a key must be a plain text");
         }
-        made.members.push_back(
-            {member.first.Scalar(), place_of(member.first.Mark()), copy(member.second, depth + 1)});
+        YamlNode& child = made.children.emplace_back(copy(member.second, depth + 1));
+        child.key = member.first.Scalar();
+        child.key_place = place_of(member.first.Mark());
       }
     }
     return made;

@@ -17,21 +17,14 @@ struct TextPlace {
 
 enum class YamlKind : std::uint8_t { Null, Scalar, Sequence, Mapping };
 
-struct YamlMember;
-
 /// A YAML value with aliases expanded; every value remembers where it stands.
 struct YamlNode {
   YamlKind kind = YamlKind::Null;
   TextPlace place = {};
-  std::string text = {};                 // of a scalar
-  std::vector<YamlNode> elements = {};   // of a sequence
-  std::vector<YamlMember> members = {};  // of a mapping, as written, repeated keys too
-};
-
-struct YamlMember {
-  std::string key;
-  TextPlace key_place;
-  YamlNode value;
+  std::string text = {};                // of a scalar
+  std::string key = {};                 // of a member of a mapping
+  TextPlace key_place = {};             // likewise
+  std::vector<YamlNode> children = {};  // elements, or members as written, repeated keys too
 };
 
 /// Why a text is not YAML, and where.
