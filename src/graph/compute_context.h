@@ -12,11 +12,11 @@ namespace weir::graph {
 
 /// Where and over what a graph is computed, as it was said (contract section 2.6). Empty: absent.
 struct RawContext {
-  std::string world_id;
-  std::string execution_domain;
-  std::string as_of;
-  std::string partition;
-  std::string dataset_fingerprint;
+  std::string world_id = {};
+  std::string execution_domain = {};
+  std::string as_of = {};
+  std::string partition = {};
+  std::string dataset_fingerprint = {};
 
   friend bool operator==(const RawContext&, const RawContext&) = default;
 };
@@ -32,11 +32,11 @@ enum class DowngradeReason { None, DecisionUnavailable, MissingAsOf };
 /// The context after aliases and safe-mode rules. `execution_domain` is one of backtest, dryrun,
 /// live, shadow.
 struct ComputeContext {
-  std::string world_id;
-  std::string execution_domain;
-  std::string as_of;
-  std::string partition;
-  std::string dataset_fingerprint;
+  std::string world_id = {};
+  std::string execution_domain = {};
+  std::string as_of = {};
+  std::string partition = {};
+  std::string dataset_fingerprint = {};
   bool safe_mode = false;
   DowngradeReason downgrade = DowngradeReason::None;
 
@@ -61,10 +61,10 @@ BindingKey binding_key(const ComputeKey& key, const ComputeContext& context,
 
 /// What `partition_key` is made of (section 2.8).
 struct PartitionKeyParts {
-  std::string_view node_id;
-  std::string_view interval;     ///< decimal, empty counts as 0
-  std::string_view bucket;       ///< decimal, empty counts as 0
-  std::string_view compute_key;  ///< empty: no "#ck="
+  std::string_view node_id = {};
+  std::string_view interval = {};     ///< decimal, empty counts as 0
+  std::string_view bucket = {};       ///< decimal, empty counts as 0
+  std::string_view compute_key = {};  ///< empty: no "#ck="
 };
 std::string partition_key(const PartitionKeyParts& parts);
 

@@ -33,7 +33,7 @@ std::string first_text(JsonValue holder, std::initializer_list<std::string_view>
 
 std::optional<double> number_in_text(std::string_view text) {
   text = base::trim(text);
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double value = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
   if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) return std::nullopt;

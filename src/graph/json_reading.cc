@@ -41,8 +41,9 @@ constexpr std::array<FieldName, 19> kFieldNames = {{
 }};
 
 IntegerReading integer_from_digits(std::string_view digits) {
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  const std::string_view unsigned_digits = digits.starts_with('-') ? digits.substr(1) : digits;
+  const bool has_sign = digits.starts_with('+') || digits.starts_with('-');
+  const std::string_view unsigned_digits = digits.substr(has_sign ? 1 : 0);
+  if (digits.starts_with('+')) digits = unsigned_digits;
   const bool decimal = !unsigned_digits.empty() && std::ranges::all_of(unsigned_digits, [](char c) {
     return c >= '0' && c <= '9';
   });

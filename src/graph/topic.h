@@ -38,12 +38,12 @@ TopicShapes default_topic_shapes();
 
 /// What a topic's name is made of (section 2.10).
 struct TopicNameParts {
-  std::string_view asset;  ///< as given by `topic_asset`
-  std::string_view node_type;
-  std::string_view node_id;
-  std::string_view version;
-  bool dry_run = false;         ///< adds "_sim"
-  std::string_view name_space;  ///< empty: none
+  std::string_view asset = {};  ///< as given by `topic_asset`
+  std::string_view node_type = {};
+  std::string_view node_id = {};
+  std::string_view version = {};
+  bool dry_run = false;              ///< adds "_sim"
+  std::string_view name_space = {};  ///< empty: none
 };
 
 /// First tag that leaves something after lower-casing and keeping letters, digits, `_`, `-`.
