@@ -48,9 +48,12 @@ class GraphMirror {
   const GraphIndex& index() const { return copy_.index; }
   const GraphPosition& position() const { return copy_.position; }
 
-  /// Counts the moves of position(); needs no lock.
-  std::uint64_t generation() const;
-  GraphPosition position_now() const;
+  /// Where the copy is, and how often it has moved.
+  struct Standing {
+    GraphPosition position;
+    std::uint64_t generation = 0;
+  };
+  Standing standing() const;
 
   /// Moves on from delta.from to delta.to. False, and nothing changes, if the mirror is not at `from`.
   bool apply(const GraphDelta& delta);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dagmanager/core/graph_change.h"
@@ -22,6 +23,12 @@ namespace weir::dagmanager {
 /// What is our own mistake (a statement that the server refuses) stays as it is.
 Error graph_error(Error error);
 
+template <class T>
+Result<T> with_graph_error(Result<T> result) {
+  if (!result.ok()) return graph_error(std::move(result).error());
+  return result;
+}
+
 /// A text[] as PostgreSQL writes it: how lists of lists travel, since arrays of arrays must be even.
 std::string array_text(std::span<const std::string> items);
 
@@ -33,6 +40,7 @@ std::vector<RowId> unpack_ids(std::span<const std::byte> packed);
 NodeRecord read_node(const postgres::Rows& rows, std::size_t row);
 DeployRecord read_deploy(const postgres::Rows& rows, std::size_t row);
 SentinelRecord read_sentinel(const postgres::Rows& rows, std::size_t row);
+TopicLogRow read_log_row(const postgres::Rows& rows, std::size_t row);
 
 /// Adds the artifacts of kReadUses to the nodes, which are in order of their rows.
 void read_uses(const postgres::Rows& rows, std::span<NodeRecord> nodes);
@@ -50,6 +58,7 @@ Result<QueueRecord> read_queue(const postgres::Rows& rows, std::size_t row,
 postgres::Params context_params(const BindingContext& binding);
 postgres::Params node_params(std::span<const NodeRecord> nodes);
 postgres::Params deploy_params(const DeployRecord& deploy);
+postgres::Params sentinel_params(const SentinelRecord& sentinel);
 postgres::Params log_params(std::span<const TopicLogRow> log);
 
 }  // namespace weir::dagmanager

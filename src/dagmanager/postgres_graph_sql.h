@@ -135,6 +135,12 @@ inline constexpr Statement kInsertContext = {
 
 inline constexpr Statement kReadContexts = {"dag_read_contexts", WEIR_DAG_CONTEXT_COLUMNS};
 
+/// Of the holders that kLockHolders gives.
+inline constexpr Statement kReadHolderContexts = {
+    "dag_read_holder_contexts", WEIR_DAG_CONTEXT_COLUMNS
+    " WHERE context_key IN (SELECT context_key FROM weir_dagmanager.queue"
+    " WHERE topic_key = ANY ($1) OR binding_key = ANY ($2))"};
+
 inline constexpr Statement kReadTouchedContexts = {
     "dag_read_touched_contexts", WEIR_DAG_CONTEXT_COLUMNS
     " WHERE context_key IN (SELECT context_key FROM weir_dagmanager.queue WHERE queue_id = "
@@ -207,8 +213,10 @@ inline constexpr Statement kPromoteQueues = {
 inline constexpr Statement kMarkQueues = {
     "dag_mark_queues",
     "UPDATE weir_dagmanager.queue q SET pending_schema_hash = u.pending,"
-    " buffering_since = coalesce(q.buffering_since, CASE WHEN u.begins THEN $4 END)"
-    " FROM unnest($1::bigint[], $2::text[], $3::boolean[]) AS u (queue_id, pending, begins)"
+    " buffering_since = coalesce(q.buffering_since, CASE WHEN u.begins THEN "
+    WEIR_DAG_INSTANT("u.since") " END)"
+    " FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[])"
+    " AS u (queue_id, pending, begins, since)"
     " WHERE q.queue_id = u.queue_id AND q.state = 'active'"};
 
 // deploy, sentinel, sentinel_deploy, topic_log
@@ -271,12 +279,6 @@ inline constexpr Statement kInsertLog = {
     " $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])"
     " AS u (at, topic, action, type, partitions, replication, retention_ms, cleanup, node_id,"
     " binding_key, actor, cause, result)"};
-
-inline constexpr Statement kReadLog = {
-    "dag_read_log",
-    "SELECT seq, at, topic, action, type, partitions, replication, retention_ms, cleanup, node_id,"
-    " binding_key, actor, cause, result FROM weir_dagmanager.topic_log WHERE seq > $1"
-    " ORDER BY seq LIMIT $2"};
 
 // query_set, outbox
 

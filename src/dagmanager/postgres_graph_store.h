@@ -3,6 +3,7 @@
 
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,8 +12,10 @@
 #include "dagmanager/postgres_graph_mirror.h"
 
 namespace weir::postgres {
-class Connection;
+class Params;
 class Pool;
+class Rows;
+struct Statement;
 }  // namespace weir::postgres
 
 /// GraphStore on PostgreSQL, shared by any number of instances (contract section 3.18).
@@ -53,18 +56,22 @@ class PostgresGraphStore final : public GraphStore {
   Result<void> ping() override;
 
  private:
+  class Commit;  // postgres_graph_commit.cc
   /// What the database says of itself and of a deploy.
   struct Standing {
     GraphPosition position;
     std::optional<DeploySeen> deploy;
   };
 
+  Result<postgres::Rows> ask_for(const postgres::Statement& statement,
+                                 const postgres::Params& params);
   Result<Standing> ask(const DeployKey* deploy);
-  Result<void> refresh(const GraphPosition& wanted, std::uint64_t seen_generation);
-  Result<Reservation> reserve_once(const IntentBatch& batch, bool expect_free);
-  Result<Reservation> reserve_free(const IntentBatch& batch);
-  Result<Reservation> reserve_contested(const IntentBatch& batch);
-  Result<Committed> commit_once(const GraphChange& change);
+  Result<void> refresh(const GraphPosition& wanted);
+  Result<Reservation> reserve_free(const IntentBatch& batch, const std::vector<std::string>& keys,
+                                   const std::vector<RowId>& nodes);
+  Result<Reservation> reserve_contested(const IntentBatch& batch,
+                                        const std::vector<std::string>& keys,
+                                        const std::vector<RowId>& nodes);
 
   postgres::Pool& pool_;
   Random& random_;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Topics where no broker is configured: names with a shape. Knows nothing of the graph and may live in
--- another database. A broker would confuse topics of one key (lower case, `.` as `_`), and is asked for
--- them by it.
+-- Topics where no broker is configured: names with a shape. Knows nothing of the graph and may live
+-- in another database. A broker would confuse topics of one key (lower case, `.` as `_`), and is
+-- asked for them by it.
 CREATE TABLE topic_registry (
   topic_key text COLLATE "C",
   topic text COLLATE "C",
@@ -12,3 +12,5 @@ CREATE TABLE topic_registry (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (topic_key, topic)
 );
+
+REVOKE ALL ON SCHEMA weir_topics FROM PUBLIC;

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+
+#include "base/crash_point.h"
+#include "dagmanager/core/control_events.h"
+#include "dagmanager/limits.h"
+#include "dagmanager/postgres_graph_rows.h"
+#include "dagmanager/postgres_graph_sql.h"
+#include "dagmanager/postgres_graph_store.h"
+#include "dagmanager/postgres_limits.h"
+#include "drivers/postgres/connection.h"
+#include "drivers/postgres/errors.h"
+#include "drivers/postgres/pipeline.h"
+#include "drivers/postgres/pool.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using postgres::Connection;
+using postgres::Params;
+using postgres::Pipeline;
+using postgres::Rows;
+
+Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved", what}; }
+
+/// Whether a change needs the epoch row: it raises the epoch, tells events, or adds to the log.
+bool needs_epoch(const GraphChange& change) {
+  return change.touches_graph() || !change.log.empty() ||
+         (change.sentinel && change.sentinel->traffic_weight);
+}
+
+/// Two changes of the same rows must wait for each other, not for themselves: everyone goes by node
+/// id and by queue.
+std::vector<NodeRecord> by_id(std::vector<NodeRecord> nodes) {
+  std::ranges::sort(nodes, {}, &NodeRecord::id);
+  return nodes;
+}
+
+Params promotion_params(const GraphChange& change) {
+  using Promotion = QueuePromotion;
+  std::vector<Promotion> queues = change.queues;
+  std::ranges::sort(queues, {}, &Promotion::queue);
+  const std::string context = context_key(*change.binding);
+  Params params;
+  params.int64_array(queues, &Promotion::queue)
+      .int64_array(queues, &Promotion::node)
+      .int32_array(queues, [](const Promotion& queue) { return queue.shape.partitions; })
+      .int32_array(queues, [](const Promotion& queue) { return queue.shape.replication; })
+      .int64_array(queues, [](const Promotion& queue) { return queue.shape.retention_ms; })
+      .text_array(queues, [](const Promotion& queue) { return std::string_view(queue.shape.cleanup); })
+      .text_array(queues, &Promotion::schema_hash)
+      .int64_array(queues, &Promotion::ttl_ms)
+      .int64_array(queues, &Promotion::lag_alert_seconds)
+      .bytes(std::as_bytes(std::span(context)))
+      .instant(change.at);
+  return params;
+}
+
+Params mark_params(const GraphChange& change) {
+  std::vector<BufferMark> marks = change.marks;
+  std::ranges::sort(marks, {}, &BufferMark::queue);
+  Params params;
+  params.int64_array(marks, &BufferMark::queue)
+      .text_array(marks, &BufferMark::pending_schema_hash)
+      .boolean_array(marks, [](const BufferMark& mark) { return mark.since.has_value(); })
+      .int64_array(marks, [](const BufferMark& mark) {
+        return mark.since ? mark.since->time_since_epoch().count() : 0;
+      });
+  return params;
+}
+
+/// What of the new nodes goes into artifact and used_by.
+struct ArtifactParams {
+  Params artifacts;
+  Params sizes;
+  Params uses;
+};
+
+std::optional<ArtifactParams> artifact_params(const std::vector<NodeRecord>& nodes) {
+  struct Use {
+    RowId node;
+    std::int32_t place;
+    const graph::Artifact* artifact;
+  };
+  std::vector<Use> uses;
+  for (const NodeRecord& node : nodes) {
+    std::int32_t place = 0;
+    for (const graph::Artifact& artifact : node.artifacts) {
+      uses.push_back({node.row, place++, &artifact});
+    }
+  }
+  if (uses.empty()) return std::nullopt;
+  const auto checksum = [](const Use& use) { return std::string_view(use.artifact->checksum); };
+  const auto path = [](const Use& use) { return std::string_view(use.artifact->path); };
+  const auto framework = [](const Use& use) { return std::string_view(use.artifact->framework); };
+  const auto dtype = [](const Use& use) { return std::string_view(use.artifact->dtype); };
+  const auto size = [](const Use& use) { return use.artifact->size; };
+  ArtifactParams params;
+  params.artifacts.text_array(uses, checksum)
+      .text_array(uses, path)
+      .int64_array(uses, size)
+      .text_array(uses, framework)
+      .text_array(uses, dtype);
+  params.sizes.text_array(uses, checksum).int64_array(uses, size);
+  params.uses.int64_array(uses, &Use::node)
+      .int32_array(uses, &Use::place)
+      .text_array(uses, checksum)
+      .text_array(uses, path)
+      .text_array(uses, framework)
+      .text_array(uses, dtype);
+  return params;
+}
+
+}  // namespace
+
+/// One change on its way into the database: the two exchanges, and what the first one told.
+class PostgresGraphStore::Commit {
+ public:
+  Commit(const GraphChange& change, Connection& connection, GraphMirror& mirror, Random& random)
+      : change_(change), connection_(connection), mirror_(mirror), random_(random) {}
+
+  Result<Committed> run() {
+    WEIR_CRASH_POINT("store.before_commit");
+    if (!needs_epoch(change_)) return write_beside_the_graph();
+    WEIR_CHECK(write_rows());
+    WEIR_CRASH_POINT("store.in_commit");
+    if (change_.touches_graph()) {
+      WEIR_CHECK(judge_own_rows());
+      WEIR_CHECK(judge_foreign_changes());
+    }
+    WEIR_TRY(const Committed committed, finish());
+    WEIR_CRASH_POINT("store.after_commit");
+    if (change_.touches_graph()) show_in_mirror();
+    return committed;
+  }
+
+ private:
+  /// Places of the results that are looked at.
+  struct Places {
+    std::optional<std::size_t> odd_artifacts;
+    std::optional<std::size_t> promoted;
+    std::optional<std::size_t> marked;
+    std::optional<std::size_t> touched_deploy;
+    std::optional<std::size_t> newest_sentinel;
+    std::size_t epoch = 0;
+    std::size_t changes = 0;
+  };
+
+  Result<Committed> write_beside_the_graph();
+  Result<void> write_rows();
+  void add_graph(Pipeline& pipeline);
+  void add_artifacts(Pipeline& pipeline);
+  void add_deploy(Pipeline& pipeline);
+  void add_sentinel(Pipeline& pipeline);
+  Result<void> judge_deploy(const std::vector<Rows>& results) const;
+  Result<void> judge_own_rows() const;
+  Result<void> judge_foreign_changes();
+  bool touches_own(const Rows& changes, const GraphDelta* delta) const;
+  Result<Committed> finish();
+  std::vector<QueueUpdate> decide_events() const;
+  void add_queue_events(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
+                        std::int64_t event_seq);
+  bool weight_is_told() const;
+  void add_weight_event(Pipeline& pipeline, std::int64_t event_seq);
+  void add_epoch(Pipeline& pipeline, std::int64_t event_seq);
+  void show_in_mirror();
+
+  const GraphChange& change_;
+  Connection& connection_;
+  GraphMirror& mirror_;
+  Random& random_;
+  Places places_;
+  std::vector<Rows> results_;  // of the first exchange
+  GraphPosition locked_;       // of the graph, as long as the transaction lives
+  GraphPosition raised_;
+};
+
+Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
+  if (change.touches_graph() && mirror_.standing().position.epoch < change.base) {
+    const auto refreshed = refresh({change.base, 0});
+    if (!refreshed.ok()) return graph_error(refreshed.error());
+  }
+  Result<Committed> committed = graph_moved("others change the same rows at the same time");
+  for (int attempt = 0; attempt < kStoreTriesMax; ++attempt) {
+    const auto connection = pool_.acquire(kStoreConnectionWait);
+    if (!connection.ok()) return graph_error(connection.error());
+    committed = Commit(change, **connection, mirror_, random_).run();
+    if (committed.ok()) return committed;
+    if (committed.error().reason() != postgres::kSerialization) break;
+  }
+  return graph_error(std::move(committed).error());
+}
+
+/// A deploy seen again, a sentinel without a weight: no mirror and no event depends on it, and doing
+/// it twice changes nothing.
+Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
+  Pipeline pipeline(connection_);
+  pipeline.begin();
+  add_deploy(pipeline);
+  add_sentinel(pipeline);
+  const std::size_t position = pipeline.add(sql::kReadPosition);
+  pipeline.commit();
+  WEIR_TRY(const auto results, pipeline.run());
+  WEIR_CRASH_POINT("store.after_commit");
+  WEIR_CHECK(judge_deploy(results));
+  return Committed{results[position].int64(0, 0), 0};
+}
+
+/// The first exchange: all rows of the change, then the epoch is locked, then what only its holder
+/// writes and reads.
+Result<void> PostgresGraphStore::Commit::write_rows() {
+  Pipeline pipeline(connection_);
+  pipeline.begin();
+  add_graph(pipeline);
+  add_deploy(pipeline);
+  places_.epoch = pipeline.add(sql::kLockEpoch);
+  if (!change_.log.empty()) pipeline.add(sql::kInsertLog, log_params(change_.log));
+  add_sentinel(pipeline);
+  Params above;
+  above.int64(change_.base).int64(static_cast<std::int64_t>(kDeltaRowsMax));
+  places_.changes = pipeline.add(sql::kReadChanges, std::move(above));
+  WEIR_TRY(results_, pipeline.run());
+  const Rows& epoch = results_[places_.epoch];
+  locked_ = {epoch.int64(0, 0), epoch.int64(0, 1)};
+  return judge_deploy(results_);
+}
+
+void PostgresGraphStore::Commit::add_graph(Pipeline& pipeline) {
+  if (!change_.nodes.empty()) {
+    pipeline.add(sql::kInsertNodes, node_params(by_id(change_.nodes)));
+    add_artifacts(pipeline);
+  }
+  if (!change_.queues.empty()) {
+    pipeline.add(sql::kInsertContext, context_params(*change_.binding));
+    places_.promoted = pipeline.add(sql::kPromoteQueues, promotion_params(change_));
+  }
+  if (!change_.marks.empty()) {
+    places_.marked = pipeline.add(sql::kMarkQueues, mark_params(change_));
+  }
+}
+
+void PostgresGraphStore::Commit::add_artifacts(Pipeline& pipeline) {
+  auto params = artifact_params(change_.nodes);
+  if (!params) return;
+  pipeline.add(sql::kInsertArtifacts, std::move(params->artifacts));
+  pipeline.add(sql::kInsertUses, std::move(params->uses));
+  places_.odd_artifacts = pipeline.add(sql::kFindOddArtifacts, std::move(params->sizes));
+}
+
+void PostgresGraphStore::Commit::add_deploy(Pipeline& pipeline) {
+  if (!change_.deploy) return;
+  const DeployRecord& deploy = *change_.deploy;
+  if (!change_.deploy_known) {
+    pipeline.add(sql::kStoreDeploy, deploy_params(deploy));
+    return;
+  }
+  Params params;
+  params.text(deploy.key.text()).instant(deploy.last_seen).boolean(deploy.sentinel_due);
+  places_.touched_deploy = pipeline.add(sql::kTouchDeploy, std::move(params));
+}
+
+/// Which sentinel was the last is asked before this one is stored.
+void PostgresGraphStore::Commit::add_sentinel(Pipeline& pipeline) {
+  if (!change_.sentinel) return;
+  const SentinelRecord& sentinel = *change_.sentinel;
+  Params newest;
+  newest.text(sentinel.id.view()).text(sentinel.world.view());
+  places_.newest_sentinel = pipeline.add(sql::kNewestSentinel, std::move(newest));
+  pipeline.add(sql::kStoreSentinel, sentinel_params(sentinel));
+  Params has;
+  has.text(sentinel.world.view())
+      .text(sentinel.id.view())
+      .text(sentinel.version.view())
+      .text(sentinel.deploy_key);
+  pipeline.add(sql::kAddSentinelDeploy, std::move(has));
+}
+
+Result<void> PostgresGraphStore::Commit::judge_deploy(const std::vector<Rows>& results) const {
+  if (places_.touched_deploy && results[*places_.touched_deploy].affected() != 1) {
+    return graph_moved("the deploy that was known is gone");
+  }
+  return {};
+}
+
+/// Every intent must still have been one, every marked queue still be there.
+Result<void> PostgresGraphStore::Commit::judge_own_rows() const {
+  if (places_.odd_artifacts && !results_[*places_.odd_artifacts].empty()) {
+    const Rows& odd = results_[*places_.odd_artifacts];
+    return base::invalid_argument(
+        "artifact_invalid", "artifact " + std::string(odd.text(0, 0)) + " has " +
+                                std::to_string(odd.int64(0, 1)) + " bytes, not " +
+                                std::to_string(odd.int64(0, 2)));
+  }
+  const auto affected = [&](const std::optional<std::size_t>& place) {
+    return place ? static_cast<std::size_t>(results_[*place].affected()) : 0;
+  };
+  if (affected(places_.promoted) != change_.queues.size()) {
+    return graph_moved("a topic's intent was taken over by another diff");
+  }
+  if (affected(places_.marked) != change_.marks.size()) {
+    return graph_moved("a queue to be marked is gone");
+  }
+  return {};
+}
+
+/// The fence: what others changed between the view this change was decided on and the lock. If none
+/// of it is ours it is put into the mirror, which the events are decided on.
+Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
+  const Rows& changes = results_[places_.changes];
+  const GraphPosition at = mirror_.standing().position;
+  if (static_cast<std::size_t>(locked_.epoch - change_.base) != changes.size()) {
+    return graph_moved("the graph's history is not the one this was decided on");
+  }
+  if (at == locked_) {
+    const auto lock = mirror_.share();
+    if (touches_own(changes, nullptr)) return graph_moved("a node of the graph was changed");
+    return {};
+  }
+  WEIR_TRY(const auto delta, fetch_delta_inside(connection_, at, locked_));
+  if (!delta) return graph_moved("too much changed since the graph was read");
+  {
+    const auto lock = mirror_.share();
+    if (touches_own(changes, &*delta)) return graph_moved("a node of the graph was changed");
+  }
+  mirror_.apply(*delta);
+  if (mirror_.standing().position != locked_) {
+    return graph_moved("the graph was read anew meanwhile");
+  }
+  return {};
+}
+
+/// Whether a foreign change is of a node of this graph. The mirror is shared, or still before `delta`.
+bool PostgresGraphStore::Commit::touches_own(const Rows& changes, const GraphDelta* delta) const {
+  if (changes.empty()) return false;
+  const absl::flat_hash_set<std::string_view> own(change_.dag_nodes.begin(),
+                                                  change_.dag_nodes.end());
+  absl::flat_hash_map<RowId, std::string_view> fresh_nodes;
+  absl::flat_hash_map<RowId, RowId> fresh_queues;
+  if (delta != nullptr) {
+    for (const NodeRecord& node : delta->nodes) fresh_nodes.emplace(node.row, node.id.view());
+    for (const QueueRecord& queue : delta->queues) fresh_queues.emplace(queue.row, queue.node);
+  }
+  const GraphIndex& index = mirror_.index();
+  const auto is_own = [&](RowId row) {
+    const auto fresh = fresh_nodes.find(row);
+    if (fresh != fresh_nodes.end()) return own.contains(fresh->second);
+    const NodeRecord* node = index.node(row);
+    return node == nullptr || own.contains(node->id.view());
+  };
+  const auto node_of = [&](RowId row) {
+    const auto fresh = fresh_queues.find(row);
+    if (fresh != fresh_queues.end()) return fresh->second;
+    const QueueRecord* queue = index.queue(row);
+    return queue == nullptr ? 0 : queue->node;
+  };
+  for (std::size_t row = 0; row < changes.size(); ++row) {
+    if (std::ranges::any_of(changes.int64_array(row, 2), is_own)) return true;
+    const std::vector<RowId> queues = changes.int64_array(row, 3);
+    if (std::ranges::any_of(queues, [&](RowId queue) { return is_own(node_of(queue)); })) return true;
+  }
+  return false;
+}
+
+/// The second exchange: events, epoch, COMMIT.
+Result<Committed> PostgresGraphStore::Commit::finish() {
+  std::int64_t event_seq = results_[places_.epoch].int64(0, 2);
+  const std::vector<QueueUpdate> updates = decide_events();
+  Pipeline pipeline(connection_);
+  if (!updates.empty()) add_queue_events(pipeline, updates, event_seq);
+  event_seq += static_cast<std::int64_t>(updates.size());
+  const bool told = weight_is_told();
+  if (told) add_weight_event(pipeline, ++event_seq);
+  raised_ = locked_;
+  if (change_.touches_graph()) {
+    raised_ = {locked_.epoch + 1, static_cast<std::int64_t>(random_.next())};
+  }
+  if (change_.touches_graph() || told) add_epoch(pipeline, event_seq);
+  pipeline.commit();
+  WEIR_CHECK(pipeline.run());
+  return Committed{raised_.epoch, updates.size() + (told ? 1 : 0)};
+}
+
+std::vector<QueueUpdate> PostgresGraphStore::Commit::decide_events() const {
+  if (change_.queues.empty()) return {};
+  absl::flat_hash_map<RowId, const NodeRecord*> fresh;
+  for (const NodeRecord& node : change_.nodes) fresh.emplace(node.row, &node);
+  const auto lock = mirror_.share();
+  std::vector<AddedQueue> added;
+  added.reserve(change_.queues.size());
+  for (const QueuePromotion& queue : change_.queues) {
+    const auto found = fresh.find(queue.node);
+    const NodeRecord* node =
+        found == fresh.end() ? mirror_.index().node(queue.node) : found->second;
+    added.push_back({queue.queue, node});
+  }
+  return changed_queries(mirror_.index(), added, change_.binding->scope);
+}
+
+void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
+                                                  const std::vector<QueueUpdate>& updates,
+                                                  std::int64_t event_seq) {
+  std::vector<std::string> ids;
+  std::vector<std::string> keys;
+  std::vector<std::string> tags;
+  std::vector<std::string> queues;
+  for (const QueueUpdate& update : updates) {
+    ids.push_back(base::uuid_v4(random_));
+    keys.push_back(query_key(update.query));
+    tags.push_back(array_text(update.query.tags));
+    queues.push_back(pack_ids(update.queues));
+  }
+  Params params;
+  params.int64(event_seq)
+      .text_array(ids)
+      .text_array(keys)
+      .text_array(tags)
+      .int64_array(updates, [](const QueueUpdate& update) { return update.query.interval; })
+      .boolean_array(updates, [](const QueueUpdate& update) { return update.query.match_all; })
+      .bytes_array(queues, [](const std::string& packed) { return std::as_bytes(std::span(packed)); })
+      .text(change_.binding->scope.world_id)
+      .text(change_.binding->scope.execution_domain)
+      .instant(change_.at);
+  pipeline.add(sql::kInsertQueueEvents, std::move(params));
+}
+
+bool PostgresGraphStore::Commit::weight_is_told() const {
+  if (!change_.sentinel) return false;
+  const Rows& newest = results_[*places_.newest_sentinel];
+  std::optional<SentinelRecord> last;
+  if (!newest.empty()) last = read_sentinel(newest, 0);
+  return weight_changed(last, *change_.sentinel);
+}
+
+void PostgresGraphStore::Commit::add_weight_event(Pipeline& pipeline, std::int64_t event_seq) {
+  const SentinelRecord& sentinel = *change_.sentinel;
+  Params params;
+  params.int64(event_seq)
+      .text(base::uuid_v4(random_))
+      .text(sentinel.world.view())
+      .text(sentinel.id.view())
+      .text(sentinel.version.view())
+      .number(*sentinel.traffic_weight)
+      .instant(change_.at);
+  pipeline.add(sql::kInsertWeightEvent, std::move(params));
+}
+
+void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t event_seq) {
+  if (change_.touches_graph()) {
+    std::vector<RowId> queues;
+    queues.reserve(change_.queues.size() + change_.marks.size());
+    for (const QueuePromotion& queue : change_.queues) queues.push_back(queue.queue);
+    for (const BufferMark& mark : change_.marks) queues.push_back(mark.queue);
+    Params row;
+    row.int64(raised_.epoch)
+        .int64(raised_.stamp)
+        .text(change_.diff_id)
+        .int64_array(change_.nodes, &NodeRecord::row)
+        .int64_array(queues)
+        .instant(change_.at);
+    pipeline.add(sql::kInsertChange, std::move(row));
+  }
+  Params epoch;
+  epoch.int64(raised_.epoch).int64(raised_.stamp).int64(event_seq);
+  pipeline.add(sql::kRaiseEpoch, std::move(epoch));
+}
+
+/// Puts the committed change into the mirror, if the mirror knows every row that it changes; else the
+/// next read fetches it.
+void PostgresGraphStore::Commit::show_in_mirror() {
+  GraphDelta delta{locked_, raised_, change_.nodes, {}};
+  {
+    const auto lock = mirror_.share();
+    for (const QueuePromotion& promotion : change_.queues) {
+      const QueueRecord* intent = mirror_.index().queue(promotion.queue);
+      if (intent == nullptr) return;
+      QueueRecord& queue = delta.queues.emplace_back(*intent);
+      queue.state = QueueState::Active;
+      queue.node = promotion.node;
+      queue.shape = promotion.shape;
+      queue.schema_hash = promotion.schema_hash;
+      queue.ttl_ms = promotion.ttl_ms;
+      queue.lag_alert_seconds = promotion.lag_alert_seconds;
+      queue.created_at = change_.at;
+      queue.binding = change_.binding;
+    }
+    for (const BufferMark& mark : change_.marks) {
+      const QueueRecord* marked = mirror_.index().queue(mark.queue);
+      if (marked == nullptr) return;
+      QueueRecord& queue = delta.queues.emplace_back(*marked);
+      queue.pending_schema_hash = mark.pending_schema_hash;
+      if (!queue.buffering_since) queue.buffering_since = mark.since;
+    }
+  }
+  mirror_.apply(delta);
+}
+
+}  // namespace weir::dagmanager

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+
+/// Bounds of the PostgreSQL adapters.
+namespace weir::dagmanager {
+
+/// Longest wait for a free connection of the pool.
+inline constexpr Duration kStoreConnectionWait = std::chrono::seconds(5);
+
+/// How often one call is carried out when others' transactions turn it away.
+inline constexpr int kStoreTriesMax = 3;
+
+/// How often one read goes after a graph that others keep changing.
+inline constexpr int kRefreshTriesMax = 10;
+
+/// Rows of a page while the whole graph is read.
+inline constexpr std::int64_t kCopyPageRows = 5'000;
+
+/// How often making and granting the role is tried: others may do the same in other databases.
+inline constexpr int kGrantTriesMax = 3;
+
+/// Bounds of a session of the stores: one statement, the wait for a lock, and an open transaction
+/// whose owner says nothing.
+inline constexpr std::chrono::milliseconds kStoreStatementTimeout{10'000};
+inline constexpr std::chrono::milliseconds kStoreLockTimeout{5'000};
+inline constexpr std::chrono::milliseconds kStoreIdleTimeout{10'000};
+static_assert(kStoreLockTimeout < kStoreStatementTimeout,
+              "a statement that waits for a lock must fail by the wait's own name");
+
+}  // namespace weir::dagmanager

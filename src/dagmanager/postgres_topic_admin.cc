@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/postgres_topic_admin.h"
+
+#include <absl/container/flat_hash_set.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/crash_point.h"
+#include "dagmanager/limits.h"
+#include "dagmanager/postgres_limits.h"
+#include "drivers/postgres/connection.h"
+#include "drivers/postgres/errors.h"
+#include "drivers/postgres/pool.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using postgres::Params;
+using postgres::Rows;
+using postgres::Statement;
+
+#define WEIR_TOPICS_INSERT                                                                     \
+  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication,"         \
+  " retention_ms, cleanup) SELECT * FROM unnest($1::text[], $2::text[], $3::integer[],"        \
+  " $4::integer[], $5::bigint[], $6::text[])"
+
+/// Where none is there yet, which is the rule: half the work of kCreate.
+constexpr Statement kCreateFresh = {"topics_create_fresh", WEIR_TOPICS_INSERT};
+
+constexpr Statement kCreate = {"topics_create",
+                               WEIR_TOPICS_INSERT " ON CONFLICT DO NOTHING RETURNING topic"};
+
+constexpr Statement kLook = {
+    "topics_look",
+    "SELECT topic, partitions, replication, retention_ms, cleanup FROM weir_topics.topic_registry"
+    " WHERE topic_key = ANY ($1) ORDER BY topic_key, topic"};
+
+constexpr Statement kList = {
+    "topics_list",
+    "SELECT topic, partitions, replication, retention_ms, cleanup FROM weir_topics.topic_registry"
+    " ORDER BY topic"};
+
+#undef WEIR_TOPICS_INSERT
+
+Error broker_error(Error error) {
+  switch (error.code()) {
+    case Code::Unavailable:
+    case Code::Aborted:
+    case Code::ResourceExhausted:
+      return base::unavailable("broker_unavailable", "topic registry: " + error.message());
+    case Code::DeadlineExceeded:
+      return {Code::DeadlineExceeded, "broker_unavailable", "topic registry: " + error.message()};
+    default:
+      return std::move(error).prepend("topic registry");
+  }
+}
+
+Result<Rows> run(postgres::Pool& pool, const Statement& statement, const Params& params) {
+  auto connection = pool.acquire(kStoreConnectionWait);
+  if (!connection.ok()) return broker_error(std::move(connection).error());
+  auto rows = (*connection)->execute(statement, params);
+  if (!rows.ok() && rows.error().reason() != postgres::kUniqueViolation) {
+    return broker_error(std::move(rows).error());
+  }
+  return rows;
+}
+
+std::vector<TopicSeen> read_topics(const Rows& rows) {
+  std::vector<TopicSeen> topics;
+  topics.reserve(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    topics.push_back({graph::TopicName(rows.text(row, 0)),
+                      {.partitions = static_cast<int>(rows.int64(row, 1)),
+                       .replication = static_cast<int>(rows.int64(row, 2)),
+                       .retention_ms = rows.int64(row, 3),
+                       .cleanup = std::string(rows.text(row, 4))}});
+  }
+  return topics;
+}
+
+Params keys_of(std::span<const graph::TopicName> topics) {
+  std::vector<std::string> keys;
+  keys.reserve(topics.size());
+  for (const graph::TopicName& topic : topics) keys.push_back(graph::topic_key(topic).text());
+  Params params;
+  params.text_array(keys);
+  return params;
+}
+
+Params specs_params(const std::vector<const TopicSpec*>& specs) {
+  std::vector<std::string> keys;
+  keys.reserve(specs.size());
+  for (const TopicSpec* spec : specs) keys.push_back(graph::topic_key(spec->topic).text());
+  Params params;
+  params.text_array(keys)
+      .text_array(specs, [](const TopicSpec* spec) { return spec->topic.view(); })
+      .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.partitions; })
+      .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.replication; })
+      .int64_array(specs, [](const TopicSpec* spec) { return spec->shape.retention_ms; })
+      .text_array(specs, [](const TopicSpec* spec) { return std::string_view(spec->shape.cleanup); });
+  return params;
+}
+
+}  // namespace
+
+Result<std::vector<CreateAnswer>> PostgresTopicAdmin::create(std::span<const TopicSpec> topics) {
+  std::vector<const TopicSpec*> specs;
+  for (const TopicSpec& spec : topics) {
+    if (!graph::illegal_topic(spec.topic.view())) specs.push_back(&spec);
+  }
+  const Params params = specs_params(specs);
+  WEIR_CRASH_POINT("topics.before_create");
+  auto made = run(pool_, kCreateFresh, params);
+  const bool all = made.ok();
+  if (!all && made.error().reason() == postgres::kUniqueViolation) {
+    made = run(pool_, kCreate, params);
+  }
+  if (!made.ok()) return std::move(made).error();
+  WEIR_CRASH_POINT("topics.after_create");
+  absl::flat_hash_set<std::string_view> fresh;
+  for (std::size_t row = 0; !all && row < made->size(); ++row) fresh.insert(made->text(row, 0));
+  std::vector<CreateAnswer> answers;
+  answers.reserve(topics.size());
+  for (const TopicSpec& spec : topics) {
+    if (graph::illegal_topic(spec.topic.view())) {
+      answers.push_back(CreateAnswer::Refused);
+    } else {
+      // A name that is asked for twice is new once.
+      const bool is_new = all || fresh.erase(spec.topic.view()) > 0;
+      answers.push_back(is_new ? CreateAnswer::Created : CreateAnswer::AlreadyExists);
+    }
+  }
+  return answers;
+}
+
+Result<std::vector<TopicSeen>> PostgresTopicAdmin::look(std::span<const graph::TopicName> topics) {
+  WEIR_TRY(const Rows rows, run(pool_, kLook, keys_of(topics)));
+  return read_topics(rows);
+}
+
+Result<std::vector<TopicSeen>> PostgresTopicAdmin::list() {
+  WEIR_TRY(const Rows rows, run(pool_, kList, {}));
+  return read_topics(rows);
+}
+
+Result<std::vector<std::optional<std::int64_t>>> PostgresTopicAdmin::sizes(
+    std::span<const graph::TopicName> topics) {
+  WEIR_TRY(const Rows rows, run(pool_, kLook, keys_of(topics)));
+  absl::flat_hash_set<std::string_view> there;
+  for (std::size_t row = 0; row < rows.size(); ++row) there.insert(rows.text(row, 0));
+  std::vector<std::optional<std::int64_t>> sizes;
+  sizes.reserve(topics.size());
+  for (const graph::TopicName& topic : topics) {
+    sizes.push_back(there.contains(topic.view()) ? std::optional<std::int64_t>(0) : std::nullopt);
+  }
+  return sizes;
+}
+
+Result<int> PostgresTopicAdmin::broker_count() { return kRegistryBrokers; }
+
+Result<void> PostgresTopicAdmin::ping() {
+  auto answered = pool_.ping(kStoreConnectionWait);
+  if (!answered.ok()) return broker_error(std::move(answered).error());
+  return {};
+}
+
+}  // namespace weir::dagmanager
