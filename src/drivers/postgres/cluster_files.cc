@@ -174,7 +174,7 @@ Result<fs::path> make_socket_folder(const fs::path& preferred,
   }
   const bool may_use_run = geteuid() == 0 && access("/run", W_OK) == 0;
   const std::string name = "weir-" + base::blake3_hex(path, kFolderNameHexDigits / 2);
-  const fs::path folder = fs::path(may_use_run ? "/run" : "/tmp") / name;
+  fs::path folder = fs::path(may_use_run ? "/run" : "/tmp") / name;
   WEIR_CHECK(make_private_folder(folder, user));
   return folder;
 }

@@ -53,8 +53,7 @@ std::string bookkeeping_sql(const std::string& schema) {
 Result<bool> has_bookkeeping(Connection& connection, const std::string& schema) {
   Params params;
   params.text("\"" + schema + "\".schema_migration");
-  WEIR_TRY(const Rows rows,
-           connection.execute("SELECT to_regclass($1) IS NOT NULL", std::move(params)));
+  WEIR_TRY(const Rows rows, connection.execute("SELECT to_regclass($1) IS NOT NULL", params));
   return rows.boolean(0, 0);
 }
 

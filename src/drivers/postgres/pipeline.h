@@ -30,6 +30,7 @@ class Pipeline {
   explicit Pipeline(Connection& connection) : connection_(connection) {}
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
+  ~Pipeline() = default;
 
   /// Each queues a statement and gives the index of its result. begin() can only come first,
   /// commit() last.

@@ -32,6 +32,8 @@ class Pool {
    public:
     Lease(Lease&& other) noexcept;
     Lease& operator=(Lease&& other) noexcept;
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
     ~Lease();
 
     Connection& operator*() const { return *connection_; }

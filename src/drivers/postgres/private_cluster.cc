@@ -264,7 +264,7 @@ std::vector<std::string> PrivateCluster::server_command() const {
                                       data_dir_.string()};
   for (const auto& [name, value] : settings) {
     command.emplace_back("-c");
-    command.push_back(name + "=" + value);
+    command.emplace_back(name).append("=").append(value);
   }
   return command;
 }
@@ -302,7 +302,7 @@ Result<std::optional<PrivateCluster::EarlyExit>> PrivateCluster::wait_until_read
   }
 }
 
-Result<void> PrivateCluster::make_role_and_database() {
+Result<void> PrivateCluster::make_role_and_database() const {
   ConnectOptions options;
   options.dsn = superuser_dsn(kSuperuser);
   WEIR_TRY(const auto connection, Connection::connect(options));

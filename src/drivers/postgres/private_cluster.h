@@ -100,7 +100,7 @@ class PrivateCluster {
     std::string log;
   };
   Result<std::optional<EarlyExit>> wait_until_ready();
-  Result<void> make_role_and_database();
+  Result<void> make_role_and_database() const;
   std::vector<std::string> server_command() const;
   std::string make_dsn(const std::string& role, const std::string& database) const;
 

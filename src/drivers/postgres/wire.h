@@ -38,7 +38,7 @@ void overwrite(std::string& buffer, std::size_t offset, Number value) {
 template <std::unsigned_integral Number>
 Number read(std::string_view bytes) {
   Number wire = 0;
-  std::memcpy(&wire, bytes.data(), sizeof wire);
+  bytes.copy(reinterpret_cast<char*>(&wire), sizeof wire);
   return to_big_endian(wire);
 }
 
