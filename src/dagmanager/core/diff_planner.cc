@@ -101,7 +101,8 @@ class Planner {
   }
 
   /// The stored node of this content. A stored node of the same id and other content is a true
-  /// conflict: ours is named by the collision rule then.
+  /// conflict: ours is named by the collision rule then, and by no id that another node of the graph
+  /// states or was given.
   const NodeRecord* identify(const graph::DagNode& source, PlannedNode& planned) {
     planned.id = source.node_id;
     const base::Digest fingerprint = base::blake3(source.canonical);
@@ -111,9 +112,13 @@ class Planner {
     };
     if (!other(source.node_id)) return index_.node(source.node_id);
     planned.id_conflict = true;
+    if (graph_ids_.empty()) {
+      for (const graph::DagNode& node : dag_.nodes) graph_ids_.insert(node.node_id.text());
+    }
     planned.id = graph::node_id_without_collision(
         source.canonical,
-        [&](const graph::NodeId& id) { return id == source.node_id || other(id); });
+        [&](const graph::NodeId& id) { return graph_ids_.contains(id.text()) || other(id); });
+    graph_ids_.insert(planned.id.text());
     warn("id_conflict /nodes/" + std::to_string(source.index) + ": " + source.node_id.text() +
          " is stored with other content; this one is kept as " + planned.id.text());
     return index_.node(planned.id);
@@ -145,6 +150,7 @@ class Planner {
   const PlanOptions& options_;
   DiffPlan plan_;
   TakenTopics claimed_;
+  absl::flat_hash_set<std::string> graph_ids_;  // filled at the first conflict
   std::vector<Fault> faults_;
 };
 
@@ -254,6 +260,12 @@ Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const 
 Result<void> take_next_name(PlannedNode& node, const DiffScope& scope, const GraphIndex& index,
                             TakenTopics& taken) {
   taken.insert(graph::topic_key(node.topic).text());
+  // A twin of this diff may have given the name up before us: what it took is ours too.
+  const QueueRecord* own = index.queue_by_binding(node.binding_key);
+  if (own != nullptr && !taken.contains(graph::topic_key(own->topic).text())) {
+    node.topic = own->topic;
+    return {};
+  }
   while (++node.candidate < kNameCandidatesMax) {
     graph::TopicName topic = candidate_name(node, scope, node.candidate);
     if (graph::illegal_topic(topic.view())) break;
