@@ -17,7 +17,8 @@ namespace {
 TEST(Dag, HasWhatEachNodeSays) {
   const Dag dag = read(dag_text({node_text(
       "n1", R"("name":"rsi","tags":["btc",7,null,"","btc"],"inputs":["x","y"],"bucket":12,
-      "global":true,"artifacts":[{"path":"m.onnx","checksum":"sha256:ab12","size":3,"dtype":"f4"}])")}));
+      "global":true,
+      "artifacts":[{"path":"m.onnx","checksum":"sha256:ab12","size":3,"dtype":"f4"}])")}));
   ASSERT_EQ(dag.nodes.size(), 1U);
   const DagNode& node = dag.nodes.front();
   EXPECT_EQ(node.node_id.text(), "n1");
@@ -45,7 +46,8 @@ TEST(Dag, TakesAbsentAndNullFieldsAsEmpty) {
   const Dag dag = read(dag_text({
       R"({"node_id":"a","code_hash":"c","schema_hash":"s"})",
       R"({"node_id":"b","code_hash":"c","schema_hash":"s","inputs":null,"tags":null,"name":null,
-          "dependencies":null,"bucket":null,"artifacts":null,"interval":null,"global":null,"meta":5})",
+          "dependencies":null,"bucket":null,"artifacts":null,"interval":null,"global":null,
+          "meta":5})",
   }));
   for (const DagNode& node : dag.nodes) {
     EXPECT_EQ(node.canonical, "|0|0|null|||c");
