@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "cli/console.h"
+#include "cli/console/console.h"
 
 namespace weir::cli {
 namespace {

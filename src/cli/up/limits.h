@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+
 #include "base/clock.h"
 
 /// Bounds of `weir up` (style guide, rule 25).
@@ -13,6 +15,9 @@ inline constexpr Duration kReadyTimeout = std::chrono::seconds(90);
 inline constexpr Duration kReadyLook = std::chrono::milliseconds(50);
 /// One answer of /readyz.
 inline constexpr Duration kReadyAnswerTimeout = std::chrono::seconds(2);
+
+/// How long a port may stay taken before that is told: a killed predecessor's child ends at once.
+inline constexpr Duration kPortWait = std::chrono::seconds(2);
 
 /// Restarts of one child, each after a wait that doubles; a child that was ready for kRestartForget
 /// is counted from zero again.
@@ -32,6 +37,8 @@ inline constexpr Duration kDownTimeout = std::chrono::seconds(120);
 static_assert(kDownTimeout > 2 * kStopTimeout + std::chrono::seconds(40),
               "`weir down` must outlast an orderly stop");
 
+/// A child's log that is larger than this is put aside (`.1`) at the next `weir up`.
+inline constexpr std::size_t kLogBytesMax = std::size_t{16} << 20;
 /// What is shown of a child's log when it failed.
 inline constexpr std::size_t kLogTailBytesMax = 4096;
 /// The note in the state folder.

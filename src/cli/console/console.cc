@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/console.h"
+#include "cli/console/console.h"
 
 #include <unistd.h>
 

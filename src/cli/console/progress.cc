@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/progress.h"
+#include "cli/console/progress.h"
 
 #include <utility>
 
-#include "cli/console.h"
-#include "cli/limits.h"
+#include "cli/console/console.h"
+#include "cli/console/limits.h"
 
 namespace weir::cli {
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "cli/commands.h"
+#include "cli/config_faults.h"
+#include "cli/console/console.h"
+#include "cli/console/text_file.h"
+#include "dagmanager/dagmanager_config.h"
+#include "server/config/config_file.h"
+
+namespace weir::cli {
+namespace {
+
+struct InitFlags {
+  std::string folder = ".";
+  bool force = false;
+};
+
+int run_init(const InitFlags& flags) {
+  const std::filesystem::path folder = flags.folder;
+  const std::filesystem::path file = folder / "weir.yml";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    print_error("Failed to make folder " + folder.string() + ": " + error.message() + "\n");
+    return kExitFailed;
+  }
+  if (!flags.force && std::filesystem::exists(file, error)) {
+    print_error(file.string() + " is there already; --force writes over it.\n");
+    return kExitFailed;
+  }
+  const std::string text = server::sample_config(dagmanager::dagmanager_config_keys(),
+                                                 std::string(dagmanager::kConfigSection));
+  if (const auto written = write_text_file(file, text); !written.ok()) {
+    print_error("Failed to write " + written.error().message() + "\n");
+    return kExitFailed;
+  }
+  print_out("Wrote " + file.string() + ": everything in memory, every key explained.\n" +
+            "Start with: weir dagmanager server --config " + file.string() + "\n");
+  return kExitOk;
+}
+
+struct ShowFlags {
+  std::string config;
+  bool origin = false;
+};
+
+std::string show_json(const std::vector<server::ConfigLine>& lines) {
+  std::string text;
+  for (const server::ConfigLine& line : lines) {
+    nlohmann::ordered_json row;
+    row["key"] = line.key;
+    row["value"] = line.value;
+    row["origin"] = line.origin;
+    text += row.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  return text;
+}
+
+std::string show_text(const std::vector<server::ConfigLine>& lines, bool origin) {
+  std::size_t width = 0;
+  for (const server::ConfigLine& line : lines) {
+    width = std::max(width, line.key.size() + line.value.size());
+  }
+  constexpr std::size_t kOriginColumnMax = 60;
+  width = std::min(width, kOriginColumnMax) + 4;
+  std::string text;
+  for (const server::ConfigLine& line : lines) {
+    std::string row = line.key + ": " + line.value;
+    if (origin) {
+      row.append(row.size() < width ? width - row.size() : 1, ' ');
+      row += "# " + line.origin;
+    }
+    while (row.ends_with(' ')) row.pop_back();
+    text += row + "\n";
+  }
+  return text;
+}
+
+int run_show(const Session& session, const ShowFlags& flags) {
+  std::optional<std::filesystem::path> file;
+  if (!flags.config.empty()) file = flags.config;
+  const Result<server::Config> config = server::load_config(
+      dagmanager::dagmanager_config_keys(), dagmanager::dagmanager_load_options(file));
+  if (!config.ok()) {
+    print_error(config_faults_text(config.error()));
+    return kExitUsage;
+  }
+  print_out(session.json() ? show_json(config->lines()) : show_text(config->lines(), flags.origin));
+  // What the values forbid together is shown beside them: the server would not start.
+  if (const auto made = dagmanager::make_dagmanager_config(*config); !made.ok()) {
+    print_error(config_faults_text(made.error()));
+    return kExitUsage;
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_init(CLI::App& parent, Session& session) {
+  CLI::App* command =
+      parent.add_subcommand("init", "Write weir.yml: every key explained, everything in memory");
+  auto flags = std::make_shared<InitFlags>();
+  command->add_option("dir", flags->folder, "Folder of the file; made if there is none")
+      ->capture_default_str()
+      ->type_name("DIR");
+  command->add_flag("--force", flags->force, "Write over a file that is there");
+  command->callback(
+      [&session, flags] { session.action = [flags] { return run_init(*flags); }; });
+}
+
+void add_config(CLI::App& parent, Session& session) {
+  CLI::App* group = parent.add_subcommand("config", "Look at the configuration");
+  group->require_subcommand(1);
+  CLI::App* command = group->add_subcommand(
+      "show", "Print every key with its value in force, and whether the server would start on it");
+  auto flags = std::make_shared<ShowFlags>();
+  command->add_option("--config", flags->config, "Configuration file; without it the defaults")
+      ->type_name("FILE");
+  command->add_flag("--origin", flags->origin,
+                    "Say where each value comes from: default, file and line, or environment");
+  command->callback([&session, flags] {
+    session.action = [&session, flags] { return run_show(session, *flags); };
+  });
+}
+
+}  // namespace weir::cli

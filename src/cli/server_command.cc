@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/config_faults.h"
+#include "cli/console/console.h"
+#include "dagmanager/dagmanager_config.h"
+#include "dagmanager/run_dagmanager.h"
+#include "server/config/config_file.h"
+
+namespace weir::cli {
+namespace {
+
+int run_server(const std::string& config_file) {
+  std::optional<std::filesystem::path> file;
+  if (!config_file.empty()) file = config_file;
+  const Result<server::Config> loaded = server::load_config(
+      dagmanager::dagmanager_config_keys(), dagmanager::dagmanager_load_options(file));
+  if (!loaded.ok()) {
+    print_error(config_faults_text(loaded.error()));
+    return kExitUsage;
+  }
+  const Result<dagmanager::DagmanagerConfig> config = dagmanager::make_dagmanager_config(*loaded);
+  if (!config.ok()) {
+    print_error(config_faults_text(config.error()));
+    return kExitUsage;
+  }
+  return dagmanager::run_dagmanager(*config);
+}
+
+}  // namespace
+
+void add_server(CLI::App& parent, Session& session) {
+  CLI::App* command = parent.add_subcommand(
+      "server", "Serve until SIGTERM; without --config everything is in memory");
+  auto file = std::make_shared<std::string>();
+  command->add_option("--config", *file, "Configuration file, YAML (see `weir init`)")
+      ->type_name("FILE");
+  command->callback(
+      [&session, file] { session.action = [file] { return run_server(*file); }; });
+}
+
+void add_dagmanager(CLI::App& parent, Session& session) {
+  CLI::App* group =
+      parent.add_subcommand("dagmanager", "Strategy graphs: plan, commit, explain, serve");
+  group->require_subcommand(1);
+  add_server(*group, session);
+  add_diff(*group, session);
+  add_submit(*group, session);
+  add_explain(*group, session);
+  add_queue_stats(*group, session);
+  add_snapshot(*group, session);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/up/ports.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+
+#include "cli/up/limits.h"
+#include "server/file_descriptor.h"
+
+namespace weir::cli {
+namespace {
+
+/// A bound socket of loopback that does not listen.
+struct BoundPort {
+  server::FileDescriptor socket;
+  std::uint16_t port = 0;
+};
+
+std::optional<BoundPort> bind_port(std::uint16_t wanted) {
+  BoundPort bound;
+  bound.socket = server::FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // As the listeners do: connections that are only closing do not count.
+  const int on = 1;
+  setsockopt(bound.socket.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(wanted);
+  socklen_t length = sizeof address;
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  if (bind(bound.socket.number(), raw, length) != 0) return {};
+  // Another's socket may be bound with the same leave; only one of both can listen.
+  if (listen(bound.socket.number(), 1) != 0) return {};
+  if (getsockname(bound.socket.number(), raw, &length) != 0) return {};
+  bound.port = ntohs(address.sin_port);
+  return bound;
+}
+
+Result<BoundPort> wait_for_port(std::uint16_t wanted, const char* flag, Clock& clock) {
+  const Duration until = clock.monotonic() + kPortWait;
+  while (true) {
+    if (std::optional<BoundPort> bound = bind_port(wanted)) return *std::move(bound);
+    if (clock.monotonic() >= until) break;
+    clock.sleep_for(kReadyLook);
+  }
+  return base::failed_precondition(
+      "port_taken", "port " + std::to_string(wanted) + " of 127.0.0.1 is taken by another program: "
+                        "give another with " + flag + " (0 takes a free one)");
+}
+
+}  // namespace
+
+Result<UpPorts> choose_ports(const UpPorts& wanted, Clock& clock) {
+  WEIR_TRY(const BoundPort grpc, wait_for_port(wanted.grpc, "--grpc-port", clock));
+  WEIR_TRY(const BoundPort http, wait_for_port(wanted.http, "--http-port", clock));
+  return UpPorts{.grpc = grpc.port, .http = http.port};
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "cli/up/kept_child.h"
+#include "cli/up/ports.h"
+#include "cli/up/restart_budget.h"
+#include "cli/up/state_folder.h"
+#include "cli/up/wakeup.h"
+#include "drivers/postgres/private_cluster.h"
+#include "server/process.h"
+#include "server/shutdown.h"
+
+namespace weir::cli {
+
+struct UpOptions {
+  std::filesystem::path state_dir;
+  UpPorts ports{.grpc = 50051, .http = 8001};
+  /// Run when everything is ready, with WEIR_TARGET and WEIR_HTTP; then all is stopped. Empty: run
+  /// until a signal comes.
+  std::vector<std::string> command;
+};
+
+/// Everything of one machine: a private PostgreSQL, and the roles as child processes that are kept
+/// running. `weir up` is this and its output.
+///
+/// Protocol. The folder's lock is taken first and given back last, so one supervisor owns a folder.
+/// PostgreSQL is started before the roles and stopped after them. All of them are told to die when
+/// this process does, however it does: roles by SIGKILL (their store needs no goodbye), PostgreSQL
+/// by a fast shutdown. What a killed supervisor left is taken over by the next one. A dead child is
+/// started again with growing waits; one that cannot be kept up ends the whole.
+///
+/// The thread that runs it must be the main one: children die with their thread.
+class Supervisor {
+ public:
+  struct Events {
+    std::function<void(const std::string& what)> starting;
+    std::function<void(const UpNote& note)> ready;
+    /// A child died, or is back.
+    std::function<void(const std::string& text)> noted;
+  };
+
+  /// Call before any thread exists, after server::block_shutdown_signals. `clock` outlives it.
+  static Result<std::unique_ptr<Supervisor>> create(UpOptions options, Events events, Clock& clock);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Runs until a signal comes or the command ends, then stops everything, in every case. Gives the
+  /// exit code: 0 after a signal, the command's own (128 + n for a signal that killed it).
+  Result<int> run();
+
+ private:
+  Supervisor(UpOptions options, Events events, Clock& clock);
+
+  Result<void> start();
+  Result<void> write_config();
+  KeptChildPlan dagmanager_plan() const;
+  /// Returns the exit code once it is time to stop.
+  Result<std::optional<int>> step();
+  Result<void> tend_postgres();
+  Result<void> tend_dagmanager();
+  Result<void> announce();
+  Result<void> start_command();
+  std::optional<int> command_ended();
+  void wait();
+  Result<void> stop();
+  UpNote note() const;
+
+  const UpOptions options_;
+  const Events events_;
+  Clock& clock_;
+  std::unique_ptr<StateFolder> folder_;
+  std::unique_ptr<Wakeup> wakeup_;
+  std::unique_ptr<server::ShutdownSignals> signals_;
+  struct SignalWatch;
+  std::unique_ptr<SignalWatch> watch_;
+  UpPorts ports_;
+  std::unique_ptr<postgres::PrivateCluster> postgres_;
+  RestartBudget postgres_budget_;
+  Duration postgres_since_{};
+  std::optional<Duration> postgres_again_;
+  std::unique_ptr<KeptChild> dagmanager_;
+  bool announced_ = false;
+  std::unique_ptr<server::ChildProcess> command_;
+};
+
+}  // namespace weir::cli
