@@ -73,6 +73,7 @@ ProvisionStep TopicProvisioner::next() {
 
 void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
   WEIR_ASSERT(answers.size() == in_step_.size());
+  create_fault_.clear();
   for (std::size_t i = 0; i < answers.size(); ++i) {
     Progress& progress = progress_[in_step_[i]];
     progress.next = Next::Look;
@@ -95,7 +96,7 @@ void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
 }
 
 void TopicProvisioner::create_lost(const Error& why) {
-  error_ = why;
+  create_fault_ = why.message();
   for (const std::size_t topic : in_step_) {
     progress_[topic].asked = true;
     progress_[topic].next = Next::Look;  // unknown: verify before creating again
@@ -110,21 +111,24 @@ void TopicProvisioner::looked(const std::vector<TopicSeen>& seen) {
   if (!missing) return;
   const auto first = std::ranges::find_if(
       in_step_, [&](std::size_t topic) { return progress_[topic].next != Next::Done; });
-  end_attempt("topic " + wanted_[*first].topic.text() + " is not there yet");
+  std::string why = "topic " + wanted_[*first].topic.text() + " is not there yet";
+  if (!create_fault_.empty()) why += "; making it: " + create_fault_;
+  end_attempt(std::move(why));
 }
 
 void TopicProvisioner::look_lost(const Error& why) {
-  error_ = why;
+  // Whatever kept the broker from answering, for the caller it is unavailable.
+  error_ = base::unavailable("broker_unavailable", why.message());
   end_attempt("");
 }
 
 void TopicProvisioner::waited() { wait_due_ = false; }
 
 void TopicProvisioner::renamed(std::size_t topic, graph::TopicName name, bool joined) {
-  Progress& progress = progress_[topic];
   wanted_[topic].topic = std::move(name);
   wanted_[topic].joined = joined;
-  progress = Progress{.asked = joined, .renames = progress.renames + 1};
+  progress_[topic] = Progress{};
+  progress_[topic].asked = joined;
 }
 
 void TopicProvisioner::judge(std::size_t topic, const std::vector<TopicSeen>& seen) {
@@ -162,6 +166,7 @@ void TopicProvisioner::mismatch(std::size_t topic, const TopicSeen& seen) {
                            describe_shape(wanted_[topic].shape) + " is configured: ";
   if (prod_) {
     warnings_.push_back(what + "it is left alone and the next name is taken");
+    left_alone_.push_back({topic, seen});
     progress.next = Next::Rename;
     return;
   }

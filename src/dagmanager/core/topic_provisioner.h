@@ -45,6 +45,12 @@ struct ProvisionStep {
 
 class TopicProvisioner {
  public:
+  /// A topic that was not ours to bend, and the wanted topic that got its next name for it.
+  struct LeftAlone {
+    std::size_t topic = 0;
+    TopicSeen seen;
+  };
+
   /// In profile prod a topic of another shape is never bent to our use.
   TopicProvisioner(std::vector<WantedTopic> wanted, bool prod);
 
@@ -63,8 +69,10 @@ class TopicProvisioner {
 
   const std::vector<WantedTopic>& topics() const { return wanted_; }
   ProvisionOutcome outcome(std::size_t topic) const { return progress_[topic].outcome; }
-  /// Why a topic was renamed or bent: for the log and the answer's warnings.
+  /// Why a topic was renamed or bent: for the answer's warnings.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Topics of a wanted name that had another shape in prod: for the topic log.
+  const std::vector<LeftAlone>& left_alone() const { return left_alone_; }
   /// INVALID_ARGUMENT `name_illegal`, UNAVAILABLE `create_timeout` or `broker_unavailable`.
   const Error& error() const { return error_; }
 
@@ -74,7 +82,6 @@ class TopicProvisioner {
     Next next = Next::Create;
     bool asked = false;         // a create of ours may have made it
     bool found_there = false;   // the broker said it existed before we had asked
-    int renames = 0;
     ProvisionOutcome outcome = ProvisionOutcome::Pending;
   };
 
@@ -92,6 +99,8 @@ class TopicProvisioner {
   bool failed_ = false;
   std::vector<std::size_t> in_step_;
   std::vector<std::string> warnings_;
+  std::vector<LeftAlone> left_alone_;
+  std::string create_fault_;  // why the last create call brought no answers; empty: it did
   Error error_{Code::Unavailable, "create_timeout", "no attempt was made"};
 };
 
