@@ -116,6 +116,7 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
 Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::size_t topic) {
   PlannedNode& node = attempt.plan.nodes[attempt.topic_nodes[topic]];
   while (true) {
+    const graph::TopicName given_up = node.topic;
     {
       WEIR_TRY(const GraphView view, store_.read(nullptr));
       WEIR_CHECK(take_next_name(node, attempt.scope, view.index(), attempt.taken));
@@ -127,7 +128,8 @@ Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::siz
                                  .shape = config_.policy.shapes.at(static_cast<std::size_t>(node.type)),
                                  .node = node.id,
                                  .binding_key = node.binding_key,
-                                 .compute_key = node.compute_key}},
+                                 .compute_key = node.compute_key,
+                                 .gives_up = given_up}},
                     .new_nodes = 0,
                     .at = attempt.now};
     WEIR_TRY(const Reservation reserved, store_.reserve(one));

@@ -56,7 +56,9 @@ class GraphStore {
   virtual Result<GraphView> read(const DeployKey* deploy) = 0;
 
   /// Commits the intents of a diff, all or none of those that are free. One transaction. A name held
-  /// under the same binding key is joined, one held by another comes back as taken.
+  /// under the same binding key is joined, one held by another comes back as taken; so does one whose
+  /// binding has an intent under another name that it does not give up. ABORTED `graph_moved` if a
+  /// binding has a queue under another name by now.
   virtual Result<Reservation> reserve(const IntentBatch& batch) = 0;
 
   /// Writes a change: nodes, queues, bindings, marks, deploy, sentinel, log, and the control events

@@ -41,11 +41,15 @@ Result<std::unique_ptr<MemoryGraphStore>> MemoryGraphStore::open(MemoryStoreOpti
 }
 
 Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
-  {
-    const std::unique_lock lock(mutex_);
-    if (unsaved_) WEIR_CHECK(save());
-  }
   std::shared_lock lock(mutex_);
+  while (unsaved_) {
+    lock.unlock();
+    {
+      const std::unique_lock alone(mutex_);
+      if (unsaved_) WEIR_CHECK(save());
+    }
+    lock.lock();
+  }
   std::optional<DeploySeen> seen;
   if (deploy != nullptr) {
     const auto found = graph_.deploys.find(deploy->text());
@@ -59,37 +63,56 @@ Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
 
 Result<Reservation> MemoryGraphStore::reserve(const IntentBatch& batch) {
   const std::unique_lock lock(mutex_);
-  Reservation reservation;
   for (const TopicIntent& intent : batch.intents) {
-    const QueueRecord* own = graph_.index.queue_by_binding(intent.binding_key);
-    if (own != nullptr && own->topic == intent.topic) {
-      reservation.outcomes.push_back({own->row, true});
-      continue;
+    if (const QueueRecord* own = bound_elsewhere(intent)) {
+      return graph_moved("the node of topic " + intent.topic.text() + " was bound to topic " +
+                         own->topic.text() + " meanwhile");
     }
-    if (graph_.index.queue_by_topic(graph::topic_key(intent.topic)) != nullptr) {
-      reservation.outcomes.push_back({});
-      continue;
-    }
-    if (own != nullptr && own->state == QueueState::Intent) graph_.index.remove_queue(own->row);
-    QueueRecord queue;
-    queue.row = ++graph_.last_row;
-    queue.topic = intent.topic;
-    queue.type = intent.type;
-    queue.shape = intent.shape;
-    queue.binding_key = intent.binding_key;
-    queue.compute_key = intent.compute_key;
-    queue.binding = batch.binding;
-    queue.created_at = batch.at;
-    const NodeRecord* node = graph_.index.node(intent.node);
-    queue.node = node == nullptr ? 0 : node->row;
-    reservation.outcomes.push_back({queue.row, false});
-    graph_.index.put_queue(std::move(queue));
   }
+  Reservation reservation;
+  reservation.outcomes.reserve(batch.intents.size());
+  for (const TopicIntent& intent : batch.intents) {
+    reservation.outcomes.push_back(reserve_one(intent, batch));
+  }
+  reservation.node_rows.reserve(batch.new_nodes);
   for (std::size_t i = 0; i < batch.new_nodes; ++i) {
     reservation.node_rows.push_back(++graph_.last_row);
   }
+  unsaved_ = true;
   WEIR_CHECK(save());
   return reservation;
+}
+
+/// The queue that the intent's binding has by now under another name.
+const QueueRecord* MemoryGraphStore::bound_elsewhere(const TopicIntent& intent) const {
+  const QueueRecord* own = graph_.index.queue_by_binding(intent.binding_key);
+  const bool elsewhere =
+      own != nullptr && own->state == QueueState::Active && own->topic != intent.topic;
+  return elsewhere ? own : nullptr;
+}
+
+IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const IntentBatch& batch) {
+  const QueueRecord* own = graph_.index.queue_by_binding(intent.binding_key);
+  if (own != nullptr && own->topic == intent.topic) return {own->row, true};
+  if (graph_.index.queue_by_topic(graph::topic_key(intent.topic)) != nullptr) return {};
+  if (own != nullptr) {
+    if (own->topic != intent.gives_up) return {};
+    graph_.index.remove_queue(own->row);
+  }
+  QueueRecord queue;
+  queue.row = ++graph_.last_row;
+  queue.topic = intent.topic;
+  queue.type = intent.type;
+  queue.shape = intent.shape;
+  queue.binding_key = intent.binding_key;
+  queue.compute_key = intent.compute_key;
+  queue.binding = batch.binding;
+  queue.created_at = batch.at;
+  const NodeRecord* node = graph_.index.node(intent.node);
+  queue.node = node == nullptr ? 0 : node->row;
+  const RowId row = queue.row;
+  graph_.index.put_queue(std::move(queue));
+  return {row, false};
 }
 
 Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
@@ -214,6 +237,7 @@ std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
   } else {
     same->deploy_key = wanted.deploy_key;
     if (wanted.traffic_weight) same->traffic_weight = wanted.traffic_weight;
+    std::rotate(same, same + 1, graph_.sentinels.end());  // stored last: the newest
   }
   if (!weight_changed(last, wanted)) return 0;
   OutboxRow row = new_event(change.at, kEventsOfOneEpochMax - 1);

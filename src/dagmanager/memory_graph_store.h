@@ -64,6 +64,8 @@ class MemoryGraphStore final : public GraphStore {
   MemoryGraphStore(MemoryStoreOptions options, Random& random)
       : options_(std::move(options)), random_(random) {}
 
+  const QueueRecord* bound_elsewhere(const TopicIntent& intent) const;
+  IntentOutcome reserve_one(const TopicIntent& intent, const IntentBatch& batch);
   bool moved_under(const GraphChange& change) const;
   void apply_graph(const GraphChange& change);
   std::size_t tell(const GraphChange& change);

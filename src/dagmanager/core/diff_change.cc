@@ -87,6 +87,9 @@ class ChangeMaker {
                               .schema_hash = planned.source->schema_hash,
                               .ttl_ms = ttl,
                               .lag_alert_seconds = lag_alert(planned, *in_.policy)});
+    for (const TopicProvisioner::LeftAlone& left : in_.topics->left_alone()) {
+      if (left.topic == topic) log_left_alone(planned, left.seen);
+    }
     change_.log.push_back({.topic = wanted.topic,
                            .action = std::string(provision_outcome_text(in_.topics->outcome(topic))),
                            .type = planned.type,
@@ -114,6 +117,20 @@ class ChangeMaker {
                     .since = std::nullopt};
     if (planned.mark_begins) mark.since = in_.now;
     change_.marks.push_back(std::move(mark));
+  }
+
+  /// A topic of another shape that had the name in prod (section 3.7).
+  void log_left_alone(const PlannedNode& planned, const TopicSeen& seen) {
+    change_.log.push_back({.topic = seen.topic,
+                           .action = "mismatch",
+                           .type = planned.type,
+                           .shape = seen.shape,
+                           .node_id = planned.id.text(),
+                           .binding_key = planned.binding_key.text(),
+                           .actor = in_.actor,
+                           .cause = "diff:" + in_.diff_id,
+                           .result = "left alone",
+                           .at = in_.now});
   }
 
   void log_conflict(const PlannedNode& planned) {
@@ -164,7 +181,8 @@ IntentBatch make_intents(const DiffPlan& plan, const DiffScope& scope, const Pla
                              .shape = policy.shapes.at(type_index(node.type)),
                              .node = node.id,
                              .binding_key = node.binding_key,
-                             .compute_key = node.compute_key});
+                             .compute_key = node.compute_key,
+                             .gives_up = {}});
   }
   return batch;
 }

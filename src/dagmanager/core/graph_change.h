@@ -19,6 +19,7 @@ struct TopicIntent {
   graph::NodeId node;
   graph::BindingKey binding_key;
   graph::ComputeKey compute_key;
+  graph::TopicName gives_up;  ///< name the binding holds and no longer wants; empty: none
 };
 
 /// All intents of one diff; committed together, before its first topic is made.
@@ -30,7 +31,9 @@ struct IntentBatch {
   Instant at{};
 };
 
-/// What became of one intent. A name that another binding holds is not ours: take the next.
+/// What became of one intent. A name that another binding holds is not ours: take the next. A binding
+/// that holds another name than the wanted one, and does not give it up, keeps it: 0 as well, and the
+/// next name to take is the one it holds.
 struct IntentOutcome {
   RowId queue = 0;      ///< the row that now holds the name for this binding; 0: taken by another
   bool joined = false;  ///< the same binding key had it already (an earlier try, or a twin)
