@@ -334,7 +334,11 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
 }
 
 Result<MemoryGraph> load_snapshot(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0) return MemoryGraph{};
+  if (::access(path.c_str(), F_OK) != 0) {
+    if (errno == ENOENT) return MemoryGraph{};
+    return base::unavailable("graph_unavailable", "cannot look for the snapshot " + path + ": " +
+                                                      std::strerror(errno));
+  }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
   bytes << file.rdbuf();
