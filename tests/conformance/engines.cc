@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/conformance/engines.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "dagmanager/memory_graph_store.h"
+#include "dagmanager/memory_topic_admin.h"
+#include "dagmanager/postgres_schema.h"
+#include "dagmanager/postgres_topic_admin.h"
+#include "tests/conformance/postgres_engine.h"
+
+namespace weir::test {
+namespace {
+
+constexpr const char* kQueueTopic = "queue";
+
+[[noreturn]] void give_up(const Error& error) {
+  std::fprintf(stderr, "conformance engine: %s\n", error.describe().c_str());
+  std::abort();
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (!result.ok()) give_up(result.error());
+  return *std::move(result);
+}
+
+class MemoryGraph final : public GraphEngine {
+ public:
+  MemoryGraph()
+      : random_(test_seed()),
+        store_(must(dagmanager::MemoryGraphStore::open({}, random_))),
+        bus_(*store_, kQueueTopic) {}
+  dagmanager::GraphStore& store() override { return *store_; }
+  dagmanager::ControlBus& bus() override { return bus_; }
+
+ private:
+  SharedRandom random_;
+  std::unique_ptr<dagmanager::MemoryGraphStore> store_;
+  dagmanager::MemoryControlBus bus_;
+};
+
+class MemoryTopics final : public TopicEngine {
+ public:
+  dagmanager::TopicAdmin& topics() override { return topics_; }
+
+ private:
+  dagmanager::MemoryTopicAdmin topics_;
+};
+
+class OnePostgresInstance final : public GraphEngine {
+ public:
+  OnePostgresInstance() : instance_(graph_.instance()) {}
+  dagmanager::GraphStore& store() override { return instance_->store(); }
+  dagmanager::ControlBus& bus() override { return instance_->bus(); }
+
+ private:
+  PostgresGraph graph_;
+  std::unique_ptr<PostgresInstance> instance_;
+};
+
+class PostgresTopics final : public TopicEngine {
+ public:
+  PostgresTopics() : database_(fresh_database()), pool_(prepare(*database_)), topics_(*pool_) {}
+  dagmanager::TopicAdmin& topics() override { return topics_; }
+
+ private:
+  static std::unique_ptr<postgres::Pool> prepare(const FreshDatabase& database) {
+    const auto owner = database.connect();
+    const auto report = must(dagmanager::prepare_topic_schema(*owner));
+    EXPECT_TRUE(report.service_role);
+    postgres::PoolOptions options;
+    options.connect = dagmanager::store_connect_options(database.dsn(), report.service_role);
+    return std::make_unique<postgres::Pool>(std::move(options), real_clock());
+  }
+
+  std::unique_ptr<FreshDatabase> database_;
+  std::unique_ptr<postgres::Pool> pool_;
+  dagmanager::PostgresTopicAdmin topics_;
+};
+
+postgres::PoolOptions pool_options(const std::string& dsn) {
+  postgres::PoolOptions options;
+  options.connect = dagmanager::store_connect_options(dsn, true);
+  return options;
+}
+
+}  // namespace
+
+std::uint64_t test_seed() {
+  static const std::uint64_t seed = [] {
+    const char* given = std::getenv("WEIR_TEST_SEED");
+    const std::uint64_t drawn =
+        given != nullptr
+            ? std::strtoull(given, nullptr, 10)
+            : static_cast<std::uint64_t>(real_clock().now().time_since_epoch().count());
+    std::printf("WEIR_TEST_SEED=%llu\n", static_cast<unsigned long long>(drawn));
+    return drawn;
+  }();
+  return seed;
+}
+
+PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed)
+    : random_(seed),
+      pool_(pool_options(dsn), real_clock()),
+      store_(pool_, random_),
+      bus_(pool_, kQueueTopic) {}
+
+PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
+  EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);
+}
+
+std::unique_ptr<PostgresInstance> PostgresGraph::instance(const std::string& dsn) const {
+  static std::uint64_t next = 0;
+  return std::make_unique<PostgresInstance>(dsn, test_seed() + ++next);
+}
+
+void PostgresGraph::script(const std::string& sql) const {
+  ASSERT_TRUE(succeeded(owner_->execute_script(sql)));
+}
+
+std::int64_t PostgresGraph::number(const std::string& sql) const {
+  const auto rows = owner_->execute(sql);
+  EXPECT_TRUE(succeeded(rows)) << sql;
+  return rows.ok() && !rows->empty() ? rows->int64(0, 0) : -1;
+}
+
+void PostgresGraph::kill_sessions() const {
+  const auto killed = owner_->execute(
+      "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity"
+      " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  ASSERT_TRUE(succeeded(killed));
+}
+
+std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter) {
+  if (adapter == Adapter::Memory) return std::make_unique<MemoryGraph>();
+  return std::make_unique<OnePostgresInstance>();
+}
+
+std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter) {
+  if (adapter == Adapter::Memory) return std::make_unique<MemoryTopics>();
+  return std::make_unique<PostgresTopics>();
+}
+
+}  // namespace weir::test

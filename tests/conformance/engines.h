@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/random.h"
+#include "dagmanager/control_bus.h"
+#include "dagmanager/graph_store.h"
+#include "dagmanager/topic_admin.h"
+
+namespace weir::postgres {
+class Pool;
+}  // namespace weir::postgres
+
+namespace weir::test {
+
+/// The seed of this run: WEIR_TEST_SEED, else drawn anew and printed.
+std::uint64_t test_seed();
+
+/// A seeded Random that threads may share.
+class SharedRandom final : public Random {
+ public:
+  explicit SharedRandom(std::uint64_t seed) : random_(seed) {}
+  std::uint64_t next() override {
+    const std::scoped_lock lock(mutex_);
+    return random_.next();
+  }
+
+ private:
+  std::mutex mutex_;
+  base::SeededRandom random_;
+};
+
+/// Fails the test with the error's text, and stays false.
+template <class T>
+testing::AssertionResult succeeded(const Result<T>& result) {
+  if (result.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << result.error().describe();
+}
+
+/// The reason word of a failure, or "ok".
+template <class T>
+std::string reason_of(const Result<T>& result) {
+  return result.ok() ? "ok" : result.error().reason();
+}
+
+/// A graph store and its bus, empty at first.
+class GraphEngine {
+ public:
+  virtual ~GraphEngine() = default;
+  virtual dagmanager::GraphStore& store() = 0;
+  virtual dagmanager::ControlBus& bus() = 0;
+};
+
+/// A topic admin, without topics at first.
+class TopicEngine {
+ public:
+  virtual ~TopicEngine() = default;
+  virtual dagmanager::TopicAdmin& topics() = 0;
+};
+
+/// Which adapter a suite runs against.
+enum class Adapter { Memory, Postgres };
+
+std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter);
+std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter);
+
+inline std::string adapter_name(const testing::TestParamInfo<Adapter>& info) {
+  return info.param == Adapter::Memory ? "Memory" : "Postgres";
+}
+
+inline auto all_adapters() { return testing::Values(Adapter::Memory, Adapter::Postgres); }
+
+}  // namespace weir::test

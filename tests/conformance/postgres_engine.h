@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dagmanager/postgres_control_bus.h"
+#include "dagmanager/postgres_graph_store.h"
+#include "drivers/postgres/pool.h"
+#include "tests/conformance/engines.h"
+#include "tests/integration/postgres_fixture.h"
+
+namespace weir::test {
+
+/// One instance of the DAG manager's store: a pool of its own and what works over it.
+class PostgresInstance final : public GraphEngine {
+ public:
+  PostgresInstance(const std::string& dsn, std::uint64_t seed);
+  dagmanager::GraphStore& store() override { return store_; }
+  dagmanager::ControlBus& bus() override { return bus_; }
+  postgres::Pool& pool() { return pool_; }
+
+ private:
+  SharedRandom random_;
+  postgres::Pool pool_;
+  dagmanager::PostgresGraphStore store_;
+  dagmanager::PostgresControlBus bus_;
+};
+
+/// A database with the schema of the graph, and any number of instances on it. Their sessions run
+/// as the service role.
+class PostgresGraph {
+ public:
+  PostgresGraph();
+
+  std::unique_ptr<PostgresInstance> instance() const { return instance(database_->dsn()); }
+  std::unique_ptr<PostgresInstance> instance(const std::string& dsn) const;
+  const FreshDatabase& database() const { return *database_; }
+
+  /// SQL as the owner of the schema, from a session of its own.
+  void script(const std::string& sql) const;
+  /// The integer that a query gives.
+  std::int64_t number(const std::string& sql) const;
+  /// Ends all sessions of service instances and returns when they are gone.
+  void kill_sessions() const;
+
+ private:
+  std::unique_ptr<FreshDatabase> database_;
+  std::unique_ptr<postgres::Connection> owner_;
+};
+
+}  // namespace weir::test

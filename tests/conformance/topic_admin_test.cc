@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/topic_admin.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/conformance/engines.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using test::reason_of;
+using test::succeeded;
+using testing::ElementsAre;
+
+const graph::TopicShape kShape{
+    .partitions = 3, .replication = 2, .retention_ms = 604'800'000, .cleanup = "delete"};
+const graph::TopicShape kOther{.partitions = 1, .replication = 1, .retention_ms = 0, .cleanup = ""};
+
+TopicSpec spec(const char* name, graph::TopicShape shape = kShape) {
+  return {graph::TopicName(name), std::move(shape)};
+}
+
+class TopicAdminTest : public testing::TestWithParam<test::Adapter> {
+ protected:
+  TopicAdminTest() : engine_(test::make_topic_engine(GetParam())), topics_(engine_->topics()) {}
+
+  std::vector<CreateAnswer> create(const std::vector<TopicSpec>& specs) {
+    auto answers = topics_.create(specs);
+    EXPECT_TRUE(succeeded(answers));
+    return answers.ok() ? *answers : std::vector<CreateAnswer>();
+  }
+  std::vector<TopicSeen> look(const std::vector<const char*>& names) {
+    std::vector<graph::TopicName> topics(names.begin(), names.end());
+    auto seen = topics_.look(topics);
+    EXPECT_TRUE(succeeded(seen));
+    return seen.ok() ? *seen : std::vector<TopicSeen>();
+  }
+
+  std::unique_ptr<test::TopicEngine> engine_;
+  TopicAdmin& topics_;
+};
+
+TEST_P(TopicAdminTest, MakesAllTopicsOfOneCall) {
+  EXPECT_THAT(create({spec("b"), spec("a", kOther)}),
+              ElementsAre(CreateAnswer::Created, CreateAnswer::Created));
+  const auto listed = topics_.list();
+  ASSERT_TRUE(succeeded(listed));
+  EXPECT_THAT(*listed, ElementsAre(TopicSeen{graph::TopicName("a"), kOther},
+                                   TopicSeen{graph::TopicName("b"), kShape}));
+}
+
+TEST_P(TopicAdminTest, AnswersInTheOrderOfTheQuestions) {
+  create({spec("there")});
+  EXPECT_THAT(create({spec("new.1"), spec("there"), spec(""), spec("new.2"), spec("a b")}),
+              ElementsAre(CreateAnswer::Created, CreateAnswer::AlreadyExists, CreateAnswer::Refused,
+                          CreateAnswer::Created, CreateAnswer::Refused));
+}
+
+TEST_P(TopicAdminTest, KeepsTheShapeOfTheFirstWhoMadeATopic) {
+  create({spec("t")});
+  EXPECT_THAT(create({spec("t", kOther)}), ElementsAre(CreateAnswer::AlreadyExists));
+  EXPECT_THAT(look({"t"}), ElementsAre(TopicSeen{graph::TopicName("t"), kShape}));
+}
+
+TEST_P(TopicAdminTest, MakesATopicOnceThatIsAskedForTwice) {
+  EXPECT_THAT(create({spec("old")}), ElementsAre(CreateAnswer::Created));
+  EXPECT_THAT(
+      create({spec("t"), spec("old"), spec("t")}),
+      ElementsAre(CreateAnswer::Created, CreateAnswer::AlreadyExists, CreateAnswer::AlreadyExists));
+  EXPECT_THAT(create({spec("u"), spec("u")}),
+              ElementsAre(CreateAnswer::Created, CreateAnswer::AlreadyExists));
+}
+
+TEST_P(TopicAdminTest, ShowsEveryTopicThatABrokerWouldConfuse) {
+  create({spec("A.b"), spec("a_b"), spec("a.c")});
+  const auto seen = look({"a.B"});
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_THAT((std::vector{seen[0].topic.text(), seen[1].topic.text()}),
+              testing::UnorderedElementsAre("A.b", "a_b"));
+}
+
+TEST_P(TopicAdminTest, SeesNothingWhereNothingIs) {
+  EXPECT_TRUE(look({"a", "b"}).empty());
+  EXPECT_TRUE(look({}).empty());
+  EXPECT_TRUE(create({}).empty());
+  const auto listed = topics_.list();
+  ASSERT_TRUE(succeeded(listed));
+  EXPECT_TRUE(listed->empty());
+}
+
+TEST_P(TopicAdminTest, TellsSizesOfTopicsThatAreThereOnly) {
+  create({spec("a"), spec("b_c")});
+  const std::vector<graph::TopicName> asked = {graph::TopicName("b_c"), graph::TopicName("b.c"),
+                                               graph::TopicName("a"), graph::TopicName("x")};
+  const auto sizes = topics_.sizes(asked);
+  ASSERT_TRUE(succeeded(sizes));
+  EXPECT_THAT(*sizes,
+              ElementsAre(testing::Optional(0), std::nullopt, testing::Optional(0), std::nullopt));
+}
+
+TEST_P(TopicAdminTest, ListsByName) {
+  create({spec("b"), spec("B"), spec("a.z"), spec("a-z"), spec("a_z")});
+  const auto listed = topics_.list();
+  ASSERT_TRUE(succeeded(listed));
+  EXPECT_TRUE(std::ranges::is_sorted(*listed, {}, &TopicSeen::topic));
+  EXPECT_EQ(listed->size(), 5U);
+}
+
+TEST_P(TopicAdminTest, MakesThousandsOfTopicsAtOnce) {
+  std::vector<TopicSpec> specs;
+  for (int i = 0; i < 3000; ++i) specs.push_back(spec(("topic." + std::to_string(i)).c_str()));
+  EXPECT_EQ(create(specs), std::vector<CreateAnswer>(3000, CreateAnswer::Created));
+  EXPECT_EQ(create(specs), std::vector<CreateAnswer>(3000, CreateAnswer::AlreadyExists));
+}
+
+TEST_P(TopicAdminTest, HasBrokersForEveryDefaultReplication) {
+  const auto brokers = topics_.broker_count();
+  ASSERT_TRUE(succeeded(brokers));
+  for (const graph::TopicShape& shape : graph::default_topic_shapes()) {
+    EXPECT_LE(shape.replication, *brokers);
+  }
+  EXPECT_TRUE(succeeded(topics_.ping()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Adapters, TopicAdminTest, test::all_adapters(), test::adapter_name);
+
+}  // namespace
+}  // namespace weir::dagmanager
