@@ -66,7 +66,8 @@ OutboxRow read_event(const Rows& rows, std::size_t row) {
 Result<Descriptors> describe(Connection& connection, const std::vector<OutboxRow>& events) {
   std::vector<RowId> ids;
   for (const OutboxRow& event : events) {
-    if (event.queues) ids.insert(ids.end(), event.queues->queues.begin(), event.queues->queues.end());
+    if (event.queues)
+      ids.insert(ids.end(), event.queues->queues.begin(), event.queues->queues.end());
   }
   Descriptors descriptors;
   if (ids.empty()) return descriptors;
@@ -76,8 +77,8 @@ Result<Descriptors> describe(Connection& connection, const std::vector<OutboxRow
   params.int64_array(ids);
   WEIR_TRY(const Rows rows, connection.execute(kDescribeQueues, params));
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    descriptors.emplace(rows.int64(row, 0), QueueDescriptor{graph::TopicName(rows.text(row, 1)),
-                                                            rows.boolean(row, 2)});
+    descriptors.emplace(rows.int64(row, 0),
+                        QueueDescriptor{graph::TopicName(rows.text(row, 1)), rows.boolean(row, 2)});
   }
   return descriptors;
 }
@@ -107,7 +108,8 @@ Result<std::vector<PendingEvent>> read_pending(postgres::Pool& pool, std::size_t
   std::vector<PendingEvent> pending;
   pending.reserve(events.size());
   for (const OutboxRow& event : events) {
-    pending.push_back({event.id, event.key_seq, event.created_at, render(event, known, queue_topic)});
+    pending.push_back(
+        {event.id, event.key_seq, event.created_at, render(event, known, queue_topic)});
   }
   return pending;
 }

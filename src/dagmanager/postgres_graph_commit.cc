@@ -52,7 +52,8 @@ Params promotion_params(const GraphChange& change) {
       .int32_array(queues, [](const Promotion& queue) { return queue.shape.partitions; })
       .int32_array(queues, [](const Promotion& queue) { return queue.shape.replication; })
       .int64_array(queues, [](const Promotion& queue) { return queue.shape.retention_ms; })
-      .text_array(queues, [](const Promotion& queue) { return std::string_view(queue.shape.cleanup); })
+      .text_array(queues,
+                  [](const Promotion& queue) { return std::string_view(queue.shape.cleanup); })
       .text_array(queues, &Promotion::schema_hash)
       .int64_array(queues, &Promotion::ttl_ms)
       .int64_array(queues, &Promotion::lag_alert_seconds)
@@ -196,8 +197,8 @@ Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
   return graph_error(std::move(committed).error());
 }
 
-/// A deploy seen again, a sentinel without a weight: no mirror and no event depends on it, and doing
-/// it twice changes nothing.
+/// A deploy seen again, a sentinel without a weight: no mirror and no event depends on it, and
+/// doing it twice changes nothing.
 Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
   Pipeline pipeline(connection_);
   pipeline.begin();
@@ -291,10 +292,10 @@ Result<void> PostgresGraphStore::Commit::judge_deploy(const std::vector<Rows>& r
 Result<void> PostgresGraphStore::Commit::judge_own_rows() const {
   if (places_.odd_artifacts && !results_[*places_.odd_artifacts].empty()) {
     const Rows& odd = results_[*places_.odd_artifacts];
-    return base::invalid_argument(
-        "artifact_invalid", "artifact " + std::string(odd.text(0, 0)) + " has " +
-                                std::to_string(odd.int64(0, 1)) + " bytes, not " +
-                                std::to_string(odd.int64(0, 2)));
+    return base::invalid_argument("artifact_invalid",
+                                  "artifact " + std::string(odd.text(0, 0)) + " has " +
+                                      std::to_string(odd.int64(0, 1)) + " bytes, not " +
+                                      std::to_string(odd.int64(0, 2)));
   }
   const auto affected = [&](const std::optional<std::size_t>& place) {
     return place ? static_cast<std::size_t>(results_[*place].affected()) : 0;
@@ -334,7 +335,8 @@ Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
   return {};
 }
 
-/// Whether a foreign change is of a node of this graph. The mirror is shared, or still before `delta`.
+/// Whether a foreign change is of a node of this graph. The mirror is shared, or still before
+/// `delta`.
 bool PostgresGraphStore::Commit::touches_own(const Rows& changes, const GraphDelta* delta) const {
   if (changes.empty()) return false;
   const absl::flat_hash_set<std::string_view> own(change_.dag_nodes.begin(),
@@ -361,7 +363,8 @@ bool PostgresGraphStore::Commit::touches_own(const Rows& changes, const GraphDel
   for (std::size_t row = 0; row < changes.size(); ++row) {
     if (std::ranges::any_of(changes.int64_array(row, 2), is_own)) return true;
     const std::vector<RowId> queues = changes.int64_array(row, 3);
-    if (std::ranges::any_of(queues, [&](RowId queue) { return is_own(node_of(queue)); })) return true;
+    if (std::ranges::any_of(queues, [&](RowId queue) { return is_own(node_of(queue)); }))
+      return true;
   }
   return false;
 }
@@ -421,7 +424,8 @@ void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
       .text_array(tags)
       .int64_array(updates, [](const QueueUpdate& update) { return update.query.interval; })
       .boolean_array(updates, [](const QueueUpdate& update) { return update.query.match_all; })
-      .bytes_array(queues, [](const std::string& packed) { return std::as_bytes(std::span(packed)); })
+      .bytes_array(queues,
+                   [](const std::string& packed) { return std::as_bytes(std::span(packed)); })
       .text(change_.binding->scope.world_id)
       .text(change_.binding->scope.execution_domain)
       .instant(change_.at);
@@ -469,8 +473,8 @@ void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t even
   pipeline.add(sql::kRaiseEpoch, std::move(epoch));
 }
 
-/// Puts the committed change into the mirror, if the mirror knows every row that it changes; else the
-/// next read fetches it.
+/// Puts the committed change into the mirror, if the mirror knows every row that it changes; else
+/// the next read fetches it.
 void PostgresGraphStore::Commit::show_in_mirror() {
   GraphDelta delta{locked_, raised_, change_.nodes, {}};
   {

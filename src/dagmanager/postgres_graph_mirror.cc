@@ -80,7 +80,8 @@ Result<std::optional<GraphDelta>> read_delta(const std::vector<Rows>& results,
   return std::optional(std::move(delta));
 }
 
-/// Whether the stamps, read from the epoch of `from` on, show one unbroken history from there to `to`.
+/// Whether the stamps, read from the epoch of `from` on, show one unbroken history from there to
+/// `to`.
 bool goes_through(const Rows& stamps, const GraphPosition& from, const GraphPosition& to) {
   if (from.epoch < 0 || from.epoch > to.epoch) return false;
   Epoch next = std::max<Epoch>(from.epoch, 1);  // nothing was changed at epoch 0

@@ -55,7 +55,8 @@ class GraphMirror {
   };
   Standing standing() const;
 
-  /// Moves on from delta.from to delta.to. False, and nothing changes, if the mirror is not at `from`.
+  /// Moves on from delta.from to delta.to. False, and nothing changes, if the mirror is not at
+  /// `from`.
   bool apply(const GraphDelta& delta);
   /// Intents that were reserved or met, and rows of intents that were given up.
   void apply_intents(std::vector<QueueRecord> intents, const std::vector<RowId>& given_up);
@@ -70,8 +71,8 @@ class GraphMirror {
   std::uint64_t generation_ = 0;
 };
 
-/// Fetches what came after `from`, in one exchange and one snapshot. Nothing if `from` is of another
-/// history, or if more than kDeltaRowsMax rows were touched: then copy the graph.
+/// Fetches what came after `from`, in one exchange and one snapshot. Nothing if `from` is of
+/// another history, or if more than kDeltaRowsMax rows were touched: then copy the graph.
 Result<std::optional<GraphDelta>> fetch_delta(postgres::Connection& connection,
                                               const GraphPosition& from);
 

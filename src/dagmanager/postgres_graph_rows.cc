@@ -194,7 +194,8 @@ Params node_params(std::span<const NodeRecord> nodes) {
       .text_array(nodes,
                   [](const Node& node) { return std::string_view(node.parts.schema_compat_id); })
       .text_array(nodes, [](const Node& node) { return std::string_view(node.parts.code_hash); })
-      .bytes_array(nodes, [](const Node& node) { return std::as_bytes(std::span(node.fingerprint)); })
+      .bytes_array(nodes,
+                   [](const Node& node) { return std::as_bytes(std::span(node.fingerprint)); })
       .text_array(nodes, &Node::schema_hash)
       .text_array(nodes, &Node::name)
       .text_array(nodes, &Node::owner)
@@ -227,12 +228,15 @@ void read_uses(const Rows& rows, std::span<NodeRecord> nodes) {
 
 std::string context_key(const BindingContext& binding) {
   const graph::ComputeContext& context = binding.context;
-  const std::array<std::string_view, 9> fields = {
-      context.world_id,          context.execution_domain,
-      context.as_of,             context.partition,
-      context.dataset_fingerprint, context.safe_mode ? "1" : "0",
-      graph::downgrade_text(context.downgrade),
-      binding.name_space.view(), binding.strategy.view()};
+  const std::array<std::string_view, 9> fields = {context.world_id,
+                                                  context.execution_domain,
+                                                  context.as_of,
+                                                  context.partition,
+                                                  context.dataset_fingerprint,
+                                                  context.safe_mode ? "1" : "0",
+                                                  graph::downgrade_text(context.downgrade),
+                                                  binding.name_space.view(),
+                                                  binding.strategy.view()};
   base::Blake3 hash;
   for (const std::string_view field : fields) {
     hash.update(std::to_string(field.size())).update(":").update(field);

@@ -14,13 +14,14 @@
 #include "drivers/postgres/params.h"
 #include "drivers/postgres/rows.h"
 
-/// Records as parameters and rows of the statements in postgres_graph_sql.h, and the driver's errors
-/// in the words of the port.
+/// Records as parameters and rows of the statements in postgres_graph_sql.h, and the driver's
+/// errors in the words of the port.
 namespace weir::dagmanager {
 
-/// GraphStore's fault for one of the driver's: `commit_unknown` stays, what another transaction took
-/// or turned becomes `graph_moved`, what cannot be reached or takes too long `graph_unavailable`.
-/// What is our own mistake (a statement that the server refuses) stays as it is.
+/// GraphStore's fault for one of the driver's: `commit_unknown` stays, what another transaction
+/// took or turned becomes `graph_moved`, what cannot be reached or takes too long
+/// `graph_unavailable`. What is our own mistake (a statement that the server refuses) stays as it
+/// is.
 Error graph_error(Error error);
 
 template <class T>
@@ -29,7 +30,8 @@ Result<T> with_graph_error(Result<T> result) {
   return result;
 }
 
-/// A text[] as PostgreSQL writes it: how lists of lists travel, since arrays of arrays must be even.
+/// A text[] as PostgreSQL writes it: how lists of lists travel, since arrays of arrays must be
+/// even.
 std::string array_text(std::span<const std::string> items);
 
 /// Queue ids of an outbox row (0001_graph.sql says how), and back.

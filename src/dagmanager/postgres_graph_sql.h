@@ -4,9 +4,9 @@
 #include "drivers/postgres/statement.h"
 
 /// Every statement of the PostgreSQL graph store, by table. Tables are named with their schema: no
-/// search path decides what is meant. A change takes its locks in one order: nodes, queues, deploys,
-/// the epoch, then what only the holder of the epoch writes. Instants that come in arrays are
-/// microseconds since 1970.
+/// search path decides what is meant. A change takes its locks in one order: nodes, queues,
+/// deploys, the epoch, then what only the holder of the epoch writes. Instants that come in arrays
+/// are microseconds since 1970.
 namespace weir::dagmanager::sql {
 
 using postgres::Statement;
@@ -24,13 +24,12 @@ inline constexpr Statement kRead = {
 inline constexpr Statement kSnapshot = {
     "dag_snapshot", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"};
 
-inline constexpr Statement kReadPosition = {
-    "dag_read_position", "SELECT epoch, stamp FROM weir_dagmanager.graph_epoch"};
+inline constexpr Statement kReadPosition = {"dag_read_position",
+                                            "SELECT epoch, stamp FROM weir_dagmanager.graph_epoch"};
 
 /// The fence: whoever holds this row is the only one that raises the epoch, tells events or logs.
 inline constexpr Statement kLockEpoch = {
-    "dag_lock_epoch",
-    "SELECT epoch, stamp, event_seq FROM weir_dagmanager.graph_epoch FOR UPDATE"};
+    "dag_lock_epoch", "SELECT epoch, stamp, event_seq FROM weir_dagmanager.graph_epoch FOR UPDATE"};
 
 inline constexpr Statement kRaiseEpoch = {
     "dag_raise_epoch",
@@ -71,10 +70,10 @@ inline constexpr Statement kInsertNodes = {
     " period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint, schema_hash,"
     " name, owner, tags, query_tags, query_match_all, query_interval_seconds, global, created_at)"};
 
-#define WEIR_DAG_NODE_COLUMNS                                                               \
-  "SELECT node_seq, node_id, node_type, interval_seconds, period, params_canon,"            \
+#define WEIR_DAG_NODE_COLUMNS                                                                \
+  "SELECT node_seq, node_id, node_type, interval_seconds, period, params_canon,"             \
   " dependencies, schema_compat_id, code_hash, fingerprint, schema_hash, name, owner, tags," \
-  " query_tags, query_match_all, query_interval_seconds, global, created_at"                \
+  " query_tags, query_match_all, query_interval_seconds, global, created_at"                 \
   " FROM weir_dagmanager.compute_node"
 #define WEIR_DAG_TOUCHED(column) \
   "ANY (ARRAY(SELECT unnest(" column ") FROM weir_dagmanager.graph_change WHERE epoch > $1))"
@@ -85,8 +84,7 @@ inline constexpr Statement kReadTouchedNodes = {
 
 /// A page: the rows after $1.
 inline constexpr Statement kReadNodePage = {
-    "dag_read_node_page",
-    WEIR_DAG_NODE_COLUMNS " WHERE node_seq > $1 ORDER BY node_seq LIMIT $2"};
+    "dag_read_node_page", WEIR_DAG_NODE_COLUMNS " WHERE node_seq > $1 ORDER BY node_seq LIMIT $2"};
 
 inline constexpr Statement kInsertArtifacts = {
     "dag_insert_artifacts",
@@ -129,8 +127,8 @@ inline constexpr Statement kInsertContext = {
     " partition, dataset_fingerprint, safe_mode, downgrade, namespace, strategy_id)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"};
 
-#define WEIR_DAG_CONTEXT_COLUMNS                                                            \
-  "SELECT context_key, world_id, execution_domain, as_of, partition, dataset_fingerprint,"  \
+#define WEIR_DAG_CONTEXT_COLUMNS                                                           \
+  "SELECT context_key, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
   " safe_mode, downgrade, namespace, strategy_id FROM weir_dagmanager.binding_context"
 
 inline constexpr Statement kReadContexts = {"dag_read_contexts", WEIR_DAG_CONTEXT_COLUMNS};
@@ -143,26 +141,25 @@ inline constexpr Statement kReadHolderContexts = {
 
 inline constexpr Statement kReadTouchedContexts = {
     "dag_read_touched_contexts", WEIR_DAG_CONTEXT_COLUMNS
-    " WHERE context_key IN (SELECT context_key FROM weir_dagmanager.queue WHERE queue_id = "
-    WEIR_DAG_TOUCHED("queue_ids") ")"};
+    " WHERE context_key IN (SELECT context_key FROM weir_dagmanager.queue WHERE queue_id "
+    "= " WEIR_DAG_TOUCHED("queue_ids") ")"};
 
 // queue
 
-#define WEIR_DAG_QUEUE_COLUMNS                                                               \
-  "SELECT queue_id, topic, type, partitions, replication, retention_ms, cleanup, state,"     \
-  " node_seq, node_id, binding_key, compute_key, context_key, schema_hash,"                  \
-  " pending_schema_hash, buffering_since, created_at, ttl_ms, lag_alert_seconds"             \
+#define WEIR_DAG_QUEUE_COLUMNS                                                           \
+  "SELECT queue_id, topic, type, partitions, replication, retention_ms, cleanup, state," \
+  " node_seq, node_id, binding_key, compute_key, context_key, schema_hash,"              \
+  " pending_schema_hash, buffering_since, created_at, ttl_ms, lag_alert_seconds"         \
   " FROM weir_dagmanager.queue"
 #define WEIR_DAG_KNOWN_STATES "state IN ('intent', 'active')"
 
 inline constexpr Statement kReadTouchedQueues = {
     "dag_read_touched_queues", WEIR_DAG_QUEUE_COLUMNS
     " WHERE queue_id = " WEIR_DAG_TOUCHED("queue_ids") " AND " WEIR_DAG_KNOWN_STATES
-    " ORDER BY queue_id LIMIT $2"};
+                                                       " ORDER BY queue_id LIMIT $2"};
 
-inline constexpr Statement kReadQueuePage = {
-    "dag_read_queue_page",
-    WEIR_DAG_QUEUE_COLUMNS " WHERE queue_id > $1 ORDER BY queue_id LIMIT $2"};
+inline constexpr Statement kReadQueuePage = {"dag_read_queue_page", WEIR_DAG_QUEUE_COLUMNS
+                                             " WHERE queue_id > $1 ORDER BY queue_id LIMIT $2"};
 
 /// Who holds any of these names or bindings, whatever its state, held still until the commit.
 inline constexpr Statement kLockHolders = {
@@ -237,19 +234,6 @@ inline constexpr Statement kTouchDeploy = {
     " sentinel_due = sentinel_due OR $3, seq = nextval('weir_dagmanager.deploy_order_seq')"
     " WHERE deploy_key = $1"};
 
-#define WEIR_DAG_DEPLOY_COLUMNS                                                            \
-  "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
-  " safe_mode, downgrade, version, node_set, node_seqs, names, introduced::integer[],"     \
-  " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at"              \
-  " FROM weir_dagmanager.deploy WHERE strategy_id = $1"
-
-inline constexpr Statement kNewestDeploy = {
-    "dag_newest_deploy", WEIR_DAG_DEPLOY_COLUMNS " ORDER BY seq DESC LIMIT 1"};
-
-inline constexpr Statement kNewestDeployOfWorld = {
-    "dag_newest_deploy_of_world",
-    WEIR_DAG_DEPLOY_COLUMNS " AND world_id = $2 ORDER BY seq DESC LIMIT 1"};
-
 inline constexpr Statement kStoreSentinel = {
     "dag_store_sentinel",
     "INSERT INTO weir_dagmanager.sentinel AS s (world_id, sentinel_id, version, commit_hash,"
@@ -308,6 +292,5 @@ inline constexpr Statement kInsertWeightEvent = {
 #undef WEIR_DAG_CONTEXT_COLUMNS
 #undef WEIR_DAG_QUEUE_COLUMNS
 #undef WEIR_DAG_KNOWN_STATES
-#undef WEIR_DAG_DEPLOY_COLUMNS
 
 }  // namespace weir::dagmanager::sql

@@ -30,6 +30,21 @@ constexpr postgres::Statement kReadLog = {
     " binding_key, actor, cause, result FROM weir_dagmanager.topic_log WHERE seq > $1"
     " ORDER BY seq LIMIT $2"};
 
+#define WEIR_DAG_DEPLOY_COLUMNS                                                            \
+  "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
+  " safe_mode, downgrade, version, node_set, node_seqs, names, introduced::integer[],"     \
+  " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at"              \
+  " FROM weir_dagmanager.deploy WHERE strategy_id = $1"
+
+constexpr postgres::Statement kNewestDeploy = {
+    "dag_newest_deploy", WEIR_DAG_DEPLOY_COLUMNS " ORDER BY seq DESC LIMIT 1"};
+
+constexpr postgres::Statement kNewestDeployOfWorld = {
+    "dag_newest_deploy_of_world",
+    WEIR_DAG_DEPLOY_COLUMNS " AND world_id = $2 ORDER BY seq DESC LIMIT 1"};
+
+#undef WEIR_DAG_DEPLOY_COLUMNS
+
 std::vector<std::string> topic_keys(const IntentBatch& batch) {
   std::vector<std::string> keys;
   keys.reserve(batch.intents.size());
@@ -47,7 +62,8 @@ struct ReservePlan {
   std::vector<RowId> given_up;  ///< intents under names that their bindings no longer want
 };
 
-/// Decides one intent after the other, as if each were alone: an earlier one may take or free a name.
+/// Decides one intent after the other, as if each were alone: an earlier one may take or free a
+/// name.
 Result<ReservePlan> plan_reserve(const IntentBatch& batch, const std::vector<std::string>& keys,
                                  const std::vector<QueueRecord>& holders) {
   absl::flat_hash_map<std::string_view, const QueueRecord*> by_binding;
@@ -108,9 +124,11 @@ Params intent_params(const IntentBatch& batch, const std::vector<std::string>& k
       .int32_array(chosen, number([](const Shape& shape) { return shape.partitions; }))
       .int32_array(chosen, number([](const Shape& shape) { return shape.replication; }))
       .int64_array(chosen, number([](const Shape& shape) { return shape.retention_ms; }))
-      .text_array(chosen, [&](std::size_t i) { return std::string_view(batch.intents[i].shape.cleanup); })
-      .int64_array(chosen,
-                   [&](std::size_t i) { return nodes[i] == 0 ? std::nullopt : std::optional(nodes[i]); })
+      .text_array(chosen,
+                  [&](std::size_t i) { return std::string_view(batch.intents[i].shape.cleanup); })
+      .int64_array(
+          chosen,
+          [&](std::size_t i) { return nodes[i] == 0 ? std::nullopt : std::optional(nodes[i]); })
       .text_array(chosen, text([](const Intent& intent) { return intent.node.view(); }))
       .text_array(chosen, text([](const Intent& intent) { return intent.compute_key.view(); }))
       .bytes(std::as_bytes(std::span(context)))
@@ -229,8 +247,8 @@ Result<GraphView> PostgresGraphStore::read(const DeployKey* deploy) {
   return base::unavailable("graph_unavailable", "the graph's history changes while it is read");
 }
 
-/// Brings the mirror to the database's present epoch. Threads that come while one does so wait for it
-/// and find their work done.
+/// Brings the mirror to the database's present epoch. Threads that come while one does so wait for
+/// it and find their work done.
 Result<void> PostgresGraphStore::refresh(const GraphPosition& wanted) {
   const std::uint64_t generation = mirror_.standing().generation;
   const std::scoped_lock turn(refresh_mutex_);
@@ -267,8 +285,8 @@ Result<Reservation> PostgresGraphStore::reserve(const IntentBatch& batch) {
   }
   for (int attempt = 0; attempt < kStoreTriesMax; ++attempt) {
     WEIR_CRASH_POINT("store.before_reserve");
-    auto reserved = contested ? reserve_contested(batch, keys, nodes)
-                              : reserve_free(batch, keys, nodes);
+    auto reserved =
+        contested ? reserve_contested(batch, keys, nodes) : reserve_free(batch, keys, nodes);
     WEIR_CRASH_POINT("store.after_reserve");
     if (reserved.ok()) return reserved;
     if (!is_contested(reserved.error())) return graph_error(std::move(reserved).error());
@@ -353,8 +371,7 @@ Result<std::optional<DeployRecord>> PostgresGraphStore::newest_deploy(
   Params params;
   params.text(strategy.view());
   if (world) params.text(world->view());
-  WEIR_TRY(const Rows rows,
-           ask_for(world ? sql::kNewestDeployOfWorld : sql::kNewestDeploy, params));
+  WEIR_TRY(const Rows rows, ask_for(world ? kNewestDeployOfWorld : kNewestDeploy, params));
   if (rows.empty()) return std::optional<DeployRecord>();
   return std::optional(read_deploy(rows, 0));
 }

@@ -21,9 +21,10 @@ struct Statement;
 /// GraphStore on PostgreSQL, shared by any number of instances (contract section 3.18).
 ///
 /// Every instance holds the whole graph in memory (the mirror) and asks the database, at each diff,
-/// in one statement: which epoch is it, and do you know this deploy? The same epoch as the mirror's:
-/// the diff is decided on the mirror. A later one: the rows that were touched in between are fetched
-/// and put into the mirror first; too many of them, or another history: everything is read again.
+/// in one statement: which epoch is it, and do you know this deploy? The same epoch as the
+/// mirror's: the diff is decided on the mirror. A later one: the rows that were touched in between
+/// are fetched and put into the mirror first; too many of them, or another history: everything is
+/// read again.
 ///
 /// Intents are not counted by the epoch. The mirror knows those of its own instance and those it
 /// happened to meet; the unique keys of the table decide.
@@ -33,7 +34,8 @@ struct Statement;
 /// this graph: roll back, `graph_moved`. Else the events are decided on the mirror and the second
 /// exchange writes them, raises the epoch and commits. Faults:
 ///   connection lost before COMMIT       nothing was written: `graph_unavailable`
-///   lost between COMMIT and its reply   `commit_unknown`; the next read sees by the epoch whether it
+///   lost between COMMIT and its reply   `commit_unknown`; the next read sees by the epoch whether
+///   it
 ///                                       was, so the mirror needs no care
 ///   deadlock, serialization             repeated, kStoreTriesMax times, then `graph_moved`
 ///   a node, name or binding that another instance took first: unique violation, `graph_moved`

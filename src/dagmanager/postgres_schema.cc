@@ -6,12 +6,12 @@
 #include <string_view>
 #include <utility>
 
+#include <embedded_sql/dagmanager.h>
+#include <embedded_sql/topics.h>
 #include "dagmanager/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/migrations.h"
-#include "embedded_sql/dagmanager.h"
-#include "embedded_sql/topics.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -27,24 +27,24 @@ struct Right {
 };
 
 constexpr std::array kGraphRights = {
-    Right{"schema_version", "SELECT"},   Right{"schema_migration", "SELECT"},
-    Right{"graph_epoch", "SELECT"},      Right{"graph_epoch", "UPDATE"},
-    Right{"graph_change", "SELECT"},     Right{"graph_change", "INSERT"},
-    Right{"compute_node", "SELECT"},     Right{"compute_node", "INSERT"},
-    Right{"binding_context", "SELECT"},  Right{"binding_context", "INSERT"},
-    Right{"queue", "SELECT"},            Right{"queue", "INSERT"},
-    Right{"queue", "UPDATE"},            Right{"queue", "DELETE"},
-    Right{"deploy", "SELECT"},           Right{"deploy", "INSERT"},
-    Right{"deploy", "UPDATE"},           Right{"sentinel", "SELECT"},
-    Right{"sentinel", "INSERT"},         Right{"sentinel", "UPDATE"},
-    Right{"sentinel_deploy", "SELECT"},  Right{"sentinel_deploy", "INSERT"},
-    Right{"sentinel_has", "SELECT"},     Right{"artifact", "SELECT"},
-    Right{"artifact", "INSERT"},         Right{"used_by", "SELECT"},
-    Right{"used_by", "INSERT"},          Right{"topic_log", "SELECT"},
-    Right{"topic_log", "INSERT"},        Right{"query_set", "SELECT"},
-    Right{"query_set", "INSERT"},        Right{"query_set", "UPDATE"},
-    Right{"outbox", "SELECT"},           Right{"outbox", "INSERT"},
-    Right{"compute_node_seq", "USAGE"},  Right{"queue_seq", "USAGE"},
+    Right{"schema_version", "SELECT"},  Right{"schema_migration", "SELECT"},
+    Right{"graph_epoch", "SELECT"},     Right{"graph_epoch", "UPDATE"},
+    Right{"graph_change", "SELECT"},    Right{"graph_change", "INSERT"},
+    Right{"compute_node", "SELECT"},    Right{"compute_node", "INSERT"},
+    Right{"binding_context", "SELECT"}, Right{"binding_context", "INSERT"},
+    Right{"queue", "SELECT"},           Right{"queue", "INSERT"},
+    Right{"queue", "UPDATE"},           Right{"queue", "DELETE"},
+    Right{"deploy", "SELECT"},          Right{"deploy", "INSERT"},
+    Right{"deploy", "UPDATE"},          Right{"sentinel", "SELECT"},
+    Right{"sentinel", "INSERT"},        Right{"sentinel", "UPDATE"},
+    Right{"sentinel_deploy", "SELECT"}, Right{"sentinel_deploy", "INSERT"},
+    Right{"sentinel_has", "SELECT"},    Right{"artifact", "SELECT"},
+    Right{"artifact", "INSERT"},        Right{"used_by", "SELECT"},
+    Right{"used_by", "INSERT"},         Right{"topic_log", "SELECT"},
+    Right{"topic_log", "INSERT"},       Right{"query_set", "SELECT"},
+    Right{"query_set", "INSERT"},       Right{"query_set", "UPDATE"},
+    Right{"outbox", "SELECT"},          Right{"outbox", "INSERT"},
+    Right{"compute_node_seq", "USAGE"}, Right{"queue_seq", "USAGE"},
     Right{"deploy_order_seq", "USAGE"},
 };
 
@@ -105,14 +105,14 @@ Result<std::vector<Right>> missing_rights(Connection& connection, const Schema& 
       .text(schema.name)
       .text_array(schema.rights, &Right::object)
       .text_array(schema.rights, &Right::privilege);
-  WEIR_TRY(const Rows rows,
-           connection.execute(
-               "SELECT place FROM unnest($3::text[], $4::text[]) WITH ORDINALITY"
-               " AS u (object, privilege, place) WHERE NOT CASE u.privilege WHEN 'USAGE'"
-               " THEN has_sequence_privilege($1, $2 || '.' || u.object, u.privilege)"
-               " ELSE has_table_privilege($1, $2 || '.' || u.object, u.privilege) END"
-               " OR NOT has_schema_privilege($1, $2, 'USAGE')",
-               params));
+  WEIR_TRY(
+      const Rows rows,
+      connection.execute("SELECT place FROM unnest($3::text[], $4::text[]) WITH ORDINALITY"
+                         " AS u (object, privilege, place) WHERE NOT CASE u.privilege WHEN 'USAGE'"
+                         " THEN has_sequence_privilege($1, $2 || '.' || u.object, u.privilege)"
+                         " ELSE has_table_privilege($1, $2 || '.' || u.object, u.privilege) END"
+                         " OR NOT has_schema_privilege($1, $2, 'USAGE')",
+                         params));
   std::vector<Right> missing;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     missing.push_back(schema.rights[static_cast<std::size_t>(rows.int64(row, 0)) - 1]);
@@ -166,8 +166,8 @@ Result<bool> prepare_role(Connection& connection, const Schema& schema, Login lo
     if (granted.ok()) return true;
     if (!connection.usable()) return granted.error();
     if (attempt + 1 == kGrantTriesMax) {
-      notes.push_back("role " + role + " could not be given its rights: " +
-                      granted.error().message());
+      notes.push_back("role " + role +
+                      " could not be given its rights: " + granted.error().message());
     }
     WEIR_TRY(login, read_login(connection));
   }

@@ -31,14 +31,15 @@ struct SchemaReport {
   std::vector<std::string> notes;
 };
 
-/// Brings the schema up to this build, makes the service role and grants it its rights. Any number of
-/// processes may call it at once; on a schema that is up to date it only reads. Lacking the rights to
-/// make the role or to grant is noted, not a failure. Fails as postgres::migrate.
+/// Brings the schema up to this build, makes the service role and grants it its rights. Any number
+/// of processes may call it at once; on a schema that is up to date it only reads. Lacking the
+/// rights to make the role or to grant is noted, not a failure. Fails as postgres::migrate.
 Result<SchemaReport> prepare_graph_schema(postgres::Connection& connection);
 Result<SchemaReport> prepare_topic_schema(postgres::Connection& connection);
 
-/// How the stores' pools connect: bounds on statements, locks and idle transactions, durable commits,
-/// plans that neither statistics nor parameters can turn; as the service role if the report says so.
+/// How the stores' pools connect: bounds on statements, locks and idle transactions, durable
+/// commits, plans that neither statistics nor parameters can turn; as the service role if the
+/// report says so.
 postgres::ConnectOptions store_connect_options(std::string dsn, bool service_role);
 
 }  // namespace weir::dagmanager

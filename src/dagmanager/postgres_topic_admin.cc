@@ -21,9 +21,9 @@ using postgres::Params;
 using postgres::Rows;
 using postgres::Statement;
 
-#define WEIR_TOPICS_INSERT                                                                     \
-  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication,"         \
-  " retention_ms, cleanup) SELECT * FROM unnest($1::text[], $2::text[], $3::integer[],"        \
+#define WEIR_TOPICS_INSERT                                                              \
+  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication,"  \
+  " retention_ms, cleanup) SELECT * FROM unnest($1::text[], $2::text[], $3::integer[]," \
   " $4::integer[], $5::bigint[], $6::text[])"
 
 /// Where none is there yet, which is the rule: half the work of kCreate.
@@ -99,7 +99,8 @@ Params specs_params(const std::vector<const TopicSpec*>& specs) {
       .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.partitions; })
       .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.replication; })
       .int64_array(specs, [](const TopicSpec* spec) { return spec->shape.retention_ms; })
-      .text_array(specs, [](const TopicSpec* spec) { return std::string_view(spec->shape.cleanup); });
+      .text_array(specs,
+                  [](const TopicSpec* spec) { return std::string_view(spec->shape.cleanup); });
   return params;
 }
 
