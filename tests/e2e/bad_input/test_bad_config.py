@@ -27,20 +27,21 @@ FILES = {
     ),
     "not_yaml": ("dagmanager:\n  grpc_port: [1, 2\n", ["@:"]),
     "tab_as_indentation": ("dagmanager:\n\tgrpc_port: 1\n", ["@:2:1"]),
-    "no_section": ("gateway:\n  port: 1\n", ["dagmanager"]),
+    "empty_file": ("", ["@:1:1", "dagmanager"]),
+    "section_of_somebody_else": ("gateway:\n  port: 1\n", ["@:1:1", "gateway"]),
     "section_is_a_list": ("dagmanager:\n  - grpc_port\n", ["@:2:3"]),
     "unknown_profile": ("profile: test\ndagmanager: {}\n", ["@:1:10", "profile", "dev", "prod"]),
     "graph_engine_not_built": (
         "dagmanager:\n  graph_dsn: bolt://localhost:7687\n",
-        ["@:2:", "graph_dsn", "bolt"],
+        ["@:2:", "graph_dsn", "not_available_yet"],
     ),
     "topic_engine_not_built": (
         "dagmanager:\n  topics_dsn: kafka://localhost:9092\n",
-        ["@:2:", "topics_dsn", "kafka"],
+        ["@:2:", "topics_dsn", "not_available_yet"],
     ),
     "bus_not_built": (
         "dagmanager:\n  controlbus_dsn: kafka://localhost:9092\n",
-        ["@:2:", "controlbus_dsn"],
+        ["@:2:", "controlbus_dsn", "not_available_yet"],
     ),
     "dsn_of_nobody": ("dagmanager:\n  graph_dsn: carrier-pigeon://x\n", ["@:2:", "graph_dsn"]),
     "prod_without_engines": (
