@@ -1,31 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/engines.h"
 
+#include <string>
 #include <utility>
 
+#include "dagmanager/limits.h"
 #include "dagmanager/memory_graph_store.h"
 #include "dagmanager/memory_topic_admin.h"
+#include "dagmanager/postgres_control_bus.h"
+#include "dagmanager/postgres_graph_store.h"
+#include "dagmanager/postgres_schema.h"
+#include "dagmanager/postgres_topic_admin.h"
+#include "drivers/postgres/pool.h"
+#include "server/log.h"
 
 namespace weir::dagmanager {
 namespace {
 
-/// SEED section 1.4: the queue topic's name, which a gateway's consumer branches on.
-constexpr const char* kQueueTopic = "queue";
+using PrepareSchema = Result<SchemaReport> (*)(postgres::Connection&);
 
-Result<void> open_graph(const DagmanagerConfig& config, Random& random, Engines& engines) {
-  WEIR_TRY(auto store, MemoryGraphStore::open({.path = config.memory_repo_path}, random));
-  engines.bus = std::make_unique<MemoryControlBus>(*store, kQueueTopic);
-  engines.store = std::move(store);
+/// Brings the schema up to date with the login of the DSN, then opens a pool with as few rights as the
+/// service needs.
+Result<std::shared_ptr<postgres::Pool>> open_pool(const std::string& dsn, PrepareSchema prepare,
+                                                  std::size_t connections, Clock& clock) {
+  WEIR_TRY(const auto connection, postgres::Connection::connect({.dsn = dsn}));
+  WEIR_TRY(const SchemaReport report, prepare(*connection));
+  for (const std::string& note : report.notes) server::log().warning(note);
+  return std::make_shared<postgres::Pool>(
+      postgres::PoolOptions{.connect = store_connect_options(dsn, report.service_role),
+                            .connections_max = connections},
+      clock);
+}
+
+Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& random,
+                        Engines& engines) {
+  if (config.graph_dsn.empty()) {
+    WEIR_TRY(auto store, MemoryGraphStore::open({.path = config.memory_repo_path}, random));
+    engines.bus = std::make_unique<MemoryControlBus>(*store, kControlQueueTopic);
+    engines.store = std::move(store);
+    return {};
+  }
+  const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads;
+  WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
+  engines.store = std::make_unique<PostgresGraphStore>(*pool, random);
+  engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
+  engines.pools.push_back(std::move(pool));
+  return {};
+}
+
+Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& engines) {
+  if (config.topics_dsn.empty()) {
+    engines.topics = std::make_unique<MemoryTopicAdmin>();
+    return {};
+  }
+  const auto connections = static_cast<std::size_t>(config.diff_concurrency);
+  WEIR_TRY(auto pool, open_pool(config.topics_dsn, prepare_topic_schema, connections, clock));
+  engines.topics = std::make_unique<PostgresTopicAdmin>(*pool);
+  engines.pools.push_back(std::move(pool));
   return {};
 }
 
 }  // namespace
 
 Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random) {
-  static_cast<void>(clock);
   Engines engines;
-  WEIR_CHECK(open_graph(config, random, engines));
-  engines.topics = std::make_unique<MemoryTopicAdmin>();
+  if (auto opened = open_graph(config, clock, random, engines); !opened.ok()) {
+    return std::move(opened).error().prepend("graph_dsn");
+  }
+  if (auto opened = open_topics(config, clock, engines); !opened.ok()) {
+    return std::move(opened).error().prepend("topics_dsn");
+  }
   return engines;
 }
 

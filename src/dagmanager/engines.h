@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -11,11 +12,16 @@
 #include "dagmanager/graph_store.h"
 #include "dagmanager/topic_admin.h"
 
+namespace weir::postgres {
+class Pool;
+}  // namespace weir::postgres
+
 namespace weir::dagmanager {
 
 /// The engines behind the ports, as the configuration chooses them by DSN. The bus reads what the
 /// store writes: the store outlives it.
 struct Engines {
+  std::vector<std::shared_ptr<postgres::Pool>> pools;  ///< of the engines below
   std::unique_ptr<GraphStore> store;
   std::unique_ptr<TopicAdmin> topics;
   std::unique_ptr<ControlBus> bus;

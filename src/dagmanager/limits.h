@@ -40,6 +40,12 @@ inline constexpr Duration kHealthAgeMax = std::chrono::seconds(1);
 /// Brokers that a topic registry stands for: enough for every default replication.
 inline constexpr int kRegistryBrokers = 3;
 
+/// Threads for calls that are no diffs and may wait for an engine.
+inline constexpr std::size_t kQueryThreads = 4;
+
+/// The Kafka topic of QueueUpdated: a gateway's consumer branches on this name (section 1.4).
+inline constexpr const char* kControlQueueTopic = "queue";
+
 /// Diffs waiting for their turn: bytes of their requests (section 3.2).
 inline constexpr std::size_t kDiffQueueBytesMax = std::size_t{256} << 20;
 

@@ -26,7 +26,6 @@ namespace {
 
 /// How long calls that are not diffs may still take at the end.
 constexpr std::chrono::seconds kLastCalls{1};
-constexpr std::size_t kQueryThreads = 4;
 
 /// The role: everything that serves, in the order it is made; it is taken down in reverse.
 class Dagmanager {
