@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/up/ports.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "server/file_descriptor.h"
+
+namespace weir::cli {
+namespace {
+
+/// Waits are over at once.
+class HurriedClock final : public Clock {
+ public:
+  Instant now() const override { return {}; }
+  Duration monotonic() const override { return now_; }
+  void sleep_for(Duration span) override { now_ += span; }
+
+ private:
+  Duration now_{};
+};
+
+/// A listener on a free port of loopback.
+struct Listener {
+  server::FileDescriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::uint16_t port = 0;
+
+  Listener() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(socket.number(), raw, length), 0);
+    EXPECT_EQ(listen(socket.number(), 1), 0);
+    EXPECT_EQ(getsockname(socket.number(), raw, &length), 0);
+    port = ntohs(address.sin_port);
+  }
+};
+
+TEST(ChoosePorts, FindsTwoDifferentFreeOnes) {
+  HurriedClock clock;
+  const Result<UpPorts> ports = choose_ports({}, clock);
+  ASSERT_TRUE(ports.ok());
+  EXPECT_NE(ports->grpc, 0);
+  EXPECT_NE(ports->http, 0);
+  EXPECT_NE(ports->grpc, ports->http);
+}
+
+TEST(ChoosePorts, KeepsWhatIsWantedAndFree) {
+  HurriedClock clock;
+  const UpPorts free = *choose_ports({}, clock);
+  const Result<UpPorts> ports = choose_ports(free, clock);
+  ASSERT_TRUE(ports.ok());
+  EXPECT_EQ(ports->grpc, free.grpc);
+  EXPECT_EQ(ports->http, free.http);
+}
+
+TEST(ChoosePorts, NamesTheFlagForATakenOne) {
+  HurriedClock clock;
+  const Listener taken;
+  const Result<UpPorts> grpc = choose_ports({.grpc = taken.port, .http = 0}, clock);
+  ASSERT_FALSE(grpc.ok());
+  EXPECT_EQ(grpc.error().reason(), "port_taken");
+  EXPECT_THAT(grpc.error().message(),
+              testing::AllOf(testing::HasSubstr(std::to_string(taken.port)),
+                             testing::HasSubstr("--grpc-port")));
+  const Result<UpPorts> http = choose_ports({.grpc = 0, .http = taken.port}, clock);
+  ASSERT_FALSE(http.ok());
+  EXPECT_THAT(http.error().message(), testing::HasSubstr("--http-port"));
+}
+
+}  // namespace
+}  // namespace weir::cli

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/dagmanager_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "dagmanager/dagmanager_config_keys.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+class DagmanagerConfigTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "weir-config-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Result<DagmanagerConfig> read(const std::string& yaml, server::Environment environment = {}) {
+    std::ofstream(folder_ / "weir.yml") << yaml;
+    server::LoadOptions options = dagmanager_load_options(folder_ / "weir.yml");
+    options.environment = std::move(environment);
+    WEIR_TRY(const server::Config config, server::load_config(dagmanager_config_keys(), options));
+    return make_dagmanager_config(config);
+  }
+
+  /// "reason key" of each fault.
+  std::vector<std::string> faults(const std::string& yaml) {
+    const Result<DagmanagerConfig> config = read(yaml);
+    std::vector<std::string> words;
+    if (config.ok()) return words;
+    for (const Fault& fault : config.error().faults()) {
+      const bool bare = fault.path.find(':') == std::string::npos;
+      const std::string key = bare ? fault.path : fault.text.substr(0, fault.text.find(':'));
+      words.push_back(fault.reason + " " + key);
+    }
+    return words;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(DagmanagerConfigTest, IsInMemoryOnLoopbackByDefault) {
+  const Result<DagmanagerConfig> config = read("dagmanager:\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_FALSE(config->prod);
+  EXPECT_EQ(config->graph_dsn, "");
+  EXPECT_EQ(config->topics_dsn, "");
+  EXPECT_EQ(config->memory_repo_path, "");
+  EXPECT_EQ(config->grpc.text(), "127.0.0.1:50051");
+  EXPECT_EQ(config->http.text(), "127.0.0.1:8001");
+  EXPECT_EQ(config->policy.identity_check, IdentityCheck::Warn);
+  EXPECT_EQ(config->policy.cross_context, CrossContextPolicy::Isolate);
+  EXPECT_TRUE(config->policy.namespaces);
+  EXPECT_TRUE(config->compute_key_in_queue_map);
+  EXPECT_EQ(config->policy.shapes, graph::default_topic_shapes());
+  EXPECT_GE(config->diff_concurrency, 4);
+  EXPECT_EQ(config->diff_queue, 256);
+  EXPECT_EQ(config->ack_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(config->drain, std::chrono::seconds(25));
+  EXPECT_THAT(config->warnings(), IsEmpty());
+}
+
+TEST_F(DagmanagerConfigTest, ReadsEveryKeyThatItObeys) {
+  const Result<DagmanagerConfig> config = read(
+      "dagmanager:\n"
+      "  graph_dsn: postgresql://u:p@h/d\n"
+      "  topics_dsn: postgres://h/t\n"
+      "  grpc_host: ::1\n  grpc_port: 0\n  http_host: localhost\n  http_port: 9\n"
+      "  allow_plaintext: true\n  compute_key_in_queue_map: false\n"
+      "  identity_check: reject\n  cross_context_policy: block\n  enable_topic_namespace: no\n"
+      "  diff_concurrency: 3\n  diff_queue: 0\n  ack_timeout_seconds: 1.5\n  drain_seconds: 0\n"
+      "  topic_overrides:\n    raw: {partitions: 7, replication: 2, retention_ms: 5, cleanup: "
+      "compact, lag_alert_seconds: 9}\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_EQ(config->graph_dsn, "postgresql://u:p@h/d");
+  EXPECT_EQ(config->topics_dsn, "postgres://h/t");
+  EXPECT_EQ(config->grpc.text(), "[::1]:0");
+  EXPECT_EQ(config->http.text(), "localhost:9");
+  EXPECT_TRUE(config->allow_plaintext);
+  EXPECT_FALSE(config->compute_key_in_queue_map);
+  EXPECT_EQ(config->policy.identity_check, IdentityCheck::Reject);
+  EXPECT_EQ(config->policy.cross_context, CrossContextPolicy::Block);
+  EXPECT_FALSE(config->policy.namespaces);
+  EXPECT_EQ(config->diff_concurrency, 3);
+  EXPECT_EQ(config->diff_queue, 0);
+  EXPECT_EQ(config->ack_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(config->drain, Duration::zero());
+  const auto raw = static_cast<std::size_t>(graph::TopicType::Raw);
+  EXPECT_EQ(config->policy.shapes[raw], (graph::TopicShape{7, 2, 5, "compact"}));
+  EXPECT_EQ(config->policy.lag_alert_seconds[raw], 9);
+  const auto indicator = static_cast<std::size_t>(graph::TopicType::Indicator);
+  EXPECT_EQ(config->policy.shapes[indicator], graph::default_topic_shapes()[indicator]);
+}
+
+TEST_F(DagmanagerConfigTest, TakesTheSpecificationsNamesForTheEngines) {
+  const Result<DagmanagerConfig> config =
+      read("dagmanager:\n  neo4j_dsn: postgresql://h/d\n  kafka_dsn: postgresql://h/d\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_EQ(config->graph_dsn, "postgresql://h/d");
+  EXPECT_EQ(config->topics_dsn, "postgresql://h/d");
+}
+
+TEST_F(DagmanagerConfigTest, TakesTheKeysAtTheRootToo) {
+  const Result<DagmanagerConfig> config = read("grpc_port: 7\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_EQ(config->grpc.port, 7);
+}
+
+TEST_F(DagmanagerConfigTest, LetsTheEnvironmentWin) {
+  const Result<DagmanagerConfig> config =
+      read("dagmanager:\n  grpc_port: 7\n",
+           {{"QMTL__DAGMANAGER__GRPC_PORT", "8"},
+            {"QMTL__DAGMANAGER__TOPIC_OVERRIDES__RAW__PARTITIONS", "5"}});
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_EQ(config->grpc.port, 8);
+  EXPECT_EQ(config->policy.shapes[0].partitions, 5);
+}
+
+TEST_F(DagmanagerConfigTest, NamesAnEngineThatIsNotBuiltYet) {
+  for (const char* dsn : {"bolt://db:7687", "neo4j://db", "bolt+s://db", "neo4j+s://db", "db:7687"}) {
+    EXPECT_THAT(faults(std::string("dagmanager:\n  graph_dsn: ") + dsn + "\n"),
+                ElementsAre("not_available_yet graph_dsn"))
+        << dsn;
+  }
+  for (const char* dsn : {"kafka://b:9092", "localhost:9092"}) {
+    EXPECT_THAT(faults(std::string("dagmanager:\n  kafka_dsn: ") + dsn + "\n"),
+                ElementsAre("not_available_yet topics_dsn"))
+        << dsn;
+  }
+  EXPECT_THAT(faults("dagmanager:\n  controlbus_dsn: kafka://b:9092\n"),
+              ElementsAre("not_available_yet controlbus_dsn"));
+}
+
+TEST_F(DagmanagerConfigTest, RefusesAnEngineThatIsNone) {
+  EXPECT_THAT(faults("dagmanager:\n  graph_dsn: mysql://x\n  topics_dsn: bolt://x\n"),
+              ElementsAre("value_not_allowed graph_dsn", "value_not_allowed topics_dsn"));
+}
+
+TEST_F(DagmanagerConfigTest, PlacesAFaultInTheFile) {
+  const Result<DagmanagerConfig> config = read("dagmanager:\n  controlbus_dsn: kafka://b\n");
+  ASSERT_FALSE(config.ok());
+  ASSERT_EQ(config.error().faults().size(), 1U);
+  EXPECT_THAT(config.error().faults()[0].path, HasSubstr("weir.yml:2:"));
+  EXPECT_THAT(config.error().faults()[0].text, testing::StartsWith("controlbus_dsn: "));
+}
+
+TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
+  const std::string yaml =
+      "telemetry: {otel_exporter_endpoint: x}\n"
+      "dagmanager:\n"
+      "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
+      "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
+      "  gc_interval_seconds: 5\n  gc_policies: {raw: {ttl_days: 1}, sentinel: {action: keep}}\n"
+      "  deploys_kept: 3\n  s3: {secret_key: k}\n  gate: {required: true}\n"
+      "  alerts: {slack: {url: u}, dashboard_base_url: d}\n";
+  EXPECT_THAT(faults(yaml),
+              UnorderedElementsAre(
+                  "not_available_yet acl.readers", "not_available_yet acl.writers",
+                  "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
+                  "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
+                  "not_available_yet legacy_topics", "not_available_yet gc_interval_seconds",
+                  "not_available_yet gc_policies.raw.ttl_days",
+                  "not_available_yet gc_policies.sentinel.action", "not_available_yet deploys_kept",
+                  "not_available_yet s3.secret_key", "not_available_yet gate.required",
+                  "not_available_yet alerts.slack.url", "not_available_yet alerts.dashboard_base_url",
+                  "not_available_yet telemetry.otel_exporter_endpoint"));
+}
+
+TEST_F(DagmanagerConfigTest, TakesTheDefaultOfAKeyThatIsNotBuiltYet) {
+  EXPECT_THAT(faults("dagmanager:\n  legacy_topics: false\n  gc_interval_seconds: 60.0\n"
+                     "  deploys_kept: 10\n  controlbus_queue_topic: queue\n"
+                     "  events: {retention_hours: 24}\n  neo4j_user: neo4j\n"),
+              IsEmpty());
+}
+
+TEST_F(DagmanagerConfigTest, ProfileProdTellsAllItsGapsAtOnce) {
+  EXPECT_THAT(faults("profile: prod\ndagmanager:\n  grpc_host: 0.0.0.0\n"),
+              UnorderedElementsAre("prod_needs graph_dsn", "prod_needs topics_dsn",
+                                   "prod_needs controlbus_dsn", "prod_needs allow_plaintext"));
+}
+
+TEST_F(DagmanagerConfigTest, ProfileProdRefusesTheDefaultPassword) {
+  EXPECT_THAT(faults("profile: prod\ndagmanager:\n  graph_dsn: bolt://db\n"),
+              UnorderedElementsAre("not_available_yet graph_dsn",
+                                   "prod_default_password default",
+                                   "prod_needs topics_dsn", "prod_needs controlbus_dsn"));
+}
+
+TEST_F(DagmanagerConfigTest, WarnsOfPlaintextBeyondLoopbackOutsideProd) {
+  const Result<DagmanagerConfig> config = read("dagmanager:\n  http_host: 0.0.0.0\n");
+  ASSERT_TRUE(config.ok());
+  EXPECT_THAT(config->warnings(), ElementsAre(HasSubstr("plaintext beyond loopback")));
+}
+
+TEST_F(DagmanagerConfigTest, RefusesOnePortForBothListeners) {
+  EXPECT_THAT(faults("dagmanager:\n  grpc_port: 9\n  http_port: 9\n"),
+              ElementsAre("value_not_allowed http_port"));
+  EXPECT_THAT(faults("dagmanager:\n  grpc_port: 0\n  http_port: 0\n"), IsEmpty());
+}
+
+/// The sample with every key in force.
+std::string uncommented(const std::string& sample, const std::set<std::string>& only = {}) {
+  std::istringstream lines(sample);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t mark = line.find_first_not_of(' ');
+    const bool key = mark != std::string::npos && line.compare(mark, 2, "# ") == 0;
+    if (key) {
+      const std::string name = line.substr(mark + 2, line.find(':') - mark - 2);
+      if (only.empty() || only.contains(name)) line.erase(mark, 2);
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+TEST_F(DagmanagerConfigTest, SampleStartsAsItStands) {
+  const std::string sample = server::sample_config(dagmanager_config_keys(), "dagmanager");
+  EXPECT_THAT(faults(sample), IsEmpty());
+}
+
+TEST_F(DagmanagerConfigTest, SampleHoldsTheParsersKeysAndNoOthers) {
+  const std::string sample = server::sample_config(dagmanager_config_keys(), "dagmanager");
+  std::ofstream(folder_ / "all.yml") << uncommented(sample);
+  server::LoadOptions options = dagmanager_load_options(folder_ / "all.yml");
+  options.environment = {};
+  const Result<server::Config> config = server::load_config(dagmanager_config_keys(), options);
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  for (const server::KeyDescription& key : dagmanager_config_keys()) {
+    const std::string leaf = key.key.substr(key.key.rfind('.') + 1);
+    EXPECT_TRUE(sample.find(" " + leaf + ":") != std::string::npos) << key.key;
+    EXPECT_FALSE(key.meaning.empty()) << key.key;
+  }
+}
+
+TEST_F(DagmanagerConfigTest, SampleStartsOnTheEnginesWhoseDsnsAreUncommented) {
+  const std::string sample = server::sample_config(dagmanager_config_keys(), "dagmanager");
+  const Result<DagmanagerConfig> config = read(uncommented(sample, {"graph_dsn", "topics_dsn"}));
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_EQ(config->graph_dsn, "postgresql://weir@localhost/weir");
+  EXPECT_EQ(config->topics_dsn, "postgresql://weir@localhost/weir");
+}
+
+TEST_F(DagmanagerConfigTest, SaysOfEachLaterKeyThatItIsNotAvailable) {
+  for (const server::KeyDescription& key : later_config_keys()) {
+    EXPECT_THAT(key.meaning, testing::EndsWith(kNotAvailableYet)) << key.key;
+  }
+  for (const server::KeyDescription& key : available_config_keys()) {
+    EXPECT_THAT(key.meaning, testing::Not(HasSubstr(kNotAvailableYet))) << key.key;
+  }
+}
+
+}  // namespace
+}  // namespace weir::dagmanager
