@@ -37,7 +37,8 @@ struct PrivateClusterConfig {
 };
 
 /// A PostgreSQL server of our own: started, watched and stopped by this process, reachable through
-/// a Unix socket in a folder that only its user (and root) can enter.
+/// a Unix socket in a folder that only its user (and root) can enter. That folder's mode is what
+/// guards it: inside, every role is trusted.
 ///
 /// Protocol. `<state_dir>/pg/lock` is held (flock) for the life of this object: a second one on the
 /// same folder fails with `cluster_in_use`. The data folder is made under another name and renamed
