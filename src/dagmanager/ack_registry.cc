@@ -49,6 +49,7 @@ void AckRegistry::cancelled(StreamId stream) {
   windows_.cancelled(stream);
   listeners_.erase(stream);
   stream_ended_.notify_all();
+  due_changed_.notify_one();
 }
 
 bool AckRegistry::acknowledged(const graph::SentinelId& sentinel, const std::string& connection,
@@ -60,6 +61,7 @@ bool AckRegistry::acknowledged(const graph::SentinelId& sentinel, const std::str
     const base::MutexLock lock(mutex_);
     known = windows_.acknowledged(sentinel, connection, chunk, clock_.monotonic(), changes);
     released = take(changes.released, false);
+    if (changes.due_sooner) due_changed_.notify_one();
   }
   for (const auto& listener : released) listener->released();
   return known;

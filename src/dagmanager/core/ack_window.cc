@@ -19,7 +19,9 @@ void keep_earliest(std::optional<Duration>& earliest, Duration at) {
 StreamId AckWindows::open(const graph::SentinelId& sentinel, const std::string& connection) {
   const StreamId stream = ++last_;
   const GroupKey key{sentinel.text(), connection};
-  groups_[key].streams.emplace(stream, Stream{});
+  Group& group = groups_[key];
+  group.streams.emplace(stream, Stream{});
+  group.shared = group.shared || group.streams.size() > 1;
   group_of_.emplace(stream, key);
   return stream;
 }
@@ -57,50 +59,55 @@ bool AckWindows::acknowledged(const graph::SentinelId& sentinel, const std::stri
   if (group == nullptr) return false;
   group->last_ack = now;
   for (auto& [id, stream] : group->streams) stream.tried = false;
-  const auto prober = std::ranges::find_if(
-      group->streams, [](const auto& member) { return member.second.probing; });
-  if (group->probe_until && prober != group->streams.end()) {
-    // The probed member is alive and has read all it was sent; whoever else owes is in doubt.
-    for (auto& [id, stream] : group->streams) stream.doubted = id != prober->first;
-    group->probe_until.reset();
-    prober->second.probing = false;
-    prober->second.owed.clear();
-    prober->second.full_since.reset();
-    group->turn = prober->first;
-    if (prober->second.open) changes.released.push_back(prober->first);
-    if (!prober->second.open) drop(prober->first);
-    return true;
-  }
+  // Whatever it does to the group, a stalled one is to be looked at again 1 s from now.
+  changes.due_sooner = stalled(*group);
+  if (group->probe_until && settle_probe(*group, chunk, changes)) return true;
   const StreamId payee = choose(*group, chunk);
   if (payee == 0) return false;
   credit(*group, payee, chunk, changes);
   return true;
 }
 
+/// Whether the ACK is the probed member's. It is alive then and has read all it was sent; whoever else
+/// owes is in doubt. An ACK that names another chunk than the one more is no answer to the probe.
+bool AckWindows::settle_probe(Group& group, std::uint32_t chunk, AckChanges& changes) {
+  const auto prober = std::ranges::find_if(
+      group.streams, [](const auto& member) { return member.second.probing; });
+  if (prober == group.streams.end()) return false;
+  Stream& alive = prober->second;
+  if (chunk != 0 && (alive.owed.empty() || alive.owed.back() != chunk)) return false;
+  const StreamId id = prober->first;
+  for (auto& [other, stream] : group.streams) stream.doubted = other != id;
+  group.probe_until.reset();
+  group.turn = id;
+  alive.probing = false;
+  alive.owed.clear();
+  alive.full_since.reset();
+  if (alive.open) {
+    changes.released.push_back(id);
+  } else {
+    drop(id);
+  }
+  return true;
+}
+
 AckChanges AckWindows::due(Duration now) {
   AckChanges changes;
+  std::vector<StreamId> old;
   for (auto& [key, group] : groups_) {
-    expire(group, now, changes);
-    if (group.probe_until && now >= *group.probe_until) {
-      group.probe_until.reset();
-      for (auto& [id, stream] : group.streams) {
-        if (!stream.probing) continue;
-        stream.probing = false;
-        stream.tried = true;
-      }
-      probe(group, now, changes);
-    } else if (!group.probe_until && stalled(group) && now >= group.last_ack + kAckStall) {
-      probe(group, now, changes);
+    if (group.probe_until && now >= *group.probe_until) end_probe(group);
+    for (const auto& [id, stream] : group.streams) {
+      const auto at = deadline(group, stream);
+      if (!at || now < *at) continue;
+      (stream.open ? changes.timed_out : old).push_back(id);
     }
   }
   for (const StreamId stream : changes.timed_out) drop(stream);
-  std::vector<StreamId> old;
-  for (const auto& [key, group] : groups_) {
-    for (const auto& [id, stream] : group.streams) {
-      if (!stream.open && now >= stream.ended_at + kAckEndedStream) old.push_back(id);
-    }
-  }
   for (const StreamId stream : old) drop(stream);
+  for (auto& [key, group] : groups_) {
+    const bool quiet = now >= group.last_ack + kAckStall;
+    if (!group.probe_until && quiet && stalled(group)) probe(group, now, changes);
+  }
   return changes;
 }
 
@@ -156,7 +163,11 @@ void AckWindows::credit(Group& group, StreamId stream, std::uint32_t chunk, AckC
   const auto paid =
       chunk == 0 ? payee.owed.begin() : std::ranges::find(payee.owed, chunk);
   payee.owed.erase(paid);
-  if (payee.owed.size() < kWindow) payee.full_since.reset();
+  if (payee.owed.size() < kWindow) {
+    payee.full_since.reset();
+  } else {
+    payee.full_since = group.last_ack;
+  }
   if (payee.open) {
     changes.released.push_back(stream);
   } else if (payee.owed.empty()) {
@@ -164,58 +175,59 @@ void AckWindows::credit(Group& group, StreamId stream, std::uint32_t chunk, AckC
   }
 }
 
+/// Every open member has a full window, and ACKs of one may have gone to another: not only to a present
+/// one, also to one that has left.
 bool AckWindows::stalled(const Group& group) {
+  if (!group.shared) return false;
   std::size_t open = 0;
   for (const auto& [id, stream] : group.streams) {
     if (!stream.open) continue;
     ++open;
     if (stream.owed.size() < kWindow) return false;
   }
-  return open > 0 && group.streams.size() > 1;
+  return open > 0;
 }
 
 void AckWindows::probe(Group& group, Duration now, AckChanges& changes) {
-  if (!stalled(group)) return;
-  const auto untried = [](const auto& member) {
+  const auto next = std::ranges::find_if(group.streams, [](const auto& member) {
     return member.second.open && !member.second.tried;
-  };
-  const auto next = std::ranges::find_if(group.streams, untried);
+  });
   if (next == group.streams.end()) return;
   next->second.probing = true;
   group.probe_until = now + kAckStall;
   changes.released.push_back(next->first);
 }
 
-/// A doubted member waits while others move on: its own client may be alive, and its time-out runs
-/// from when it is its turn to be probed.
-bool AckWindows::excused(const Group& group, const Stream& stream) {
-  return stream.doubted && std::ranges::any_of(group.streams, [](const auto& member) {
-           return member.second.open && !member.second.doubted;
-         });
+/// The probe brought nothing: the one chunk more is written off, or the next probe had none to give.
+void AckWindows::end_probe(Group& group) {
+  group.probe_until.reset();
+  for (auto& [id, stream] : group.streams) {
+    if (!stream.probing) continue;
+    stream.probing = false;
+    stream.tried = true;
+    if (stream.owed.size() > kWindow) stream.owed.pop_back();
+  }
 }
 
-void AckWindows::expire(Group& group, Duration now, AckChanges& changes) {
-  for (auto& [id, stream] : group.streams) {
-    if (!stream.open || !stream.full_since) continue;
-    if (excused(group, stream)) {
-      stream.full_since = now;
-    } else if (now >= *stream.full_since + timeout_) {
-      changes.timed_out.push_back(id);
-    }
-  }
+/// When the stream is to go, as things are: an open one for its silence, an ended one for its age.
+std::optional<Duration> AckWindows::deadline(const Group& group, const Stream& stream) const {
+  if (!stream.open) return stream.ended_at + kAckEndedStream;
+  if (!stream.full_since) return std::nullopt;
+  const bool unclear = stalled(group);
+  if (unclear && !stream.tried) return std::nullopt;  // not before its probe
+  if (!unclear && !stream.doubted) return *stream.full_since + timeout_;
+  return std::max(*stream.full_since, group.last_ack) + timeout_;
 }
 
 std::optional<Duration> AckWindows::next_due(const Group& group) const {
   std::optional<Duration> earliest;
   for (const auto& [id, stream] : group.streams) {
-    if (stream.open && stream.full_since && !excused(group, stream)) keep_earliest(earliest, *stream.full_since + timeout_);
-    if (!stream.open) keep_earliest(earliest, stream.ended_at + kAckEndedStream);
+    if (const auto at = deadline(group, stream)) keep_earliest(earliest, *at);
   }
+  const auto untried = [](const auto& member) { return member.second.open && !member.second.tried; };
   if (group.probe_until) {
     keep_earliest(earliest, *group.probe_until);
-  } else if (stalled(group) && std::ranges::any_of(group.streams, [](const auto& member) {
-               return member.second.open && !member.second.tried;
-             })) {
+  } else if (stalled(group) && std::ranges::any_of(group.streams, untried)) {
     keep_earliest(earliest, group.last_ack + kAckStall);
   }
   return earliest;

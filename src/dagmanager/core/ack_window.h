@@ -21,12 +21,14 @@
 /// Ended streams stay members until they are paid or 30 s old; cancelled ones leave at once.
 ///
 /// **Stall.** A silent client in a group takes ACKs that were meant for others. When all open members
-/// of a group of several have a full window and no ACK came for 1 s, one member at a time gets one
-/// chunk more and 1 s (a probe). The member that brings an ACK is alive: it owes nothing then, and the
-/// others are doubted: credited only when nobody else owes. One that brings none is not tried again
-/// before the group's next ACK.
+/// of a group that has, or had, several have a full window and no ACK came for 1 s, one member at a
+/// time gets one chunk more and 1 s (a probe). The member that brings an ACK is alive: it owes nothing
+/// then, and the others are doubted: credited only when nobody else owes. One that brings none is not
+/// tried again before the group's next ACK; the chunk more is written off, so that it can be then.
 ///
-/// A stream whose window was full without credit for the time-out ends with `ack_timeout`.
+/// A stream whose window was full without credit for the time-out ends with `ack_timeout`. While its
+/// group is stalled it ends only after its probe. Of a stalled group, and of a doubted member, the time
+/// runs from the group's last ACK: that may have been its own client's.
 ///
 /// Pure: time comes in with each call, what to do comes out. Not thread-safe; the owner locks.
 namespace weir::dagmanager {
@@ -37,6 +39,7 @@ using StreamId = std::uint64_t;
 struct AckChanges {
   std::vector<StreamId> released;
   std::vector<StreamId> timed_out;
+  bool due_sooner = false;  ///< next_due() may be earlier than it was
 };
 
 class AckWindows {
@@ -53,7 +56,7 @@ class AckWindows {
 
   /// The stream sent its last chunk and ended well.
   void ended(StreamId stream, Duration now);
-  /// The caller gave up, or the stream failed.
+  /// The caller gave up, or the stream failed. next_due() may be earlier then.
   void cancelled(StreamId stream);
 
   /// An ACK came in. False if no stream here is meant.
@@ -81,19 +84,21 @@ class AckWindows {
   };
   struct Group {
     std::map<StreamId, Stream> streams;
-    StreamId turn = 0;  // the member credited last
+    StreamId turn = 0;    // the member credited last
+    bool shared = false;  // has, or had, several members
     Duration last_ack{};
     std::optional<Duration> probe_until;
   };
   using GroupKey = std::pair<std::string, std::string>;  // sentinel, connection
 
   Group* find_group(const graph::SentinelId& sentinel, const std::string& connection);
+  bool settle_probe(Group& group, std::uint32_t chunk, AckChanges& changes);
   static StreamId choose(Group& group, std::uint32_t chunk);
   void credit(Group& group, StreamId stream, std::uint32_t chunk, AckChanges& changes);
   static bool stalled(const Group& group);
   static void probe(Group& group, Duration now, AckChanges& changes);
-  static bool excused(const Group& group, const Stream& stream);
-  void expire(Group& group, Duration now, AckChanges& changes);
+  static void end_probe(Group& group);
+  std::optional<Duration> deadline(const Group& group, const Stream& stream) const;
   std::optional<Duration> next_due(const Group& group) const;
   Stream* find(StreamId stream);
   const Stream* find(StreamId stream) const;
