@@ -20,7 +20,6 @@
 namespace weir::server {
 namespace {
 
-namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::asio::ip::tcp;
 
@@ -79,7 +78,7 @@ void HttpConnection::close() {
   if (phase_ == Phase::Closed) return;
   phase_ = Phase::Closed;
   ErrorCode ignored;
-  stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+  static_cast<void>(stream_.socket().shutdown(tcp::socket::shutdown_both, ignored));
   stream_.close();
   context_.closed(*this);
 }
@@ -236,7 +235,7 @@ void HttpConnection::on_written(ErrorCode error) {
   if (read_whole_ && buffer_.size() == 0) return close();
   // Unread bytes would make the kernel reset the connection and the client lose the answer.
   ErrorCode ignored;
-  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  static_cast<void>(stream_.socket().shutdown(tcp::socket::shutdown_send, ignored));
   phase_ = Phase::Lingering;
   stream_.expires_after(kHttpLingerTimeout);
   linger();

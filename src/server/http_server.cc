@@ -129,7 +129,7 @@ void HttpServer::State::stop(Duration span) {
   net::post(network_, [this] {
     stopping_ = true;
     boost::system::error_code ignored;
-    acceptor_.close(ignored);
+    static_cast<void>(acceptor_.close(ignored));
     pause_.cancel();
     // A copy: each that closes leaves the set.
     for (const auto& connection : std::set(connections_)) connection->finish();
@@ -156,13 +156,13 @@ Result<void> HttpServer::State::listen() {
                                                      tcp::resolver::passive, error);
   if (error) return failed(error);
   for (const auto& entry : found) {
+    const bool listens = !acceptor_.open(entry.endpoint().protocol(), error) &&
+                         !acceptor_.set_option(tcp::acceptor::reuse_address(true), error) &&
+                         !acceptor_.bind(entry.endpoint(), error) &&
+                         !acceptor_.listen(net::socket_base::max_listen_connections, error);
+    if (listens) break;
     boost::system::error_code ignored;
-    acceptor_.close(ignored);
-    acceptor_.open(entry.endpoint().protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(entry.endpoint(), error);
-    if (!error) acceptor_.listen(net::socket_base::max_listen_connections, error);
-    if (!error) break;
+    static_cast<void>(acceptor_.close(ignored));
   }
   if (error) return failed(error);
   port_ = acceptor_.local_endpoint(error).port();
@@ -191,7 +191,7 @@ void HttpServer::State::on_accept(boost::system::error_code error, tcp::socket s
     return pause_accepting();
   }
   if (!error) {
-    socket.set_option(tcp::no_delay(true), error);
+    static_cast<void>(socket.set_option(tcp::no_delay(true), error));
     const auto connection = std::make_shared<HttpConnection>(std::move(socket), context_);
     connections_.insert(connection);
     {
@@ -230,7 +230,7 @@ void HttpServer::State::wait_for_connections(Duration span) {
   const base::MutexLock lock(mutex_);
   while (open_ > 0) {
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero()) return;
+    if (left.count() <= 0) return;
     emptied_.wait_for(mutex_, left);
   }
 }

@@ -34,8 +34,8 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
 };
 
 const Clock& system_clock() {
-  static const SystemClock clock;
-  return clock;
+  static const SystemClock kClock;
+  return kClock;
 }
 
 LogLevel level_of_environment() {

@@ -29,8 +29,8 @@ decltype(auto) checked(Make make) {
   try {
     return make();
   } catch (const std::exception&) {
-    constexpr bool name_and_labels_are_legal = false;
-    WEIR_ASSERT(name_and_labels_are_legal);
+    constexpr bool kNameAndLabelsAreLegal = false;
+    WEIR_ASSERT(kNameAndLabelsAreLegal);
     throw;
   }
 }

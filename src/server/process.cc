@@ -166,7 +166,7 @@ std::optional<ProcessExit> ChildProcess::State::wait_until(
   const base::MutexLock lock(mutex);
   while (!exit) {
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero()) return {};
+    if (left.count() <= 0) return {};
     ended.wait_for(mutex, left);
   }
   return exit;

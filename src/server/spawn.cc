@@ -63,7 +63,8 @@ std::string find_program(const std::string& name) {
   if (name.contains('/')) return name;
   const char* path = std::getenv("PATH");
   for (const std::string_view folder : base::split(path == nullptr ? "" : path, ':')) {
-    std::string candidate = std::string(folder.empty() ? "." : folder) + "/" + name;
+    std::string candidate(folder.empty() ? "." : folder);
+    candidate.append("/").append(name);
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return name;
@@ -84,6 +85,7 @@ std::vector<std::string> child_environment(const std::map<std::string, std::stri
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (std::string& text : texts) list.push_back(text.data());
   list.push_back(nullptr);
   return list;

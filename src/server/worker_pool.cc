@@ -98,7 +98,7 @@ bool WorkerPool::drain(Duration span) {
   state_->draining = true;
   while (state_->running > 0 || !state_->line.empty()) {
     const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero()) break;
+    if (left.count() <= 0) break;
     state_->empty.wait_for(state_->mutex, left);
   }
   abandoned = state_->take_all();

@@ -23,9 +23,9 @@ bool fits_pattern(std::string_view key, std::string_view pattern) {
 
 template <class T>
 const T& value_or_empty(const ConfigValue& value) {
-  static const T empty = {};
+  static const T kEmpty = {};
   const T* found = std::get_if<T>(&value);
-  return found == nullptr ? empty : *found;
+  return found == nullptr ? kEmpty : *found;
 }
 
 }  // namespace
@@ -42,8 +42,8 @@ bool Config::given(std::string_view key) const {
 
 const std::string& Config::text(std::string_view key) const {
   const Entry* entry = at(key, ValueKind::Text);
-  static const std::string empty;
-  if (entry == nullptr) return empty;
+  static const std::string kEmpty;
+  if (entry == nullptr) return kEmpty;
   WEIR_ASSERT(!entry->description->secret);
   return value_or_empty<std::string>(entry->value);
 }
@@ -56,15 +56,16 @@ Secret Config::secret(std::string_view key) const {
 }
 
 const std::vector<std::string>& Config::text_list(std::string_view key) const {
-  static const ConfigValue none = std::vector<std::string>{};
+  static const ConfigValue kNone = std::vector<std::string>{};
   const Entry* entry = at(key, ValueKind::TextList);
-  return value_or_empty<std::vector<std::string>>(entry == nullptr ? none : entry->value);
+  return value_or_empty<std::vector<std::string>>(entry == nullptr ? kNone : entry->value);
 }
 
 const std::map<std::string, std::string>& Config::text_map(std::string_view key) const {
-  static const ConfigValue none = std::map<std::string, std::string>{};
+  static const ConfigValue kNone = std::map<std::string, std::string>{};
   const Entry* entry = at(key, ValueKind::TextMap);
-  return value_or_empty<std::map<std::string, std::string>>(entry == nullptr ? none : entry->value);
+  return value_or_empty<std::map<std::string, std::string>>(entry == nullptr ? kNone
+                                                                             : entry->value);
 }
 
 std::int64_t Config::integer(std::string_view key) const {

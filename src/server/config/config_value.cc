@@ -209,6 +209,7 @@ bool names_a_secret(std::string_view name) {
 
 std::string show_map(const std::map<std::string, std::string>& map) {
   std::vector<std::string> pairs;
+  pairs.reserve(map.size());
   for (const auto& [name, value] : map) {
     pairs.push_back(
         name + ": " +
