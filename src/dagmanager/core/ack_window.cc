@@ -68,11 +68,12 @@ bool AckWindows::acknowledged(const graph::SentinelId& sentinel, const std::stri
   return true;
 }
 
-/// Whether the ACK is the probed member's. It is alive then and has read all it was sent; whoever else
-/// owes is in doubt. An ACK that names another chunk than the one more is no answer to the probe.
+/// Whether the ACK is the probed member's. It is alive then and has read all it was sent; whoever
+/// else owes is in doubt. An ACK that names another chunk than the one more is no answer to the
+/// probe.
 bool AckWindows::settle_probe(Group& group, std::uint32_t chunk, AckChanges& changes) {
-  const auto prober = std::ranges::find_if(
-      group.streams, [](const auto& member) { return member.second.probing; });
+  const auto prober =
+      std::ranges::find_if(group.streams, [](const auto& member) { return member.second.probing; });
   if (prober == group.streams.end()) return false;
   Stream& alive = prober->second;
   if (chunk != 0 && (alive.owed.empty() || alive.owed.back() != chunk)) return false;
@@ -160,8 +161,7 @@ StreamId AckWindows::choose(Group& group, std::uint32_t chunk) {
 void AckWindows::credit(Group& group, StreamId stream, std::uint32_t chunk, AckChanges& changes) {
   group.turn = stream;
   Stream& payee = group.streams.at(stream);
-  const auto paid =
-      chunk == 0 ? payee.owed.begin() : std::ranges::find(payee.owed, chunk);
+  const auto paid = chunk == 0 ? payee.owed.begin() : std::ranges::find(payee.owed, chunk);
   payee.owed.erase(paid);
   if (payee.owed.size() < kWindow) {
     payee.full_since.reset();
@@ -175,8 +175,8 @@ void AckWindows::credit(Group& group, StreamId stream, std::uint32_t chunk, AckC
   }
 }
 
-/// Every open member has a full window, and ACKs of one may have gone to another: not only to a present
-/// one, also to one that has left.
+/// Every open member has a full window, and ACKs of one may have gone to another: not only to a
+/// present one, also to one that has left.
 bool AckWindows::stalled(const Group& group) {
   if (!group.shared) return false;
   std::size_t open = 0;
@@ -189,16 +189,16 @@ bool AckWindows::stalled(const Group& group) {
 }
 
 void AckWindows::probe(Group& group, Duration now, AckChanges& changes) {
-  const auto next = std::ranges::find_if(group.streams, [](const auto& member) {
-    return member.second.open && !member.second.tried;
-  });
+  const auto next = std::ranges::find_if(
+      group.streams, [](const auto& member) { return member.second.open && !member.second.tried; });
   if (next == group.streams.end()) return;
   next->second.probing = true;
   group.probe_until = now + kAckStall;
   changes.released.push_back(next->first);
 }
 
-/// The probe brought nothing: the one chunk more is written off, or the next probe had none to give.
+/// The probe brought nothing: the one chunk more is written off, or the next probe had none to
+/// give.
 void AckWindows::end_probe(Group& group) {
   group.probe_until.reset();
   for (auto& [id, stream] : group.streams) {
@@ -224,7 +224,9 @@ std::optional<Duration> AckWindows::next_due(const Group& group) const {
   for (const auto& [id, stream] : group.streams) {
     if (const auto at = deadline(group, stream)) keep_earliest(earliest, *at);
   }
-  const auto untried = [](const auto& member) { return member.second.open && !member.second.tried; };
+  const auto untried = [](const auto& member) {
+    return member.second.open && !member.second.tried;
+  };
   if (group.probe_until) {
     keep_earliest(earliest, *group.probe_until);
   } else if (stalled(group) && std::ranges::any_of(group.streams, untried)) {

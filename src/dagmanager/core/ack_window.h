@@ -14,28 +14,31 @@
 
 /// Acknowledgement of streamed chunks (contract section 3.8).
 ///
-/// A stream may have kAckWindow chunks unacknowledged. The public client does not say which stream or
-/// chunk it acknowledges: it names a sentinel and sends chunk 0. So the streams of one sentinel on one
-/// connection form a **group** and share its ACKs, round-robin over members that owe some; because
-/// each client acknowledges every chunk before it reads the next, the window then holds for the sum.
-/// Ended streams stay members until they are paid or 30 s old; cancelled ones leave at once.
+/// A stream may have kAckWindow chunks unacknowledged. The public client does not say which stream
+/// or chunk it acknowledges: it names a sentinel and sends chunk 0. So the streams of one sentinel
+/// on one connection form a **group** and share its ACKs, round-robin over members that owe some;
+/// because each client acknowledges every chunk before it reads the next, the window then holds for
+/// the sum. Ended streams stay members until they are paid or 30 s old; cancelled ones leave at
+/// once.
 ///
-/// **Stall.** A silent client in a group takes ACKs that were meant for others. When all open members
-/// of a group that has, or had, several have a full window and no ACK came for 1 s, one member at a
-/// time gets one chunk more and 1 s (a probe). The member that brings an ACK is alive: it owes nothing
-/// then, and the others are doubted: credited only when nobody else owes. One that brings none is not
-/// tried again before the group's next ACK; the chunk more is written off, so that it can be then.
+/// **Stall.** A silent client in a group takes ACKs that were meant for others. When all open
+/// members of a group that has, or had, several have a full window and no ACK came for 1 s, one
+/// member at a time gets one chunk more and 1 s (a probe). The member that brings an ACK is alive:
+/// it owes nothing then, and the others are doubted: credited only when nobody else owes. One that
+/// brings none is not tried again before the group's next ACK; the chunk more is written off, so
+/// that it can be then.
 ///
-/// A stream whose window was full without credit for the time-out ends with `ack_timeout`. While its
-/// group is stalled it ends only after its probe. Of a stalled group, and of a doubted member, the time
-/// runs from the group's last ACK: that may have been its own client's.
+/// A stream whose window was full without credit for the time-out ends with `ack_timeout`. While
+/// its group is stalled it ends only after its probe. Of a stalled group, and of a doubted member,
+/// the time runs from the group's last ACK: that may have been its own client's.
 ///
 /// Pure: time comes in with each call, what to do comes out. Not thread-safe; the owner locks.
 namespace weir::dagmanager {
 
 using StreamId = std::uint64_t;
 
-/// What a call changed: streams that may send again, and streams whose client stopped acknowledging.
+/// What a call changed: streams that may send again, and streams whose client stopped
+/// acknowledging.
 struct AckChanges {
   std::vector<StreamId> released;
   std::vector<StreamId> timed_out;
@@ -76,8 +79,8 @@ class AckWindows {
   struct Stream {
     std::vector<std::uint32_t> owed;  // chunk numbers, rising
     bool open = true;
-    bool probing = false;   // was given one chunk over its window
-    bool tried = false;     // a probe of it brought nothing since the group's last ACK
+    bool probing = false;  // was given one chunk over its window
+    bool tried = false;    // a probe of it brought nothing since the group's last ACK
     bool doubted = false;
     Duration ended_at{};
     std::optional<Duration> full_since;
