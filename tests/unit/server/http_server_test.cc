@@ -322,8 +322,12 @@ TEST_F(HttpServerTest, ClosesOnClientsThatAreTooSlow) {
   EXPECT_TRUE(silent.is_closed());
   EXPECT_TRUE(slow_head.is_closed());
   EXPECT_TRUE(slow_body.is_closed());
-  HttpClient client(server_->port());
-  EXPECT_EQ(client.get("/hello").status, 200);
+  // A busy machine may make a good client too slow as well, but not always.
+  int status = 0;
+  for (int attempt = 0; attempt < 100 && status == 0; ++attempt) {
+    status = HttpClient(server_->port()).get("/hello").status;
+  }
+  EXPECT_EQ(status, 200);
 }
 
 TEST_F(HttpServerTest, DropsAClientThatDoesNotReadItsAnswer) {
