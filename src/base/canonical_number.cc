@@ -90,7 +90,7 @@ void append_canonical_number(std::string& out, std::string_view token) {
     out += value > 0 ? "Infinity" : "-Infinity";
     return;
   }
-  std::array<char, 32> buffer;
+  std::array<char, 32> buffer{};
   const auto written = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                      std::chars_format::scientific);
   WEIR_ASSERT(written.ec == std::errc{});

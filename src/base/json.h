@@ -81,6 +81,8 @@ class JsonDocument {
 
   JsonDocument(JsonDocument&&) noexcept;
   JsonDocument& operator=(JsonDocument&&) noexcept;
+  JsonDocument(const JsonDocument&) = delete;
+  JsonDocument& operator=(const JsonDocument&) = delete;
   ~JsonDocument();
 
   JsonValue root() const { return {this, 0}; }

@@ -24,7 +24,10 @@ std::optional<JsonKind> number_kind(std::string_view token) {
   if (!skip_digits(token, at)) return std::nullopt;
   if (token[whole] == '0' && at - whole > 1) return std::nullopt;
   if (at == token.size()) return JsonKind::Integer;
-  if (token[at] == '.' && !skip_digits(token, ++at)) return std::nullopt;
+  if (token[at] == '.') {
+    ++at;
+    if (!skip_digits(token, at)) return std::nullopt;
+  }
   if (at < token.size() && (token[at] == 'e' || token[at] == 'E')) {
     ++at;
     if (at < token.size() && (token[at] == '+' || token[at] == '-')) ++at;

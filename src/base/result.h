@@ -68,12 +68,14 @@ using base::Result;
 #define WEIR_CONCAT(a, b) WEIR_CONCAT_INNER(a, b)
 
 /// `WEIR_TRY(auto row, fetch(id));` declares `row` from the value, or returns the error.
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot stand in parentheses.
 #define WEIR_TRY(declaration, expression) \
   WEIR_TRY_IMPL(WEIR_CONCAT(weir_try_, __LINE__), declaration, expression)
 #define WEIR_TRY_IMPL(temporary, declaration, expression)   \
   auto temporary = (expression);                            \
   if (!temporary.ok()) return std::move(temporary).error(); \
   declaration = *std::move(temporary)
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// `WEIR_CHECK(save(row));` returns the error of an expression that has no value to keep.
 #define WEIR_CHECK(expression)                                                                  \

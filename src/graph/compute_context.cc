@@ -130,7 +130,7 @@ std::string_view downgrade_text(DowngradeReason reason) {
 
 ComputeKey compute_key(const NodeId& node, const ComputeContext& context) {
   constexpr std::string_view kSeparator = "\x1f";
-  base::Digest digest;
+  base::Digest digest{};
   base::Blake3()
       .update(node.view())
       .update(kSeparator)

@@ -251,7 +251,7 @@ std::string node_set_hash(const Dag& dag) {
   std::ranges::sort(ids);
   base::Blake3 hash;
   for (const std::string_view id : ids) hash.update(id).update("\n");
-  base::Digest digest;
+  base::Digest digest{};
   hash.finish(digest);
   return base::to_hex(digest);
 }

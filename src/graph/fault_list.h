@@ -24,8 +24,8 @@ class FaultList {
 
  private:
   struct Found {
-    std::uint32_t position;
-    std::size_t number;  // of one position the fault found first is told first
+    std::uint32_t position = 0;
+    std::size_t number = 0;  // of one position the fault found first is told first
     Fault fault;
   };
   std::vector<Found> found_;

@@ -102,6 +102,7 @@ void check_node(const CheckedNode& node, IdentityReport& report) {
 
 std::vector<IdentityFinding> identity_findings(const IdentityReport& report) {
   std::vector<IdentityFinding> findings;
+  findings.reserve(report.missing.size() + report.conflicts.size() + report.mismatches.size() + 1);
   for (const IdentityReport::Missing& node : report.missing) {
     findings.push_back(finding(kFieldsCode, node.index, "lacks " + base::join(node.fields, ", ")));
   }

@@ -109,7 +109,7 @@ bool is_excluded_param(std::string_view key) {
   const auto lower = [](char byte) {
     return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + ('a' - 'A')) : byte;
   };
-  std::array<char, kLongest> buffer;
+  std::array<char, kLongest> buffer{};
   const std::size_t length = std::min(key.size(), buffer.size());
   std::ranges::transform(key.substr(0, length), buffer.begin(), lower);
   const std::string_view lowered(buffer.data(), length);
@@ -180,7 +180,7 @@ NodeId node_id(std::string_view canonical) {
 NodeId node_id_without_collision(std::string_view canonical, const TakenByOther& taken) {
   NodeId id = node_id(canonical);
   for (unsigned n = 1; n <= kRehashesMax && taken(id); ++n) {
-    std::array<std::uint8_t, 64> digest;
+    std::array<std::uint8_t, 64> digest{};
     base::Blake3 hash;
     hash.update(canonical).update("|collision:").update(std::to_string(n)).finish(digest);
     id = NodeId(std::string(kIdPrefix) + base::to_hex(digest));
