@@ -42,3 +42,18 @@ function(weir_test name)
   gtest_discover_tests(${name} TEST_PREFIX "${ARG_LABEL}." DISCOVERY_TIMEOUT 120
                        PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# All libFuzzer targets.
+add_custom_target(fuzzers)
+
+# weir_fuzz(NAME SOURCES files... LINKS libs...): a libFuzzer target. It is named fuzz_<what>, and its
+# corpus is the folder of that name in tests/fuzz/corpus/.
+function(weir_fuzz name)
+  cmake_parse_arguments(ARG "" "" "LINKS;SOURCES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  weir_target(${name})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name})
+endfunction()
