@@ -15,6 +15,7 @@
 #include "dagmanager/http_routes.h"
 #include "dagmanager/limits.h"
 #include "dagmanager/query_service.h"
+#include "server/grpc_stop.h"
 #include "server/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -80,7 +81,7 @@ class Dagmanager {
   }
 
   void stop() {
-    if (grpc_) grpc_->Shutdown(std::chrono::system_clock::now() + kLastCalls);
+    if (grpc_) server::stop_grpc(*grpc_, kLastCalls);
     if (http_) http_->stop(kLastCalls);
     acks_.stop();
     if (admission_) admission_->stop();
