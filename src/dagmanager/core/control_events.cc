@@ -182,9 +182,16 @@ bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRec
 }
 
 std::string query_key(const QuerySet& query) {
-  std::string key = joined_tags(query, ",");
-  key += ':' + std::to_string(query.interval) + (query.match_all ? ":all" : ":any");
-  key += ':' + query.scope.world_id + ':' + query.scope.execution_domain;
+  std::string key;
+  const auto add = [&key](std::string_view part) {
+    key += std::to_string(part.size()) + ':';
+    key += part;
+    key += ',';
+  };
+  for (const std::string& tag : query.tags) add(tag);
+  key += std::to_string(query.interval) + (query.match_all ? ",all," : ",any,");
+  add(query.scope.world_id);
+  add(query.scope.execution_domain);
   return key;
 }
 

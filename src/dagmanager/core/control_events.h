@@ -79,7 +79,7 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
 /// by more than 1e-6, or the version label does (section 3.3).
 bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted);
 
-/// Text that names a query set: what its revision is counted by.
+/// Text that names a query set and no other: what its revision is counted by.
 std::string query_key(const QuerySet& query);
 
 /// Renders a row. `queues` are the descriptors of row.queues->queues, in order.

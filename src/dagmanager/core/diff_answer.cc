@@ -53,16 +53,27 @@ class LengthPrefixed {
   base::Blake3 hash_;
 };
 
+/// All that a BufferInstruction says.
+void add_instruction(LengthPrefixed& hash, const graph::DagNode& node) {
+  hash.add(node.node_id.text());
+  hash.add(node.parts.node_type);
+  hash.add(node.parts.code_hash);
+  hash.add(node.schema_hash);
+  hash.add(static_cast<std::uint64_t>(node.parts.interval));
+  hash.add(static_cast<std::uint64_t>(node.parts.period));
+  hash.add(node.parts.schema_compat_id);
+  hash.add(node.tags.size());
+  for (const std::string& tag : node.tags) hash.add(tag);
+}
+
 base::Digest hash_answer(const DiffAnswer& answer) {
   LengthPrefixed hash;
+  hash.add(answer.entries.size());
   for (const AnswerEntry& entry : answer.entries) {
     hash.add(entry.key);
     hash.add(entry.topic.text());
-    if (!entry.buffer) continue;
-    const graph::DagNode& node = *entry.node;
-    hash.add(node.node_id.text());
-    hash.add(node.schema_hash);
-    hash.add(static_cast<std::uint64_t>(node.parts.period));
+    hash.add(std::uint64_t{entry.buffer});
+    if (entry.buffer) add_instruction(hash, *entry.node);
   }
   hash.add(answer.sentinel.text());
   hash.add(answer.version.text());
@@ -71,9 +82,7 @@ base::Digest hash_answer(const DiffAnswer& answer) {
 
 }  // namespace
 
-std::string DiffAnswer::answer_id() const {
-  return base::to_hex(std::span(hash).first(16));
-}
+std::string DiffAnswer::answer_id() const { return base::to_hex(std::span(hash).first(16)); }
 
 DiffAnswer make_answer(const graph::Dag& dag, const DiffScope& scope, const DiffPlan& plan,
                        bool compute_key_in_key, bool with_decisions) {
@@ -111,8 +120,10 @@ std::vector<ChunkRange> cut_chunks(const DiffAnswer& answer) {
   for (std::size_t i = 0; i < answer.entries.size(); ++i) {
     std::size_t entry = wire_bytes(answer.entries[i]);
     if (!answer.decisions.empty()) entry += wire_bytes(answer.decisions[i]);
+    // A chunk of warnings alone is possible; one of nothing is not.
+    const bool holds_something = i > chunk.first || bytes > head;
     const bool full =
-        i - chunk.first == kChunkEntriesMax || (i > chunk.first && bytes + entry > kChunkBytesMax);
+        i - chunk.first == kChunkEntriesMax || (holds_something && bytes + entry > kChunkBytesMax);
     if (full) {
       chunk.last = i;
       chunks.push_back(chunk);

@@ -130,7 +130,8 @@ TEST_F(DagmanagerConfigTest, LetsTheEnvironmentWin) {
 }
 
 TEST_F(DagmanagerConfigTest, NamesAnEngineThatIsNotBuiltYet) {
-  for (const char* dsn : {"bolt://db:7687", "neo4j://db", "bolt+s://db", "neo4j+s://db", "db:7687"}) {
+  for (const char* dsn :
+       {"bolt://db:7687", "neo4j://db", "bolt+s://db", "neo4j+s://db", "db:7687"}) {
     EXPECT_THAT(faults(std::string("dagmanager:\n  graph_dsn: ") + dsn + "\n"),
                 ElementsAre("not_available_yet graph_dsn"))
         << dsn;
@@ -166,17 +167,18 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
       "  gc_interval_seconds: 5\n  gc_policies: {raw: {ttl_days: 1}, sentinel: {action: keep}}\n"
       "  deploys_kept: 3\n  s3: {secret_key: k}\n  gate: {required: true}\n"
       "  alerts: {slack: {url: u}, dashboard_base_url: d}\n";
-  EXPECT_THAT(faults(yaml),
-              UnorderedElementsAre(
-                  "not_available_yet acl.readers", "not_available_yet acl.writers",
-                  "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
-                  "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
-                  "not_available_yet legacy_topics", "not_available_yet gc_interval_seconds",
-                  "not_available_yet gc_policies.raw.ttl_days",
-                  "not_available_yet gc_policies.sentinel.action", "not_available_yet deploys_kept",
-                  "not_available_yet s3.secret_key", "not_available_yet gate.required",
-                  "not_available_yet alerts.slack.url", "not_available_yet alerts.dashboard_base_url",
-                  "not_available_yet telemetry.otel_exporter_endpoint"));
+  EXPECT_THAT(
+      faults(yaml),
+      UnorderedElementsAre(
+          "not_available_yet acl.readers", "not_available_yet acl.writers",
+          "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
+          "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
+          "not_available_yet legacy_topics", "not_available_yet gc_interval_seconds",
+          "not_available_yet gc_policies.raw.ttl_days",
+          "not_available_yet gc_policies.sentinel.action", "not_available_yet deploys_kept",
+          "not_available_yet s3.secret_key", "not_available_yet gate.required",
+          "not_available_yet alerts.slack.url", "not_available_yet alerts.dashboard_base_url",
+          "not_available_yet telemetry.otel_exporter_endpoint"));
 }
 
 TEST_F(DagmanagerConfigTest, TakesTheDefaultOfAKeyThatIsNotBuiltYet) {
@@ -194,8 +196,7 @@ TEST_F(DagmanagerConfigTest, ProfileProdTellsAllItsGapsAtOnce) {
 
 TEST_F(DagmanagerConfigTest, ProfileProdRefusesTheDefaultPassword) {
   EXPECT_THAT(faults("profile: prod\ndagmanager:\n  graph_dsn: bolt://db\n"),
-              UnorderedElementsAre("not_available_yet graph_dsn",
-                                   "prod_default_password default",
+              UnorderedElementsAre("not_available_yet graph_dsn", "prod_default_password default",
                                    "prod_needs topics_dsn", "prod_needs controlbus_dsn"));
 }
 
