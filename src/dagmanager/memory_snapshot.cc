@@ -289,6 +289,7 @@ std::string encode_snapshot(const MemoryGraph& graph) {
 
 Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
   const std::string_view all(bytes);
+  if (kMagic.starts_with(all)) return damaged("it is cut short");
   if (!all.starts_with(kMagicPrefix)) return damaged("it is not a graph snapshot");
   if (!all.starts_with(kMagic)) {
     return base::failed_precondition("snapshot_version",
@@ -313,6 +314,7 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {
     QueueRecord queue;
     field(reader, queue);
+    if (reader.ok() && queue.row <= 0) return damaged("it has a queue without a number");
     if (reader.ok()) graph.index.put_queue(std::move(queue));
   }
   reader.number(count);

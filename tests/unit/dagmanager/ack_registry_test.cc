@@ -204,9 +204,7 @@ class Reader final : public AckListener, public std::enable_shared_from_this<Rea
   std::atomic<bool> read_all_ = false;
 };
 
-std::string reader_group(int i) {
-  return "peer-" + std::to_string(i % 6 == 5 ? 100 + i : i / 6);
-}
+std::string reader_group(int i) { return "peer-" + std::to_string(i % 6 == 5 ? 100 + i : i / 6); }
 
 TEST(AckRegistry, ServesManyThreadsAtOnce) {
   const server::SystemClock clock;

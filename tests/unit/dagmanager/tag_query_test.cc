@@ -115,14 +115,11 @@ TEST_F(TagQuery, GivesExactNamesOfOneWorldAndDomain) {
 TEST_F(TagQuery, KnowsAnyAndAllInAnyCase) {
   put({.topic = "ab", .tags = {"a", "b"}, .world = ""});
   put({.topic = "b", .tags = {"b"}, .world = ""});
-  const auto of = [&](const std::string& mode) {
-    return find(asked({"b ", "a", "", "a"}, mode));
-  };
+  const auto of = [&](const std::string& mode) { return find(asked({"b ", "a", "", "a"}, mode)); };
   EXPECT_THAT(of(""), ElementsAre("ab", "b"));
   EXPECT_THAT(of("ANY"), ElementsAre("ab", "b"));
   EXPECT_THAT(of(" All "), ElementsAre("ab"));
-  const auto refused =
-      find_queues(index_, asked({"a"}, "some"));
+  const auto refused = find_queues(index_, asked({"a"}, "some"));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code(), Code::InvalidArgument);
   EXPECT_EQ(refused.error().reason(), "match_mode_invalid");
