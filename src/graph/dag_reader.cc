@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
 #include <optional>
@@ -115,15 +116,24 @@ class DagReader {
                           "has the node_id of " + first_path + ", but another content"});
       return;
     }
-    for (const std::string& tag : again.tags) {
-      if (std::ranges::find(first.tags, tag) == first.tags.end()) first.tags.push_back(tag);
-    }
-    if (first.tags.size() > limits_.tags_max) {
+    if (!unite_tags(first.tags, again.tags)) {
       faults_.add(where, {"dag_bounds", path + "/tags",
                           "with those of " + first_path + " there are more than " +
                               std::to_string(limits_.tags_max)});
     }
     warn(path + " repeats " + first_path + ": they are one node, their tags united");
+  }
+
+  /// Adds the tags that are not there yet, in their order; false, and no more, at the bound.
+  bool unite_tags(std::vector<std::string>& tags, const std::vector<std::string>& more) const {
+    tags.reserve(tags.size() + more.size());  // so that what `known` looks at stays where it is
+    absl::flat_hash_set<std::string_view> known(tags.begin(), tags.end());
+    for (const std::string& tag : more) {
+      if (!known.insert(tag).second) continue;
+      if (tags.size() >= limits_.tags_max) return false;
+      tags.push_back(tag);
+    }
+    return true;
   }
 
   void order_nodes() {

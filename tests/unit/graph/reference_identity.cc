@@ -107,7 +107,10 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 };
 
 ReferenceVerdict parse(std::string_view json, Value& root) {
-  if (json.starts_with("\xef\xbb\xbf")) return ReferenceVerdict::NotJson;  // nlohmann skips it
+  // nlohmann skips a byte order mark, and takes a zero byte for the end.
+  if (json.starts_with("\xef\xbb\xbf") || json.find('\0') != std::string_view::npos) {
+    return ReferenceVerdict::NotJson;
+  }
   Builder builder;
   if (nlohmann::json::sax_parse(json.begin(), json.end(), &builder)) {
     root = std::move(builder.root);
