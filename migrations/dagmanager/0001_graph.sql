@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The global strategy graph: nodes, queues, deploys, sentinels, the topic log, and what tells other
--- instances and the gateway of changes. Texts that are keys compare by their bytes (COLLATE "C").
+-- instances and the gateway of changes.
+--
+-- Columns of type uuid are hashes: the first 16 bytes of the BLAKE3 of a text, told beside each. They
+-- stand where a long text must be unique, because an index over them costs a third of one over the
+-- text. Ids themselves are not indexed; look them up by their hash.
 --
 -- No foreign keys: every writer is one of the DAG manager's own transactions, a diff adds thousands
 -- of rows at once, and a check a row would cost more than writing them.
@@ -21,20 +25,22 @@ CREATE TABLE graph_epoch (
 ) WITH (fillfactor = 10);
 INSERT INTO graph_epoch (epoch, stamp, event_seq) VALUES (0, 0, 0);
 
--- Which rows each epoch touched, so that an instance fetches no more than those.
+-- Which rows each epoch touched, so that an instance fetches no more than those. The rows of one diff
+-- have numbers in a row, so a few ranges name them all.
 CREATE TABLE graph_change (
   epoch bigint PRIMARY KEY,
   stamp bigint NOT NULL,
   diff_id text NOT NULL,
-  node_seqs bigint[] NOT NULL,
-  queue_ids bigint[] NOT NULL,
+  node_seqs int8multirange NOT NULL,
+  queue_ids int8multirange NOT NULL,
   at timestamptz NOT NULL
 );
 
 -- Append-only: a change of a node is a new node.
 CREATE TABLE compute_node (
   node_seq bigint PRIMARY KEY,
-  node_id text COLLATE "C" NOT NULL CONSTRAINT compute_pk UNIQUE,
+  node_key uuid NOT NULL CONSTRAINT compute_pk UNIQUE,  -- of node_id
+  node_id text NOT NULL,
   node_type text NOT NULL,
   interval_seconds bigint NOT NULL,
   period bigint NOT NULL,
@@ -54,10 +60,9 @@ CREATE TABLE compute_node (
   created_at timestamptz NOT NULL
 );
 
--- In which context a queue is written; shared by the queues of a deploy. The key is a hash over all
--- other columns.
+-- In which context a queue is written; shared by the queues of a deploy.
 CREATE TABLE binding_context (
-  context_key bytea PRIMARY KEY,
+  context_key bytea PRIMARY KEY,    -- 16 bytes of the BLAKE3 of all other columns
   world_id text NOT NULL,
   execution_domain text NOT NULL,
   as_of text NOT NULL,
@@ -76,8 +81,9 @@ CREATE TABLE binding_context (
 -- touches no index.
 CREATE TABLE queue (
   queue_id bigint PRIMARY KEY,
-  topic_key text COLLATE "C" NOT NULL CONSTRAINT queue_topic_key UNIQUE,
-  binding_key text COLLATE "C" NOT NULL CONSTRAINT emits_binding UNIQUE,
+  -- Of the topic in lower case with `.` as `_`: brokers confuse topics whose keys are equal.
+  topic_key uuid NOT NULL CONSTRAINT queue_topic_key UNIQUE,
+  binding_hash uuid NOT NULL CONSTRAINT emits_binding UNIQUE,  -- of binding_key
   topic text NOT NULL,
   type text NOT NULL,
   partitions integer NOT NULL,
@@ -86,8 +92,9 @@ CREATE TABLE queue (
   cleanup text NOT NULL,
   state text NOT NULL,
   node_seq bigint,                  -- NULL: an intent whose node is not stored yet
-  node_id text NOT NULL,            -- what an intent is for; empty once active
-  compute_key text NOT NULL,
+  node_id text,                     -- what an intent is for; NULL once active
+  binding_key text NOT NULL,
+  compute_key text,                 -- NULL: the binding key
   context_key bytea NOT NULL,
   schema_hash text NOT NULL DEFAULT '',
   pending_schema_hash text NOT NULL DEFAULT '',
@@ -199,7 +206,7 @@ CREATE TABLE topic_log (
 
 -- How often the answer of a tag query has changed.
 CREATE TABLE query_set (
-  key text COLLATE "C" PRIMARY KEY,
+  query_key uuid PRIMARY KEY,       -- of the query's tags, interval, mode and scope
   revision bigint NOT NULL
 ) WITH (fillfactor = 50);
 

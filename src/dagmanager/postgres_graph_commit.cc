@@ -36,9 +36,12 @@ bool needs_epoch(const GraphChange& change) {
 
 /// Two changes of the same rows must wait for each other, not for themselves: everyone goes by node
 /// id and by queue.
-std::vector<NodeRecord> by_id(std::vector<NodeRecord> nodes) {
-  std::ranges::sort(nodes, {}, &NodeRecord::id);
-  return nodes;
+std::vector<const NodeRecord*> by_id(const std::vector<NodeRecord>& nodes) {
+  std::vector<const NodeRecord*> sorted;
+  sorted.reserve(nodes.size());
+  for (const NodeRecord& node : nodes) sorted.push_back(&node);
+  std::ranges::sort(sorted, {}, [](const NodeRecord* node) { return node->id.view(); });
+  return sorted;
 }
 
 Params promotion_params(const GraphChange& change) {
@@ -322,13 +325,13 @@ Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
     if (touches_own(changes, nullptr)) return graph_moved("a node of the graph was changed");
     return {};
   }
-  WEIR_TRY(const auto delta, fetch_delta_inside(connection_, at, locked_));
+  WEIR_TRY(auto delta, fetch_delta_inside(connection_, at, locked_));
   if (!delta) return graph_moved("too much changed since the graph was read");
   {
     const auto lock = mirror_.share();
     if (touches_own(changes, &*delta)) return graph_moved("a node of the graph was changed");
   }
-  mirror_.apply(*delta);
+  mirror_.apply(*std::move(delta));
   if (mirror_.standing().position != locked_) {
     return graph_moved("the graph was read anew meanwhile");
   }
@@ -413,10 +416,13 @@ void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
   std::vector<std::string> queues;
   for (const QueueUpdate& update : updates) {
     ids.push_back(base::uuid_v4(random_));
-    keys.push_back(query_key(update.query));
+    keys.push_back(key_hash(query_key(update.query)));
     tags.push_back(array_text(update.query.tags));
     queues.push_back(pack_ids(update.queues));
   }
+  Params revisions;
+  revisions.text_array(keys);
+  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
   Params params;
   params.int64(event_seq)
       .text_array(ids)
@@ -455,6 +461,9 @@ void PostgresGraphStore::Commit::add_weight_event(Pipeline& pipeline, std::int64
 
 void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t event_seq) {
   if (change_.touches_graph()) {
+    std::vector<RowId> nodes;
+    nodes.reserve(change_.nodes.size());
+    for (const NodeRecord& node : change_.nodes) nodes.push_back(node.row);
     std::vector<RowId> queues;
     queues.reserve(change_.queues.size() + change_.marks.size());
     for (const QueuePromotion& queue : change_.queues) queues.push_back(queue.queue);
@@ -463,8 +472,8 @@ void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t even
     row.int64(raised_.epoch)
         .int64(raised_.stamp)
         .text(change_.diff_id)
-        .int64_array(change_.nodes, &NodeRecord::row)
-        .int64_array(queues)
+        .text(ranges_text(std::move(nodes)))
+        .text(ranges_text(std::move(queues)))
         .instant(change_.at);
     pipeline.add(sql::kInsertChange, std::move(row));
   }
@@ -500,7 +509,7 @@ void PostgresGraphStore::Commit::show_in_mirror() {
       if (!queue.buffering_since) queue.buffering_since = mark.since;
     }
   }
-  mirror_.apply(delta);
+  mirror_.apply(std::move(delta));
 }
 
 }  // namespace weir::dagmanager

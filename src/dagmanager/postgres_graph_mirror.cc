@@ -21,12 +21,20 @@ using postgres::Rows;
 
 constexpr auto kDeltaLimit = static_cast<std::int64_t>(kDeltaRowsMax) + 1;
 
-/// A row that holds a name or binding which another row had: the other one is no more.
+/// The stamps from $1 on, to see whether a history goes through a position.
+constexpr postgres::Statement kReadStamps = {
+    "dag_read_stamps",
+    "SELECT epoch, stamp FROM weir_dagmanager.graph_change WHERE epoch >= $1 ORDER BY epoch"
+    " LIMIT $2"};
+
+/// A new row that holds a name or binding which another row had: the other one is no more.
 void put_newer(GraphIndex& index, QueueRecord queue) {
-  const QueueRecord* held = index.queue_by_topic(graph::topic_key(queue.topic));
-  if (held != nullptr && held->row != queue.row) index.remove_queue(held->row);
-  held = index.queue_by_binding(queue.binding_key);
-  if (held != nullptr && held->row != queue.row) index.remove_queue(held->row);
+  if (index.queue(queue.row) == nullptr) {
+    const QueueRecord* held = index.queue_by_topic(graph::topic_key(queue.topic));
+    if (held != nullptr) index.remove_queue(held->row);
+    held = index.queue_by_binding(queue.binding_key);
+    if (held != nullptr) index.remove_queue(held->row);
+  }
   index.put_queue(std::move(queue));
 }
 
@@ -156,11 +164,11 @@ GraphMirror::Standing GraphMirror::standing() const {
   return {copy_.position, generation_};
 }
 
-bool GraphMirror::apply(const GraphDelta& delta) {
+bool GraphMirror::apply(GraphDelta delta) {
   const Writing writing(*this);
   if (copy_.position != delta.from) return false;
-  for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
-  for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
+  for (NodeRecord& node : delta.nodes) copy_.index.add_node(std::move(node));
+  for (QueueRecord& queue : delta.queues) put_newer(copy_.index, std::move(queue));
   copy_.position = delta.to;
   ++generation_;
   return true;
@@ -190,7 +198,7 @@ Result<std::optional<GraphDelta>> fetch_delta(Connection& connection, const Grap
   pipeline.begin();
   pipeline.add(sql::kSnapshot);
   const std::size_t position = pipeline.add(sql::kReadPosition);
-  const std::size_t stamps = pipeline.add(sql::kReadStamps, stamps_params(from));
+  const std::size_t stamps = pipeline.add(kReadStamps, stamps_params(from));
   const DeltaPlaces places = add_delta(pipeline, from.epoch);
   pipeline.commit();
   WEIR_TRY(const auto results, pipeline.run());
@@ -204,7 +212,7 @@ Result<std::optional<GraphDelta>> fetch_delta_inside(Connection& connection,
                                                      const GraphPosition& from,
                                                      const GraphPosition& to) {
   Pipeline pipeline(connection);
-  const std::size_t stamps = pipeline.add(sql::kReadStamps, stamps_params(from));
+  const std::size_t stamps = pipeline.add(kReadStamps, stamps_params(from));
   const DeltaPlaces places = add_delta(pipeline, from.epoch);
   WEIR_TRY(const auto results, pipeline.run());
   if (!goes_through(results[stamps], from, to)) return std::optional<GraphDelta>();

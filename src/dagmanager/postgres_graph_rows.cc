@@ -16,7 +16,7 @@ using postgres::Params;
 using postgres::Rows;
 using postgres::Type;
 
-constexpr std::size_t kContextKeyBytes = 16;
+constexpr std::size_t kKeyBytes = 16;
 constexpr unsigned kGroupBits = 7;  // of a packed id, a byte each
 constexpr std::uint64_t kGroupMask = (1U << kGroupBits) - 1;
 
@@ -73,7 +73,7 @@ void add_context(Params& params, const graph::ComputeContext& context) {
 
 Error graph_error(Error error) {
   const std::string& reason = error.reason();
-  if (reason == postgres::kCommitUnknown) return error;
+  if (reason == postgres::kCommitUnknown || reason == "graph_moved") return error;
   if (reason == postgres::kUniqueViolation || reason == postgres::kSerialization) {
     return {Code::Aborted, "graph_moved", error.message()};
   }
@@ -98,6 +98,21 @@ std::string array_text(std::span<const std::string> items) {
       text += c;
     }
     text += '"';
+  }
+  return text += '}';
+}
+
+std::string key_hash(std::string_view text) { return base::blake3_hex(text, kKeyBytes); }
+
+std::string ranges_text(std::vector<RowId> rows) {
+  std::ranges::sort(rows);
+  std::string text = "{";
+  for (std::size_t first = 0; first < rows.size();) {
+    std::size_t end = first + 1;
+    while (end < rows.size() && rows[end] <= rows[end - 1] + 1) ++end;
+    if (text.size() > 1) text += ',';
+    text += '[' + std::to_string(rows[first]) + ',' + std::to_string(rows[end - 1] + 1) + ')';
+    first = end;
   }
   return text += '}';
 }
@@ -167,48 +182,44 @@ NodeRecord read_node(const Rows& rows, std::size_t row) {
   return node;
 }
 
-Params node_params(std::span<const NodeRecord> nodes) {
-  using Node = NodeRecord;
+Params node_params(std::span<const NodeRecord* const> nodes) {
+  using Node = const NodeRecord*;
   const auto query = [](auto read) {
-    return [read](const Node& node) {
-      using Value = decltype(read(*node.query));
-      return node.query ? std::optional<Value>(read(*node.query)) : std::nullopt;
+    return [read](Node node) {
+      using Value = decltype(read(*node->query));
+      return node->query ? std::optional<Value>(read(*node->query)) : std::nullopt;
     };
   };
-  std::vector<std::string> dependencies;
-  std::vector<std::string> tags;
-  std::vector<std::optional<std::string>> query_tags;
-  for (const Node& node : nodes) {
-    dependencies.push_back(array_text(node.parts.dependencies));
-    tags.push_back(array_text(node.tags));
-    query_tags.push_back(node.query ? std::optional(array_text(node.query->tags)) : std::nullopt);
-  }
+  const auto part = [](auto member) {
+    return [member](Node node) -> const auto& { return node->parts.*member; };
+  };
+  using Parts = graph::IdentityParts;
+  using Query = graph::TagQuerySpec;
   Params params;
-  params.int64_array(nodes, &Node::row)
-      .text_array(nodes, [](const Node& node) { return node.id.view(); })
-      .text_array(nodes, [](const Node& node) { return std::string_view(node.parts.node_type); })
-      .int64_array(nodes, [](const Node& node) { return node.parts.interval; })
-      .int64_array(nodes, [](const Node& node) { return node.parts.period; })
-      .text_array(nodes, [](const Node& node) { return std::string_view(node.parts.params_canon); })
-      .text_array(dependencies)
-      .text_array(nodes,
-                  [](const Node& node) { return std::string_view(node.parts.schema_compat_id); })
-      .text_array(nodes, [](const Node& node) { return std::string_view(node.parts.code_hash); })
-      .bytes_array(nodes,
-                   [](const Node& node) { return std::as_bytes(std::span(node.fingerprint)); })
-      .text_array(nodes, &Node::schema_hash)
-      .text_array(nodes, &Node::name)
-      .text_array(nodes, &Node::owner)
-      .text_array(tags)
-      .text_array(query_tags)
-      .boolean_array(nodes, query([](const graph::TagQuerySpec& spec) { return spec.match_all; }))
+  params.int64_array(nodes, [](Node node) { return node->row; })
+      .text_array(nodes, [](Node node) { return key_hash(node->id.view()); })
+      .text_array(nodes, [](Node node) { return node->id.view(); })
+      .text_array(nodes, part(&Parts::node_type))
+      .int64_array(nodes, part(&Parts::interval))
+      .int64_array(nodes, part(&Parts::period))
+      .text_array(nodes, part(&Parts::params_canon))
+      .text_array(nodes, [](Node node) { return array_text(node->parts.dependencies); })
+      .text_array(nodes, part(&Parts::schema_compat_id))
+      .text_array(nodes, part(&Parts::code_hash))
+      .bytes_array(nodes, [](Node node) { return std::as_bytes(std::span(node->fingerprint)); })
+      .text_array(nodes, [](Node node) { return std::string_view(node->schema_hash); })
+      .text_array(nodes, [](Node node) { return std::string_view(node->name); })
+      .text_array(nodes, [](Node node) { return std::string_view(node->owner); })
+      .text_array(nodes, [](Node node) { return array_text(node->tags); })
+      .text_array(nodes, query([](const Query& spec) { return array_text(spec.tags); }))
+      .boolean_array(nodes, query([](const Query& spec) { return spec.match_all; }))
       .int64_array(nodes,
-                   [](const Node& node) {
-                     const bool named = node.query && node.query->has_interval;
-                     return named ? std::optional(node.query->interval) : std::nullopt;
+                   [](Node node) {
+                     const bool named = node->query && node->query->has_interval;
+                     return named ? std::optional(node->query->interval) : std::nullopt;
                    })
-      .boolean_array(nodes, &Node::global)
-      .int64_array(nodes, [](const Node& node) { return microseconds(node.created_at); });
+      .boolean_array(nodes, [](Node node) { return node->global; })
+      .int64_array(nodes, [](Node node) { return microseconds(node->created_at); });
   return params;
 }
 
@@ -241,7 +252,7 @@ std::string context_key(const BindingContext& binding) {
   for (const std::string_view field : fields) {
     hash.update(std::to_string(field.size())).update(":").update(field);
   }
-  std::array<std::uint8_t, kContextKeyBytes> key{};
+  std::array<std::uint8_t, kKeyBytes> key{};
   hash.finish(key);
   return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
@@ -285,7 +296,7 @@ Result<QueueRecord> read_queue(const Rows& rows, std::size_t row, const BindingC
   queue.state = rows.text(row, 7) == "intent" ? QueueState::Intent : QueueState::Active;
   queue.node = rows.int64_if(row, 8).value_or(0);
   queue.binding_key = graph::BindingKey(rows.text(row, 10));
-  queue.compute_key = graph::ComputeKey(rows.text(row, 11));
+  queue.compute_key = graph::ComputeKey(rows.text(row, rows.is_null(row, 11) ? 10 : 11));
   queue.binding = binding->second;
   queue.schema_hash = read_text(rows, row, 13);
   queue.pending_schema_hash = read_text(rows, row, 14);

@@ -34,6 +34,12 @@ Result<T> with_graph_error(Result<T> result) {
 /// even.
 std::string array_text(std::span<const std::string> items);
 
+/// The uuid that stands for a text in an index, in hex.
+std::string key_hash(std::string_view text);
+
+/// Rows as PostgreSQL writes an int8multirange: "{[3,7),[9,10)}".
+std::string ranges_text(std::vector<RowId> rows);
+
 /// Queue ids of an outbox row (0001_graph.sql says how), and back.
 std::string pack_ids(std::span<const RowId> rising);
 std::vector<RowId> unpack_ids(std::span<const std::byte> packed);
@@ -58,7 +64,7 @@ Result<QueueRecord> read_queue(const postgres::Rows& rows, std::size_t row,
                                const BindingContexts& contexts);
 
 postgres::Params context_params(const BindingContext& binding);
-postgres::Params node_params(std::span<const NodeRecord> nodes);
+postgres::Params node_params(std::span<const NodeRecord* const> nodes);
 postgres::Params deploy_params(const DeployRecord& deploy);
 postgres::Params sentinel_params(const SentinelRecord& sentinel);
 postgres::Params log_params(std::span<const TopicLogRow> log);

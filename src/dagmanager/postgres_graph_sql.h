@@ -15,6 +15,8 @@ using postgres::Statement;
 
 // graph_epoch, graph_change
 
+#define WEIR_DAG_EACH(range) "generate_series(lower(" range "), upper(" range ") - 1)"
+
 inline constexpr Statement kRead = {
     "dag_read",
     "SELECT e.epoch, e.stamp, d.last_seen, d.ended_at IS NOT NULL, d.sentinel_due"
@@ -38,37 +40,30 @@ inline constexpr Statement kRaiseEpoch = {
 /// $1: an epoch; what came after it. $2: how many rows at most.
 inline constexpr Statement kReadChanges = {
     "dag_read_changes",
-    "SELECT epoch, stamp, node_seqs, queue_ids FROM weir_dagmanager.graph_change"
-    " WHERE epoch > $1 ORDER BY epoch LIMIT $2"};
-
-/// The stamps from $1 on, to see whether a history goes through a position.
-inline constexpr Statement kReadStamps = {
-    "dag_read_stamps",
-    "SELECT epoch, stamp FROM weir_dagmanager.graph_change WHERE epoch >= $1 ORDER BY epoch"
-    " LIMIT $2"};
+    "SELECT epoch, stamp, ARRAY(SELECT " WEIR_DAG_EACH("n") " FROM unnest(node_seqs) n),"
+    " ARRAY(SELECT " WEIR_DAG_EACH("q") " FROM unnest(queue_ids) q)"
+    " FROM weir_dagmanager.graph_change WHERE epoch > $1 ORDER BY epoch LIMIT $2"};
 
 inline constexpr Statement kInsertChange = {
     "dag_insert_change",
     "INSERT INTO weir_dagmanager.graph_change (epoch, stamp, diff_id, node_seqs, queue_ids, at)"
-    " VALUES ($1, $2, $3, $4, $5, $6)"};
+    " VALUES ($1, $2, $3, $4::text::int8multirange, $5::text::int8multirange, $6)"};
 
 // compute_node, artifact, used_by
 
 inline constexpr Statement kInsertNodes = {
     "dag_insert_nodes",
-    "INSERT INTO weir_dagmanager.compute_node (node_seq, node_id, node_type, interval_seconds,"
-    " period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint, schema_hash,"
-    " name, owner, tags, query_tags, query_match_all, query_interval_seconds, global, created_at)"
-    " SELECT u.node_seq, u.node_id, u.node_type, u.interval_seconds, u.period, u.params_canon,"
-    " u.dependencies::text[], u.schema_compat_id, u.code_hash, u.fingerprint, u.schema_hash,"
-    " u.name, u.owner, u.tags::text[], u.query_tags::text[], u.query_match_all,"
-    " u.query_interval_seconds, u.global, " WEIR_DAG_INSTANT("u.created_at") " FROM"
-    " unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],"
-    " $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[], $12::text[], $13::text[],"
-    " $14::text[], $15::text[], $16::boolean[], $17::bigint[], $18::boolean[], $19::bigint[])"
-    " AS u (node_seq, node_id, node_type, interval_seconds,"
-    " period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint, schema_hash,"
-    " name, owner, tags, query_tags, query_match_all, query_interval_seconds, global, created_at)"};
+    "INSERT INTO weir_dagmanager.compute_node (node_seq, node_key, node_id, node_type,"
+    " interval_seconds, period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint,"
+    " schema_hash, name, owner, tags, query_tags, query_match_all, query_interval_seconds, global,"
+    " created_at) SELECT u.seq, u.key::uuid, u.id, u.type, u.interval, u.period, u.params,"
+    " u.inputs::text[], u.compat, u.code, u.fingerprint, u.schema, u.name, u.owner, u.tags::text[],"
+    " u.query_tags::text[], u.query_all, u.query_interval, u.global, " WEIR_DAG_INSTANT("u.at")
+    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],"
+    " $7::text[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::text[],"
+    " $14::text[], $15::text[], $16::text[], $17::boolean[], $18::bigint[], $19::boolean[],"
+    " $20::bigint[]) AS u (seq, key, id, type, interval, period, params, inputs, compat, code,"
+    " fingerprint, schema, name, owner, tags, query_tags, query_all, query_interval, global, at)"};
 
 #define WEIR_DAG_NODE_COLUMNS                                                                \
   "SELECT node_seq, node_id, node_type, interval_seconds, period, params_canon,"             \
@@ -76,7 +71,8 @@ inline constexpr Statement kInsertNodes = {
   " query_tags, query_match_all, query_interval_seconds, global, created_at"                 \
   " FROM weir_dagmanager.compute_node"
 #define WEIR_DAG_TOUCHED(column) \
-  "ANY (ARRAY(SELECT unnest(" column ") FROM weir_dagmanager.graph_change WHERE epoch > $1))"
+  "ANY (ARRAY(SELECT " WEIR_DAG_EACH("r") " FROM weir_dagmanager.graph_change c,"       \
+  " unnest(c." column ") r WHERE c.epoch > $1))"
 
 inline constexpr Statement kReadTouchedNodes = {
     "dag_read_touched_nodes", WEIR_DAG_NODE_COLUMNS
@@ -127,6 +123,8 @@ inline constexpr Statement kInsertContext = {
     " partition, dataset_fingerprint, safe_mode, downgrade, namespace, strategy_id)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"};
 
+#define WEIR_DAG_HELD \
+  "(topic_key = ANY ($1::text[]::uuid[]) OR binding_hash = ANY ($2::text[]::uuid[]))"
 #define WEIR_DAG_CONTEXT_COLUMNS                                                           \
   "SELECT context_key, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
   " safe_mode, downgrade, namespace, strategy_id FROM weir_dagmanager.binding_context"
@@ -137,7 +135,7 @@ inline constexpr Statement kReadContexts = {"dag_read_contexts", WEIR_DAG_CONTEX
 inline constexpr Statement kReadHolderContexts = {
     "dag_read_holder_contexts", WEIR_DAG_CONTEXT_COLUMNS
     " WHERE context_key IN (SELECT context_key FROM weir_dagmanager.queue"
-    " WHERE topic_key = ANY ($1) OR binding_key = ANY ($2))"};
+    " WHERE " WEIR_DAG_HELD ")"};
 
 inline constexpr Statement kReadTouchedContexts = {
     "dag_read_touched_contexts", WEIR_DAG_CONTEXT_COLUMNS
@@ -162,22 +160,22 @@ inline constexpr Statement kReadQueuePage = {"dag_read_queue_page", WEIR_DAG_QUE
                                              " WHERE queue_id > $1 ORDER BY queue_id LIMIT $2"};
 
 /// Who holds any of these names or bindings, whatever its state, held still until the commit.
-inline constexpr Statement kLockHolders = {
-    "dag_lock_holders", WEIR_DAG_QUEUE_COLUMNS
-    " WHERE topic_key = ANY ($1) OR binding_key = ANY ($2) ORDER BY queue_id FOR UPDATE"};
+inline constexpr Statement kLockHolders = {"dag_lock_holders", WEIR_DAG_QUEUE_COLUMNS
+                                           " WHERE " WEIR_DAG_HELD " ORDER BY queue_id FOR UPDATE"};
 
 inline constexpr Statement kInsertIntents = {
     "dag_insert_intents",
-    "INSERT INTO weir_dagmanager.queue (queue_id, topic_key, binding_key, topic, type, partitions,"
-    " replication, retention_ms, cleanup, state, node_seq, node_id, compute_key, context_key,"
-    " created_at, diff_id, intent_at)"
-    " SELECT nextval('weir_dagmanager.queue_seq'), u.topic_key, u.binding_key, u.topic, u.type,"
-    " u.partitions, u.replication, u.retention_ms, u.cleanup, 'intent', u.node_seq, u.node_id,"
-    " u.compute_key, $12, $13, $14, $13 FROM unnest($1::text[], $2::text[], $3::text[],"
-    " $4::text[], $5::integer[], $6::integer[], $7::bigint[], $8::text[], $9::bigint[],"
-    " $10::text[], $11::text[]) AS u (topic_key, binding_key, topic, type, partitions,"
-    " replication, retention_ms, cleanup, node_seq, node_id, compute_key)"
-    " RETURNING topic_key, queue_id"};
+    "INSERT INTO weir_dagmanager.queue (queue_id, topic_key, binding_hash, topic, type, partitions,"
+    " replication, retention_ms, cleanup, state, node_seq, node_id, binding_key, compute_key,"
+    " context_key, created_at, diff_id, intent_at)"
+    " SELECT nextval('weir_dagmanager.queue_seq'), u.topic_key::uuid, u.binding_hash::uuid, "
+    "u.topic,"
+    " u.type, u.partitions, u.replication, u.retention_ms, u.cleanup, 'intent', u.node_seq,"
+    " u.node_id, u.binding_key, u.compute_key, $13, $14, $15, $14 FROM unnest($1::text[],"
+    " $2::text[], $3::text[], $4::text[], $5::integer[], $6::integer[], $7::bigint[], $8::text[],"
+    " $9::bigint[], $10::text[], $11::text[], $12::text[]) AS u (topic_key, binding_hash, topic,"
+    " type, partitions, replication, retention_ms, cleanup, node_seq, node_id, binding_key,"
+    " compute_key) RETURNING topic, queue_id"};
 
 inline constexpr Statement kDrawNodeRows = {
     "dag_draw_node_rows",
@@ -197,7 +195,7 @@ inline constexpr Statement kGiveUpIntents = {
 /// another change was first.
 inline constexpr Statement kPromoteQueues = {
     "dag_promote_queues",
-    "UPDATE weir_dagmanager.queue q SET state = 'active', node_id = '', node_seq = u.node_seq,"
+    "UPDATE weir_dagmanager.queue q SET state = 'active', node_id = NULL, node_seq = u.node_seq,"
     " partitions = u.partitions, replication = u.replication, retention_ms = u.retention_ms,"
     " cleanup = u.cleanup, schema_hash = u.schema_hash, ttl_ms = u.ttl_ms,"
     " lag_alert_seconds = u.lag_alert_seconds, context_key = $10, created_at = $11"
@@ -266,19 +264,22 @@ inline constexpr Statement kInsertLog = {
 
 // query_set, outbox
 
-/// Event n gets key_seq $1 + n, n from 1; the revision of its query set goes up by one.
+inline constexpr Statement kRaiseRevisions = {
+    "dag_raise_revisions",
+    "INSERT INTO weir_dagmanager.query_set AS s (query_key, revision)"
+    " SELECT k, 1 FROM unnest($1::text[]::uuid[]) k ON CONFLICT (query_key) DO UPDATE SET"
+    " revision = s.revision + 1"};
+
+/// Event n gets key_seq $1 + n, n from 1, and the revision that kRaiseRevisions has just drawn.
 inline constexpr Statement kInsertQueueEvents = {
     "dag_insert_queue_events",
-    "WITH raised AS (INSERT INTO weir_dagmanager.query_set AS s (key, revision)"
-    " SELECT k, 1 FROM unnest($3::text[]) AS k ON CONFLICT (key) DO UPDATE SET"
-    " revision = s.revision + 1 RETURNING key, revision)"
-    " INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
+    "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
     " match_all, world_id, execution_domain, queue_ids, created_at)"
-    " SELECT $1 + u.place, u.id::uuid, 'queue_updated', raised.revision, u.tags::text[],"
+    " SELECT $1 + u.place, u.id::uuid, 'queue_updated', s.revision, u.tags::text[],"
     " u.interval_seconds, u.match_all, $8, $9, u.queue_ids, $10 FROM unnest($2::text[],"
-    " $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::bytea[]) WITH ORDINALITY"
-    " AS u (id, key, tags, interval_seconds, match_all, queue_ids, place)"
-    " JOIN raised ON raised.key = u.key"};
+    " $3::text[]::uuid[], $4::text[], $5::bigint[], $6::boolean[], $7::bytea[]) WITH ORDINALITY"
+    " AS u (id, query_key, tags, interval_seconds, match_all, queue_ids, place)"
+    " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
 
 inline constexpr Statement kInsertWeightEvent = {
     "dag_insert_weight_event",
@@ -289,6 +290,8 @@ inline constexpr Statement kInsertWeightEvent = {
 #undef WEIR_DAG_INSTANT
 #undef WEIR_DAG_NODE_COLUMNS
 #undef WEIR_DAG_TOUCHED
+#undef WEIR_DAG_EACH
+#undef WEIR_DAG_HELD
 #undef WEIR_DAG_CONTEXT_COLUMNS
 #undef WEIR_DAG_QUEUE_COLUMNS
 #undef WEIR_DAG_KNOWN_STATES

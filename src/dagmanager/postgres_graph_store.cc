@@ -106,31 +106,30 @@ Result<ReservePlan> plan_reserve(const IntentBatch& batch, const std::vector<std
 /// The parameters of kInsertIntents for those of the batch that `chosen` lists.
 Params intent_params(const IntentBatch& batch, const std::vector<std::string>& keys,
                      const std::vector<std::size_t>& chosen, const std::vector<RowId>& nodes) {
-  const auto text = [&](auto read) {
-    return [&batch, read](std::size_t i) { return std::string_view(read(batch.intents[i])); };
-  };
-  const auto number = [&](auto read) {
-    return [&batch, read](std::size_t i) { return read(batch.intents[i].shape); };
-  };
   using Intent = TopicIntent;
-  using Shape = graph::TopicShape;
+  const auto each = [&](auto read) {
+    return [&batch, read](std::size_t i) { return read(batch.intents[i]); };
+  };
+  const auto compute_key = [](const Intent& intent) {
+    const bool same = intent.compute_key.view() == intent.binding_key.view();
+    return same ? std::nullopt : std::optional(intent.compute_key.view());
+  };
   const std::string context = context_key(*batch.binding);
   Params params;
-  params.text_array(chosen, [&](std::size_t i) { return std::string_view(keys[i]); })
-      .text_array(chosen, text([](const Intent& intent) { return intent.binding_key.view(); }))
-      .text_array(chosen, text([](const Intent& intent) { return intent.topic.view(); }))
-      .text_array(chosen,
-                  text([](const Intent& intent) { return graph::topic_type_name(intent.type); }))
-      .int32_array(chosen, number([](const Shape& shape) { return shape.partitions; }))
-      .int32_array(chosen, number([](const Shape& shape) { return shape.replication; }))
-      .int64_array(chosen, number([](const Shape& shape) { return shape.retention_ms; }))
-      .text_array(chosen,
-                  [&](std::size_t i) { return std::string_view(batch.intents[i].shape.cleanup); })
+  params.text_array(chosen, [&](std::size_t i) { return key_hash(keys[i]); })
+      .text_array(chosen, each([](const Intent& one) { return key_hash(one.binding_key.view()); }))
+      .text_array(chosen, each([](const Intent& one) { return one.topic.view(); }))
+      .text_array(chosen, each([](const Intent& one) { return graph::topic_type_name(one.type); }))
+      .int32_array(chosen, each([](const Intent& one) { return one.shape.partitions; }))
+      .int32_array(chosen, each([](const Intent& one) { return one.shape.replication; }))
+      .int64_array(chosen, each([](const Intent& one) { return one.shape.retention_ms; }))
+      .text_array(chosen, each([](const Intent& one) { return one.shape.cleanup; }))
       .int64_array(
           chosen,
           [&](std::size_t i) { return nodes[i] == 0 ? std::nullopt : std::optional(nodes[i]); })
-      .text_array(chosen, text([](const Intent& intent) { return intent.node.view(); }))
-      .text_array(chosen, text([](const Intent& intent) { return intent.compute_key.view(); }))
+      .text_array(chosen, each([](const Intent& one) { return one.node.view(); }))
+      .text_array(chosen, each([](const Intent& one) { return one.binding_key.view(); }))
+      .text_array(chosen, each(compute_key))
       .bytes(std::as_bytes(std::span(context)))
       .instant(batch.at)
       .text(batch.diff_id);
@@ -172,11 +171,10 @@ InsertPlaces add_inserts(Pipeline& pipeline, const IntentBatch& batch, Params in
 /// Fills in the rows that were drawn, and gives the records of the new intents.
 std::vector<QueueRecord> read_inserts(const std::vector<Rows>& results, const InsertPlaces& at,
                                       const IntentBatch& batch,
-                                      const std::vector<std::string>& keys,
                                       const std::vector<std::size_t>& chosen,
                                       const std::vector<RowId>& nodes, Reservation& reservation) {
   absl::flat_hash_map<std::string_view, std::size_t> place;
-  for (const std::size_t i : chosen) place.emplace(keys[i], i);
+  for (const std::size_t i : chosen) place.emplace(batch.intents[i].topic.view(), i);
   const Rows& rows = results[at.intents];
   std::vector<QueueRecord> intents;
   intents.reserve(rows.size());
@@ -257,10 +255,10 @@ Result<void> PostgresGraphStore::refresh(const GraphPosition& wanted) {
   if (now.generation != generation && now.position.epoch >= wanted.epoch) return {};
   WEIR_TRY(const auto connection, pool_.acquire(kStoreConnectionWait));
   if (now.position.epoch >= 0) {
-    WEIR_TRY(const auto delta, fetch_delta(*connection, now.position));
+    WEIR_TRY(auto delta, fetch_delta(*connection, now.position));
     // If the mirror is no longer where it was, a commit of our own moved it: further than we know.
     if (delta) {
-      mirror_.apply(*delta);
+      mirror_.apply(*std::move(delta));
       return {};
     }
   }
@@ -312,7 +310,7 @@ Result<Reservation> PostgresGraphStore::reserve_free(const IntentBatch& batch,
   WEIR_TRY(const auto results, pipeline.run());
   Reservation reservation;
   reservation.outcomes.resize(batch.intents.size());
-  mirror_.apply_intents(read_inserts(results, at, batch, keys, all, nodes, reservation), {});
+  mirror_.apply_intents(read_inserts(results, at, batch, all, nodes, reservation), {});
   return reservation;
 }
 
@@ -326,8 +324,9 @@ Result<Reservation> PostgresGraphStore::reserve_contested(const IntentBatch& bat
   locking.begin();
   locking.add(sql::kInsertContext, context_params(*batch.binding));
   Params wanted;
-  wanted.text_array(keys).text_array(
-      batch.intents, [](const TopicIntent& intent) { return intent.binding_key.view(); });
+  wanted.text_array(keys, key_hash).text_array(batch.intents, [](const TopicIntent& intent) {
+    return key_hash(intent.binding_key.view());
+  });
   const std::size_t held = locking.add(sql::kLockHolders, wanted);
   const std::size_t known = locking.add(sql::kReadHolderContexts, wanted);
   WEIR_TRY(const auto locked, locking.run());
@@ -356,8 +355,7 @@ Result<Reservation> PostgresGraphStore::reserve_contested(const IntentBatch& bat
   WEIR_TRY(const auto results, writing.run());
   Reservation reservation;
   reservation.outcomes = std::move(plan.outcomes);
-  std::vector<QueueRecord> met =
-      read_inserts(results, at, batch, keys, plan.free, nodes, reservation);
+  std::vector<QueueRecord> met = read_inserts(results, at, batch, plan.free, nodes, reservation);
   for (QueueRecord& holder : holders) {
     const bool stays = std::ranges::find(plan.given_up, holder.row) == plan.given_up.end();
     if (holder.state == QueueState::Intent && stays) met.push_back(std::move(holder));

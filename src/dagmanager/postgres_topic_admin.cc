@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/blake3.h"
 #include "base/crash_point.h"
 #include "dagmanager/limits.h"
 #include "dagmanager/postgres_limits.h"
@@ -21,9 +22,11 @@ using postgres::Params;
 using postgres::Rows;
 using postgres::Statement;
 
-#define WEIR_TOPICS_INSERT                                                              \
-  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication,"  \
-  " retention_ms, cleanup) SELECT * FROM unnest($1::text[], $2::text[], $3::integer[]," \
+constexpr std::size_t kKeyBytes = 16;  // of the BLAKE3: a uuid
+
+#define WEIR_TOPICS_INSERT                                                                      \
+  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication,"          \
+  " retention_ms, cleanup) SELECT * FROM unnest($1::text[]::uuid[], $2::text[], $3::integer[]," \
   " $4::integer[], $5::bigint[], $6::text[])"
 
 /// Where none is there yet, which is the rule: half the work of kCreate.
@@ -35,7 +38,7 @@ constexpr Statement kCreate = {"topics_create",
 constexpr Statement kLook = {
     "topics_look",
     "SELECT topic, partitions, replication, retention_ms, cleanup FROM weir_topics.topic_registry"
-    " WHERE topic_key = ANY ($1) ORDER BY topic_key, topic"};
+    " WHERE topic_key = ANY ($1::text[]::uuid[]) ORDER BY topic_key, topic"};
 
 constexpr Statement kList = {
     "topics_list",
@@ -80,10 +83,15 @@ std::vector<TopicSeen> read_topics(const Rows& rows) {
   return topics;
 }
 
+/// What the registry finds a topic by, and those that a broker would confuse with it.
+std::string key_hash(const graph::TopicName& topic) {
+  return base::blake3_hex(graph::topic_key(topic).view(), kKeyBytes);
+}
+
 Params keys_of(std::span<const graph::TopicName> topics) {
   std::vector<std::string> keys;
   keys.reserve(topics.size());
-  for (const graph::TopicName& topic : topics) keys.push_back(graph::topic_key(topic).text());
+  for (const graph::TopicName& topic : topics) keys.push_back(key_hash(topic));
   Params params;
   params.text_array(keys);
   return params;
@@ -92,7 +100,7 @@ Params keys_of(std::span<const graph::TopicName> topics) {
 Params specs_params(const std::vector<const TopicSpec*>& specs) {
   std::vector<std::string> keys;
   keys.reserve(specs.size());
-  for (const TopicSpec* spec : specs) keys.push_back(graph::topic_key(spec->topic).text());
+  for (const TopicSpec* spec : specs) keys.push_back(key_hash(spec->topic));
   Params params;
   params.text_array(keys)
       .text_array(specs, [](const TopicSpec* spec) { return spec->topic.view(); })
