@@ -9,12 +9,15 @@ import pytest
 
 from gateway_stub import GatewayClient, node_id_of
 from graphs import compute_key, layered_graph
+from stubs import pb2
 from suite_support import asynchronous
 from wire import Wire
 
 WINDOW = 10
-# More chunks than a silent stream can be sent beside two live ones: 10 a member, and one.
-LONG = 4000
+PROBE_SECONDS = 1
+# A silent stream gets its own window, the ACKs of two live ones beside it, and one chunk a probe.
+# This is more, so that it ends by its time-out and not by its last chunk.
+LONG = 6000
 LIVE = {"world_id": "w1", "execution_domain": "live"}
 
 
@@ -84,7 +87,9 @@ async def test_09_silent_client_on_the_channel_of_live_ones_of_its_sentinel_time
     patient_target,
 ):
     name, silent_graph, live_graph = strategy(), layered_graph(LONG), layered_graph(3000)
+    clock = asyncio.get_running_loop().time
     async with Wire(patient_target) as wire, Wire(patient_target) as elsewhere:
+        began = clock()
         silent = wire.diff(
             acknowledge=False, strategy_id=name, dag_json=silent_graph.to_json(), **LIVE
         )
@@ -94,8 +99,52 @@ async def test_09_silent_client_on_the_channel_of_live_ones_of_its_sentinel_time
             live_diff(wire, name, live_graph, world="w3"),
             live_diff(elsewhere, name, live_graph, world="w4"),
         )
+        probes_max = (clock() - began) / PROBE_SECONDS
     assert_timed_out(outcome)
-    assert WINDOW <= len(outcome.chunks) <= WINDOW * 3 + 1
+    assert WINDOW <= len(outcome.chunks) <= WINDOW * 3 + probes_max
+
+
+class Silent:
+    """A stream that is read and never acknowledged; tells how many chunks came."""
+
+    def __init__(self, wire, **fields):
+        self.count = 0
+        self._came = asyncio.Condition()
+        self._task = asyncio.create_task(self._read(wire.diffs.Diff(pb2.DiffRequest(**fields))))
+
+    async def _read(self, stream):
+        async for _ in stream:
+            async with self._came:
+                self.count += 1
+                self._came.notify_all()
+
+    async def has(self, count):
+        async with self._came:
+            await asyncio.wait_for(self._came.wait_for(lambda: self.count >= count), 30)
+
+    async def end(self):
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@asynchronous
+async def test_09_stream_that_begins_while_a_silent_one_is_tried_keeps_its_acknowledgements(
+    patient_target,
+):
+    """A silent client gets one chunk more and a second to prove itself alive. An acknowledgement in
+    that second proves nothing if a stream has begun meanwhile: it is the new one's."""
+    name, silent_graph, live_graph = strategy(), layered_graph(LONG), layered_graph(1500)
+    async with Wire(patient_target) as wire:
+        for graph, world in ((silent_graph, "w1"), (live_graph, "w2")):
+            await live_diff(wire, strategy(), graph, world)
+        silent = Silent(wire, strategy_id=name, dag_json=silent_graph.to_json(), **LIVE)
+        await silent.has(WINDOW)
+        await live_diff(wire, name, live_graph, world="w2")
+        await silent.has(silent.count + 1)  # it is tried again, alone
+        before = silent.count
+        await live_diff(wire, name, live_graph, world="w2")
+        assert silent.count <= before + 1
+        await silent.end()
 
 
 @asynchronous
