@@ -52,12 +52,13 @@ class Dagmanager {
     WEIR_CHECK(queries_->start());
     acks_.start();
     WEIR_CHECK(health_->probe());
+    WEIR_CHECK(listen_grpc());
     WEIR_TRY(http_, server::HttpServer::create({.address = config_.http}, make_http_routes(),
                                                {random_, server::log()}));
-    WEIR_CHECK(http_->start());
-    WEIR_CHECK(listen_grpc());
+    WEIR_CHECK(http_->start());  // last: whoever sees /readyz finds everything there
+    const server::ListenAddress http{config_.http.host, http_->port()};
     server::log().info("serving", {{"grpc", grpc_address_},
-                                   {"http", server::ListenAddress{config_.http.host, http_->port()}.text()},
+                                   {"http", http.text()},
                                    {"instance", instance_},
                                    {"profile", config_.prod ? "prod" : "dev"},
                                    {"graph", config_.graph_dsn.empty() ? "memory" : "postgresql"},
