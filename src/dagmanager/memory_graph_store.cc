@@ -29,6 +29,22 @@ std::vector<AddedQueue> added_queues(const GraphChange& change, const GraphIndex
   return added;
 }
 
+/// Ids of the nodes that a change, already applied, added or gave a queue or a mark; not those of its
+/// graph that it found as they are.
+std::vector<std::string> touched_nodes(const GraphChange& change, const GraphIndex& index) {
+  std::vector<std::string> ids;
+  ids.reserve(change.nodes.size() + change.queues.size() + change.marks.size());
+  for (const NodeRecord& node : change.nodes) ids.push_back(node.id.text());
+  const auto add_owner = [&](RowId row) {
+    const QueueRecord* queue = index.queue(row);
+    const NodeRecord* node = queue == nullptr ? nullptr : index.node(queue->node);
+    if (node != nullptr) ids.push_back(node->id.text());
+  };
+  for (const QueuePromotion& promotion : change.queues) add_owner(promotion.queue);
+  for (const BufferMark& mark : change.marks) add_owner(mark.queue);
+  return ids;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<MemoryGraphStore>> MemoryGraphStore::open(MemoryStoreOptions options,
@@ -125,7 +141,7 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
     ++graph_.epoch;
     events = tell(change);
     apply_graph(change);
-    touched_.emplace_back(graph_.epoch, change.dag_nodes);
+    touched_.emplace_back(graph_.epoch, touched_nodes(change, graph_.index));
     if (touched_.size() > kTouchedEpochsMax) touched_.pop_front();
   }
   for (const TopicLogRow& row : change.log) graph_.log.push_back(row);
