@@ -39,8 +39,7 @@ void add_completion(CLI::App& parent, Session& session) {
       parent.add_subcommand("completion", "Print a script that completes commands in your shell");
   group->require_subcommand(1);
   for (const char* shell : {"bash", "zsh", "fish"}) {
-    CLI::App* command =
-        group->add_subcommand(shell, std::string("Print the script for ") + shell);
+    CLI::App* command = group->add_subcommand(shell, std::string("Print the script for ") + shell);
     command->callback([&session, shell] {
       session.action = [shell] {
         print_out(completion_script(shell));
@@ -48,7 +47,8 @@ void add_completion(CLI::App& parent, Session& session) {
       };
     });
   }
-  CLI::App* asked = parent.add_subcommand("__complete", "Tell a shell what can stand at the cursor");
+  CLI::App* asked =
+      parent.add_subcommand("__complete", "Tell a shell what can stand at the cursor");
   asked->group("");
   auto words = std::make_shared<std::vector<std::string>>();
   asked->add_option("words", *words);

@@ -14,7 +14,8 @@ namespace {
 
 constexpr const char* kDescription =
     "Weir: a control plane for versioned dataflow graphs.\n\n"
-    "Start here: `weir up` runs everything on this machine; `weir dagmanager diff --file F` plans a\n"
+    "Start here: `weir up` runs everything on this machine; `weir dagmanager diff --file F` plans "
+    "a\n"
     "strategy graph, `weir dagmanager submit --file F` commits it.";
 
 /// Options that every command takes, before or after its name.
@@ -23,11 +24,11 @@ void add_global_options(CLI::App& app, Session& session) {
                                                    {"json", OutputForm::Json}};
   app.add_option("-o,--output", session.output, "Form of the output: text, or json for machines")
       ->transform(CLI::CheckedTransformer(forms).description(""))
-      ->option_text("text|json")
+      ->type_name("text|json")
       ->default_str("text");
   app.add_option("-L,--lang", session.language,
                  "Language of messages; there is English only, so any is taken")
-      ->option_text("LANG");
+      ->type_name("LANG");
 }
 
 /// Options of the root are understood after a command's name too.
@@ -54,7 +55,7 @@ int usage_fault(const CLI::App& app, const CLI::ParseError& fault) {
 std::unique_ptr<CLI::App> make_app(Session& session) {
   auto app = std::make_unique<CLI::App>(kDescription, "weir");
   app->require_subcommand(1);
-  app->set_version_flag("--version", std::string("weir ") + version());
+  app->set_version_flag("--version", std::string("weir ") + version(), "Print the version");
   add_global_options(*app, session);
 
   add_up(*app, session);

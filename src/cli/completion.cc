@@ -16,8 +16,8 @@ _weir() {
     if [ -z "$kind" ]; then kind=$line; else COMPREPLY+=("${line%%$'\t'*}"); fi
   done < <("${COMP_WORDS[0]}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   case $kind in
-    :files) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-    :folders) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    :files) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current");;
+    :folders) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current");;
   esac
 }
 complete -F _weir weir
@@ -57,7 +57,7 @@ end
 complete -c weir -f -a '(__weir_complete)'
 )";
 
-bool takes_value(const CLI::Option& option) { return option.get_type_size() > 0; }
+bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
 /// The option of this name in a command, or in one above it (they fall through).
 const CLI::Option* find_option(const CLI::App* command, const std::string& name) {
@@ -122,9 +122,15 @@ void keep_beginning_with(const std::string& begun, Completion& completion) {
 std::string Completion::text() const {
   std::string text;
   switch (kind) {
-    case Kind::Words: text = ":words\n"; break;
-    case Kind::Files: text = ":files\n"; break;
-    case Kind::Folders: text = ":folders\n"; break;
+    case Kind::Words:
+      text = ":words\n";
+      break;
+    case Kind::Files:
+      text = ":files\n";
+      break;
+    case Kind::Folders:
+      text = ":folders\n";
+      break;
   }
   for (const Word& word : words) text += word.text + "\t" + word.description + "\n";
   return text;

@@ -105,13 +105,13 @@ int run_show(const Session& session, const ShowFlags& flags) {
 void add_init(CLI::App& parent, Session& session) {
   CLI::App* command =
       parent.add_subcommand("init", "Write weir.yml: every key explained, everything in memory");
+  command->footer("Exit code: 0; 1 if the file is there already and --force is not given.");
   auto flags = std::make_shared<InitFlags>();
   command->add_option("dir", flags->folder, "Folder of the file; made if there is none")
       ->capture_default_str()
       ->type_name("DIR");
   command->add_flag("--force", flags->force, "Write over a file that is there");
-  command->callback(
-      [&session, flags] { session.action = [flags] { return run_init(*flags); }; });
+  command->callback([&session, flags] { session.action = [flags] { return run_init(*flags); }; });
 }
 
 void add_config(CLI::App& parent, Session& session) {
@@ -119,6 +119,7 @@ void add_config(CLI::App& parent, Session& session) {
   group->require_subcommand(1);
   CLI::App* command = group->add_subcommand(
       "show", "Print every key with its value in force, and whether the server would start on it");
+  command->footer("Exit code: 0; 2 if the server would not start on it.");
   auto flags = std::make_shared<ShowFlags>();
   command->add_option("--config", flags->config, "Configuration file; without it the defaults")
       ->type_name("FILE");

@@ -6,10 +6,10 @@
 #include "cli/client/limits.h"
 #include "cli/commands.h"
 #include "cli/console/console.h"
+#include "cli/console/progress.h"
 #include "cli/graph_flags.h"
 #include "cli/offline_diff.h"
 #include "cli/plan_text.h"
-#include "cli/console/progress.h"
 #include "server/system_clock.h"
 
 namespace weir::cli {
@@ -27,17 +27,17 @@ struct DiffFlags {
 Result<DiffOutcome> ask(DagmanagerClient& client, const DiffQuery& query, const std::string& what,
                         const Clock& clock) {
   Progress progress(what, clock);
-  return client.diff(query, {.chunk =
-                                 [&](std::uint32_t taken, std::uint32_t count) {
-                                   progress.update("chunk " + std::to_string(taken) + " of " +
-                                                   std::to_string(count));
-                                 },
-                             .again =
-                                 [&](const Error& why, int attempt) {
-                                   progress.update("try " + std::to_string(attempt) + " of " +
-                                                   std::to_string(kDiffAttemptsMax) + ": " +
-                                                   why.message());
-                                 }});
+  return client.diff(
+      query,
+      {.chunk =
+           [&](std::uint32_t taken, std::uint32_t count) {
+             progress.update("chunk " + std::to_string(taken) + " of " + std::to_string(count));
+           },
+       .again =
+           [&](const Error& why, int attempt) {
+             progress.update("try " + std::to_string(attempt) + " of " +
+                             std::to_string(kDiffAttemptsMax) + ": " + why.message());
+           }});
 }
 
 void print_outcome(const Session& session, const DiffFlags& flags, const DiffOutcome& outcome,
@@ -120,6 +120,9 @@ int run_submit(const Session& session, const DiffFlags& flags) {
   return flags.detailed_exitcode && changed ? kExitChanges : kExitOk;
 }
 
+constexpr const char* kExitCodes =
+    "Exit code: 0; 1 if the file cannot be read or the server refuses; ";
+
 std::shared_ptr<DiffFlags> add_common_flags(CLI::App& command) {
   auto flags = std::make_shared<DiffFlags>();
   add_file_flag(command, flags->graph.file);
@@ -136,6 +139,8 @@ std::shared_ptr<DiffFlags> add_common_flags(CLI::App& command) {
 void add_diff(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
       "diff", "Plan a strategy graph: what is new, what is reused; changes nothing");
+  command->footer(std::string(kExitCodes) +
+                  "with --detailed-exitcode, 3 if a submit would change anything.");
   const std::shared_ptr<DiffFlags> flags = add_common_flags(*command);
   command->add_flag("--dry-run", flags->dry_run, "The same: a diff changes nothing anyway");
   command->add_flag("--offline", flags->offline, "Compare with an empty store, without a server");
@@ -145,8 +150,9 @@ void add_diff(CLI::App& parent, Session& session) {
 }
 
 void add_submit(CLI::App& parent, Session& session) {
-  CLI::App* command =
-      parent.add_subcommand("submit", "Commit a strategy graph: make its topics, tell its queue map");
+  CLI::App* command = parent.add_subcommand(
+      "submit", "Commit a strategy graph: make its topics, tell its queue map");
+  command->footer(std::string(kExitCodes) + "with --detailed-exitcode, 3 if it changed anything.");
   const std::shared_ptr<DiffFlags> flags = add_common_flags(*command);
   command->callback([&session, flags] {
     session.action = [&session, flags] { return run_submit(session, *flags); };

@@ -8,9 +8,9 @@
 #include "cli/client/dagmanager_client.h"
 #include "cli/commands.h"
 #include "cli/console/console.h"
+#include "cli/console/progress.h"
 #include "cli/explain_text.h"
 #include "cli/graph_flags.h"
-#include "cli/console/progress.h"
 #include "graph/explain.h"
 #include "server/system_clock.h"
 
@@ -152,6 +152,9 @@ void add_explain(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
       "explain",
       "Tell which field made a node's name differ: from another file, or from what is stored");
+  command->footer(
+      "Exit code: 0; 1 if a file cannot be read, the server refuses, or --node has no "
+      "counterpart (`no_counterpart`).");
   auto flags = std::make_shared<ExplainFlags>();
   add_file_flag(*command, flags->graph.file);
   command

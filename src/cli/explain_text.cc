@@ -105,10 +105,14 @@ class ExplainWriter {
 
   std::string painted(Verdict verdict, std::string_view text) const {
     switch (verdict) {
-      case Verdict::Same: return paint_.faint(text);
-      case Verdict::Differs: return paint_.changed(text);
-      case Verdict::Added: return paint_.added(text);
-      case Verdict::Removed: return paint_.bad(text);
+      case Verdict::Same:
+        return paint_.faint(text);
+      case Verdict::Differs:
+        return paint_.changed(text);
+      case Verdict::Added:
+        return paint_.added(text);
+      case Verdict::Removed:
+        return paint_.bad(text);
     }
     return std::string(text);
   }
@@ -118,8 +122,7 @@ class ExplainWriter {
       return std::to_string(counts_[static_cast<std::size_t>(verdict)]);
     };
     out_ += "Explained: " + count(Verdict::Same) + " same, " + count(Verdict::Differs) +
-            " differ, " + count(Verdict::Added) + " added, " + count(Verdict::Removed) +
-            " removed";
+            " differ, " + count(Verdict::Added) + " added, " + count(Verdict::Removed) + " removed";
     const std::set<std::string> paths = roots(explanations);
     if (paths.size() == 1) out_ += "; one root: " + *paths.begin();
     if (paths.size() > 1) out_ += "; " + std::to_string(paths.size()) + " roots";
@@ -172,9 +175,9 @@ std::string explain_json(const Explanation& explanation, const PlanByNode& plan)
   line["state"] = row == nullptr ? Json(nullptr) : Json(std::string(plan_state(row->decision)));
   line["other"] = nullptr;
   if (explanation.other != nullptr) {
-    line["other"] = {{"node_id", explanation.other->node_id},
-                     {"by", explanation.paired_by.empty() ? Json(nullptr)
-                                                          : Json(explanation.paired_by)}};
+    line["other"] = {
+        {"node_id", explanation.other->node_id},
+        {"by", explanation.paired_by.empty() ? Json(nullptr) : Json(explanation.paired_by)}};
   }
   line["verdict"] = std::string(graph::verdict_text(explanation.verdict));
   line["changes"] = Json::array();
@@ -195,8 +198,7 @@ std::string explain_text(const std::vector<Explanation>& explanations, const Pla
 
 bool unexplained(const Explanation& explanation) {
   return explanation.node != nullptr && explanation.other != nullptr &&
-         explanation.changes.empty() &&
-         explanation.node->node_id != explanation.other->node_id;
+         explanation.changes.empty() && explanation.node->node_id != explanation.other->node_id;
 }
 
 }  // namespace weir::cli

@@ -28,8 +28,8 @@ std::string_view plan_state(std::string_view decision);
 std::string explain_json(const graph::Explanation& explanation, const PlanByNode& plan);
 
 struct ExplainTextOptions {
-  std::string title;     ///< first line
-  bool verbose = false;  ///< nodes that are the same too
+  std::string title = {};  ///< first line
+  bool verbose = false;    ///< nodes that are the same too
   bool colours = false;
 };
 

@@ -49,10 +49,13 @@ void add_target_flag(CLI::App& command, std::string& target) {
 }
 
 void add_context_flags(CLI::App& command, GraphFlags& flags) {
-  command.add_option("--strategy", flags.strategy, "Name of the strategy that the graph is a deploy of")
+  command
+      .add_option("--strategy", flags.strategy,
+                  "Name of the strategy that the graph is a deploy of")
       ->capture_default_str()
       ->type_name("ID");
-  command.add_option("--world", flags.world, "World that computes it; gives its topics a namespace")
+  command
+      .add_option("--world", flags.world, "World that computes it; gives its topics a namespace")
       ->type_name("ID");
   command
       .add_option("--domain", flags.domain,

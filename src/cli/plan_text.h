@@ -42,9 +42,9 @@ struct PlanCounts {
 PlanCounts count_plan(const DiffOutcome& outcome);
 
 struct PlanTextOptions {
-  std::string title;           ///< first line
-  std::string_view closing;    ///< "Plan" or "Submitted"
-  bool verbose = false;        ///< every node, also the reused ones
+  std::string title = {};             ///< first line
+  std::string_view closing = "Plan";  ///< "Plan" or "Submitted"
+  bool verbose = false;               ///< every node, also the reused ones
   bool colours = false;
 };
 

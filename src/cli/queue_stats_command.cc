@@ -9,8 +9,8 @@
 #include "cli/client/grpc_fault.h"
 #include "cli/commands.h"
 #include "cli/console/console.h"
-#include "cli/graph_flags.h"
 #include "cli/console/progress.h"
+#include "cli/graph_flags.h"
 #include "cli/queue_stats_text.h"
 #include "server/system_clock.h"
 

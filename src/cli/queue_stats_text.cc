@@ -14,17 +14,22 @@ namespace {
 /// Seconds of one unit, or 0 for what is none.
 long unit_seconds(char unit) {
   switch (unit) {
-    case 's': return 1;
-    case 'm': return 60;
-    case 'h': return 3600;
-    default: return 0;
+    case 's':
+      return 1;
+    case 'm':
+      return 60;
+    case 'h':
+      return 3600;
+    default:
+      return 0;
   }
 }
 
 /// The number in front of the unit; more than a long holds counts as too long, not as other text.
 std::optional<long> leading_number(const std::string& text) {
-  const bool digits = text.size() > 1 && std::ranges::all_of(text.begin(), text.end() - 1,
-                                                             [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      text.size() > 1 && std::ranges::all_of(text.begin(), text.end() - 1,
+                                             [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) return {};
   long number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size() - 1, number);

@@ -35,7 +35,7 @@ std::string option_name(const CLI::Option& option) {
     for (std::size_t at = name.find(','); at != std::string::npos; at = name.find(',', at + 2)) {
       name.insert(at + 1, " ");
     }
-    if (option.get_type_size() > 0) name += " " + option.get_type_name();
+    if (option.get_items_expected_max() > 0) name += " " + option.get_type_name();
   }
   return code(name);
 }
@@ -83,12 +83,24 @@ std::string key_value(const server::KeyDescription& key) {
   using server::ValueKind;
   std::string text;
   switch (key.kind) {
-    case ValueKind::Text: text = "text"; break;
-    case ValueKind::Integer: text = "whole number"; break;
-    case ValueKind::Number: text = "number"; break;
-    case ValueKind::Boolean: text = "true or false"; break;
-    case ValueKind::TextList: text = "list of texts"; break;
-    case ValueKind::TextMap: text = "mapping of texts"; break;
+    case ValueKind::Text:
+      text = "text";
+      break;
+    case ValueKind::Integer:
+      text = "whole number";
+      break;
+    case ValueKind::Number:
+      text = "number";
+      break;
+    case ValueKind::Boolean:
+      text = "true or false";
+      break;
+    case ValueKind::TextList:
+      text = "list of texts";
+      break;
+    case ValueKind::TextMap:
+      text = "mapping of texts";
+      break;
   }
   if (!key.allowed.empty()) {
     text = key.kind == ValueKind::TextList ? "list of " : "";
@@ -137,8 +149,10 @@ std::string config_reference() {
       "# Configuration\n\n"
       "Made by `weir docs config` from the key table that the parser uses; do not edit.\n\n"
       "A YAML file, named with `--config`; without one everything is in memory. The keys stand in\n"
-      "its section `dagmanager`, or at its root if it has no such section; top-level keys stand at\n"
-      "the root in both cases. A dot is a nested mapping. `<name>` stands for one of the names that\n"
+      "its section `dagmanager`, or at its root if it has no such section; top-level keys stand "
+      "at\n"
+      "the root in both cases. A dot is a nested mapping. `<name>` stands for one of the names "
+      "that\n"
       "the meaning lists. Unknown keys are an error. Changes take effect at the next start.\n\n"
       "The environment wins over the file: `QMTL__DAGMANAGER__<KEY>`, in capitals, a dot as `__`;\n"
       "top-level keys as `QMTL__<KEY>`. `weir config show --origin` tells each value and where it\n"
@@ -146,7 +160,8 @@ std::string config_reference() {
   add_keys(out, dagmanager::available_config_keys());
   out +=
       "## Not available yet\n\n"
-      "Known, so that a file for a later version says clearly what this one cannot do: another value\n"
+      "Known, so that a file for a later version says clearly what this one cannot do: another "
+      "value\n"
       "than the default stops the start with the key's name and exit code 2. The same holds for\n"
       "`bolt://` and `neo4j://` in `graph_dsn` and for `kafka://` in `topics_dsn`.\n\n";
   add_keys(out, dagmanager::later_config_keys());

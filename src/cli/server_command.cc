@@ -36,11 +36,13 @@ int run_server(const std::string& config_file) {
 void add_server(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
       "server", "Serve until SIGTERM; without --config everything is in memory");
+  command->footer(
+      "Exit code: 0 after SIGTERM or SIGINT; 1 if an engine or a port is not there; 2 if "
+      "the configuration does not start, with all its faults.");
   auto file = std::make_shared<std::string>();
   command->add_option("--config", *file, "Configuration file, YAML (see `weir init`)")
       ->type_name("FILE");
-  command->callback(
-      [&session, file] { session.action = [file] { return run_server(*file); }; });
+  command->callback([&session, file] { session.action = [file] { return run_server(*file); }; });
 }
 
 void add_dagmanager(CLI::App& parent, Session& session) {

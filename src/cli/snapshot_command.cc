@@ -5,9 +5,9 @@
 
 #include "cli/commands.h"
 #include "cli/console/console.h"
+#include "cli/console/text_file.h"
 #include "cli/graph_flags.h"
 #include "cli/snapshot.h"
-#include "cli/console/text_file.h"
 
 namespace weir::cli {
 namespace {
@@ -72,6 +72,8 @@ int run_snapshot(const Session& session, const SnapshotFlags& flags) {
 void add_snapshot(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
       "snapshot", "Print a graph file's hash; freeze it, or verify that it did not change");
+  command->footer(
+      "Exit code: 0; 1 if the file is not JSON, or the snapshot is unreadable or another.");
   auto flags = std::make_shared<SnapshotFlags>();
   add_file_flag(*command, flags->file);
   command->add_option("--snapshot", flags->snapshot, "File of the snapshot")

@@ -55,6 +55,13 @@ void tell_ready(const Session& session, const UpFlags& flags, const UpNote& note
   print_out(text);
 }
 
+void let_go_of_input() {
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  dup2(fd, STDIN_FILENO);
+  close(fd);
+}
+
 /// From here on nobody reads what a detached supervisor says but in its log.
 void let_go_of_terminal(const std::string& state_dir) {
   const std::string log = state_dir + "/up.log";
@@ -68,6 +75,7 @@ void let_go_of_terminal(const std::string& state_dir) {
 int run_up(const Session& session, const UpFlags& flags) {
   server::block_shutdown_signals();
   server::SystemClock clock;
+  server::SystemRandom random;
   std::optional<Progress> progress;
   const Supervisor::Events events = {
       .starting = [&](const std::string& what) { progress.emplace("starting " + what, clock); },
@@ -81,7 +89,7 @@ int run_up(const Session& session, const UpFlags& flags) {
   auto up = Supervisor::create({.state_dir = flags.state_dir,
                                 .ports = {.grpc = flags.grpc_port, .http = flags.http_port},
                                 .command = flags.command},
-                               events, clock);
+                               events, clock, random);
   if (!up.ok()) {
     print_error(up.error());
     return kExitFailed;
@@ -119,6 +127,7 @@ int run_detached(const Session& session, const UpFlags& flags) {
   if (child == 0) {
     setsid();
     dup2(ends[1], STDOUT_FILENO);
+    let_go_of_input();
     close(ends[0]);
     close(ends[1]);
     return run_up(session, flags);
@@ -156,6 +165,9 @@ int run_down(const Session& session, const std::string& state_dir) {
 void add_up(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
       "up", "Run everything on this machine: a private PostgreSQL and the DAG manager");
+  command->footer(
+      "Exit code: 0 after Ctrl-C or SIGTERM; the command's own; 1 if it cannot start, "
+      "another one runs on the folder, or a child cannot be kept up.");
   auto flags = std::make_shared<UpFlags>();
   add_state_dir(*command, flags->state_dir);
   command->add_option("--grpc-port", flags->grpc_port, "Port of gRPC; 0 takes a free one")
@@ -164,8 +176,8 @@ void add_up(CLI::App& parent, Session& session) {
   command->add_option("--http-port", flags->http_port, "Port of HTTP; 0 takes a free one")
       ->capture_default_str()
       ->type_name("PORT");
-  CLI::Option* detach = command->add_flag(
-      "-d,--detach", flags->detach, "Return when everything is ready; `weir down` stops it");
+  CLI::Option* detach = command->add_flag("-d,--detach", flags->detach,
+                                          "Return when everything is ready; `weir down` stops it");
   command
       ->add_option("command", flags->command,
                    "After --: run this when everything is ready, with WEIR_TARGET and WEIR_HTTP in "

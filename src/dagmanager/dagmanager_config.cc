@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <string_view>
@@ -41,9 +42,9 @@ Duration seconds(double count) {
 }
 
 Error config_invalid(std::vector<Fault> faults) {
-  return base::invalid_argument("config_invalid",
-                                "the configuration has " + std::to_string(faults.size()) +
-                                    (faults.size() == 1 ? " fault" : " faults"))
+  return base::invalid_argument("config_invalid", "the configuration has " +
+                                                      std::to_string(faults.size()) +
+                                                      (faults.size() == 1 ? " fault" : " faults"))
       .with_faults(std::move(faults));
 }
 
@@ -73,37 +74,57 @@ class Reader {
   void refuse_later_keys() {
     const std::vector<server::KeyDescription> later = later_config_keys();
     for (const server::KeyDescription& description : later) {
-      const std::size_t open = description.key.find('<');
+      const std::string& pattern = description.key;
+      const std::size_t open = pattern.find('<');
       if (open == std::string::npos) {
-        refuse_later(description.key, description.default_text);
+        if (config_.given(pattern) && !is_default(description)) refuse_later(pattern);
         continue;
       }
-      const std::size_t close = description.key.find('>');
-      for (const std::string& name : config_.names(description.key)) {
-        refuse_later(description.key.substr(0, open) + name + description.key.substr(close + 1), {});
+      const std::size_t close = pattern.find('>');
+      for (const std::string& name : config_.names(pattern)) {
+        const std::string key = pattern.substr(0, open) + name + pattern.substr(close + 1);
+        if (config_.given(key)) refuse_later(key);
       }
     }
   }
 
-  void refuse_later(const std::string& key, std::string_view default_text) {
-    if (!config_.given(key) || (!default_text.empty() && shown(key) == default_text)) return;
+  void refuse_later(const std::string& key) {
     fault("not_available_yet", key,
           "this version cannot do what it asks for yet; take the key out to start");
   }
 
-  std::string shown(std::string_view key) const {
-    for (const server::ConfigLine& line : config_.lines()) {
-      if (line.key == key) return line.value;
+  /// True if the key was given, and to the value it has anyway.
+  bool is_default(const server::KeyDescription& description) const {
+    const std::string& text = description.default_text;
+    if (text.empty()) return false;
+    switch (description.kind) {
+      case server::ValueKind::Text:
+        return (description.secret ? config_.secret(description.key).reveal()
+                                   : config_.text(description.key)) == text;
+      case server::ValueKind::Integer:
+      case server::ValueKind::Number: {
+        double value = 0;
+        std::from_chars(text.data(), text.data() + text.size(), value);
+        return config_.number(description.key) == value;
+      }
+      case server::ValueKind::Boolean:
+        return config_.boolean(description.key) == (text == "true");
+      case server::ValueKind::TextList:
+      case server::ValueKind::TextMap:
+        return false;
     }
-    return {};
+    return false;
   }
 
   void read_engines() {
     out_.memory_repo_path = config_.text("memory_repo_path");
     const std::string& graph = config_.text("graph_dsn");
     switch (engine_of(graph, Engine::Neo4j)) {
-      case Engine::None: break;
-      case Engine::Postgres: out_.graph_dsn = graph; break;
+      case Engine::None:
+        break;
+      case Engine::Postgres:
+        out_.graph_dsn = graph;
+        break;
       case Engine::Neo4j:
         fault("not_available_yet", "graph_dsn",
               "Neo4j is not available yet: give a postgresql:// address, or take the key out to "
@@ -118,8 +139,11 @@ class Reader {
     }
     const std::string& topics = config_.text("topics_dsn");
     switch (engine_of(topics, Engine::Kafka)) {
-      case Engine::None: break;
-      case Engine::Postgres: out_.topics_dsn = topics; break;
+      case Engine::None:
+        break;
+      case Engine::Postgres:
+        out_.topics_dsn = topics;
+        break;
       case Engine::Kafka:
         fault("not_available_yet", "topics_dsn",
               "Kafka is not available yet: give a postgresql:// address for the registry, or take "
@@ -185,8 +209,8 @@ class Reader {
     out_.diff_concurrency =
         config_.given("diff_concurrency")
             ? static_cast<int>(config_.integer("diff_concurrency"))
-            : static_cast<int>(std::max(kDiffConcurrencyMin,
-                                        2 * std::thread::hardware_concurrency()));
+            : static_cast<int>(
+                  std::max(kDiffConcurrencyMin, 2 * std::thread::hardware_concurrency()));
     out_.diff_queue = static_cast<int>(config_.integer("diff_queue"));
     out_.ack_timeout = seconds(config_.number("ack_timeout_seconds"));
     out_.drain = seconds(config_.number("drain_seconds"));
@@ -198,8 +222,7 @@ class Reader {
 
   void fault(std::string reason, const std::string& key, std::string_view text) {
     refused_.push_back(key);
-    faults_.push_back(
-        {std::move(reason), config_.origin(key), key + ": " + std::string(text)});
+    faults_.push_back({std::move(reason), config_.origin(key), key + ": " + std::string(text)});
   }
 
   const Config& config_;
@@ -234,12 +257,14 @@ Result<void> DagmanagerConfig::validate() const {
   }
   if (prod) {
     if (graph_dsn.empty()) {
-      gap("prod_needs", "graph_dsn", "profile prod keeps no graph in memory: give a postgresql:// "
-                                     "address");
+      gap("prod_needs", "graph_dsn",
+          "profile prod keeps no graph in memory: give a postgresql:// "
+          "address");
     }
     if (topics_dsn.empty()) {
-      gap("prod_needs", "topics_dsn", "profile prod keeps no topics in memory: give a "
-                                      "postgresql:// address");
+      gap("prod_needs", "topics_dsn",
+          "profile prod keeps no topics in memory: give a "
+          "postgresql:// address");
     }
     gap("prod_needs", "controlbus_dsn",
         "profile prod needs a control bus, which is not available yet: start with profile dev");
@@ -265,7 +290,8 @@ std::vector<std::string> DagmanagerConfig::warnings() const {
   }
   if (graph_dsn.empty() && !topics_dsn.empty() && memory_repo_path.empty()) {
     warnings.emplace_back(
-        "topics_dsn is durable and graph_dsn is not set: the next start does not know these topics");
+        "topics_dsn is durable and graph_dsn is not set: the next start does not know these "
+        "topics");
   }
   if (!graph_dsn.empty() && !memory_repo_path.empty()) {
     warnings.emplace_back("memory_repo_path has no effect beside graph_dsn");

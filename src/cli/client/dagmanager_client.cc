@@ -42,11 +42,11 @@ wire::DiffRequest request_of(const DiffQuery& query) {
 
 }  // namespace
 
-DagmanagerClient::DagmanagerClient(const std::string& target, Clock& clock) : clock_(clock) {
-  const std::shared_ptr<grpc::Channel> channel = make_channel(target);
-  diff_ = wire::DiffService::NewStub(channel);
-  admin_ = wire::AdminService::NewStub(channel);
-}
+DagmanagerClient::DagmanagerClient(const std::string& target, Clock& clock)
+    : clock_(clock),
+      channel_(make_channel(target)),
+      diff_(wire::DiffService::NewStub(channel_)),
+      admin_(wire::AdminService::NewStub(channel_)) {}
 
 Result<DiffOutcome> DagmanagerClient::diff(const DiffQuery& query, const Observer& observer) {
   const wire::DiffRequest whole = request_of(query);
@@ -57,8 +57,8 @@ Result<DiffOutcome> DagmanagerClient::diff(const DiffQuery& query, const Observe
     collector.resume(request);
     const Result<void> read = read_stream(request, collector, observer);
     if (read.ok() && collector.complete()) return std::move(collector).take();
-    const Error error = read.ok() ? base::unavailable("", "the stream ended before its last chunk")
-                                  : read.error();
+    const Error error =
+        read.ok() ? base::unavailable("", "the stream ended before its last chunk") : read.error();
     const Again again = what_next(error, collector, attempt);
     if (again == Again::No) return error;
     if (again == Again::Anew) collector.clear();
@@ -69,12 +69,14 @@ Result<DiffOutcome> DagmanagerClient::diff(const DiffQuery& query, const Observe
 }
 
 DagmanagerClient::Again DagmanagerClient::what_next(const Error& error,
-                                                    const DiffCollector& collector, int attempt) {
+                                                    const DiffCollector& collector,
+                                                    int attempt) const {
   if (attempt >= kDiffAttemptsMax) return Again::No;
   if (error.reason() == "answer_changed") return Again::Anew;
   if (error.code() != Code::Unavailable) return Again::No;
-  // Whoever was never there may be a wrong address: say so at once.
-  const bool never_there = error.reason().empty() && attempt == 1 && collector.taken() == 0;
+  // Where no connection came about at all, the address may be wrong: say so at once.
+  const bool never_there = attempt == 1 && collector.taken() == 0 && error.reason().empty() &&
+                           channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
   return never_there ? Again::No : Again::Resume;
 }
 
@@ -135,8 +137,8 @@ Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_nodes(
   return records;
 }
 
-Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_deploy(
-    const std::string& strategy, const std::string& world) {
+Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_deploy(const std::string& strategy,
+                                                                        const std::string& world) {
   wire::DescribeNodesRequest request;
   request.set_strategy_id(strategy);
   request.set_world_id(world);

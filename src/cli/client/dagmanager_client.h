@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <cstdint>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,8 +21,8 @@ namespace weir::cli {
 /// Calls a DAG manager over gRPC, as a well-behaved client does: every chunk is acknowledged by its
 /// number before the next is read, and a stream that was cut is resumed. One thread at a time.
 ///
-/// Faults are Errors with the server's code and reason word; the reason is empty where the transport
-/// failed.
+/// Faults are Errors with the server's code and reason word; the reason is empty where the
+/// transport failed.
 class DagmanagerClient {
  public:
   /// "localhost:50051"; connects at the first call. `clock` outlives the client.
@@ -53,9 +55,10 @@ class DagmanagerClient {
   Result<void> acknowledge(const wire::DiffChunk& chunk);
   Result<void> describe(const wire::DescribeNodesRequest& request,
                         std::vector<wire::NodeRecord>& records);
-  static Again what_next(const Error& error, const DiffCollector& collector, int attempt);
+  Again what_next(const Error& error, const DiffCollector& collector, int attempt) const;
 
   Clock& clock_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<wire::DiffService::Stub> diff_;
   std::unique_ptr<wire::AdminService::Stub> admin_;
 };

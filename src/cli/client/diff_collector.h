@@ -12,7 +12,8 @@ namespace weir::cli {
 
 namespace wire = qmtl::services::dagmanager;
 
-/// Puts the chunks of an answer together, across resumed streams (contract section 3.8). One thread.
+/// Puts the chunks of an answer together, across resumed streams (contract section 3.8). One
+/// thread.
 class DiffCollector {
  public:
   /// Takes the next chunk. One that was had before changes nothing.

@@ -31,7 +31,7 @@ struct DiffOutcome {
   std::map<std::string, std::string> queue_map;  ///< partition key to topic
   std::string sentinel_id;
   std::string version;
-  std::vector<PlanRow> plan;  ///< in submission order; only of a plan
+  std::vector<PlanRow> plan;          ///< in submission order; only of a plan
   std::vector<std::string> buffered;  ///< ids of the nodes with a buffer instruction
   std::vector<std::string> warnings;
   std::uint32_t crc32 = 0;

@@ -48,8 +48,8 @@ void Progress::run() {
 }
 
 void Progress::show() {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic() -
-                                                                        started_);
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic() - started_);
   std::string line = what_ + " … " + std::to_string(seconds.count()) + " s";
   if (!detail_.empty()) line += " (" + detail_ + ")";
   print_error(terminal_ ? "\r\x1b[K" + line : line + "\n");

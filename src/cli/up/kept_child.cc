@@ -22,8 +22,7 @@ Result<void> KeptChild::start() { return spawn(); }
 Result<void> KeptChild::spawn() {
   process_.reset();
   WEIR_TRY(process_, server::ChildProcess::spawn(
-                         plan_.process,
-                         [this](const server::ProcessExit&) { wakeup_.set(); }));
+                         plan_.process, [this](const server::ProcessExit&) { wakeup_.set(); }));
   state_ = State::Starting;
   since_ = clock_.monotonic();
   return {};
@@ -34,12 +33,14 @@ Result<KeptChild::News> KeptChild::tend() {
     if (const auto exit = process_->wait(Duration::zero())) return ended(*exit);
   }
   switch (state_) {
-    case State::Starting: return look_if_ready();
+    case State::Starting:
+      return look_if_ready();
     case State::Waiting:
       if (clock_.monotonic() >= since_) WEIR_CHECK(spawn());
       return News::None;
     case State::Ready:
-    case State::Stopped: return News::None;
+    case State::Stopped:
+      return News::None;
   }
   return News::None;
 }
@@ -74,10 +75,13 @@ Error KeptChild::failed(const std::string& why) const {
 
 std::optional<Duration> KeptChild::due() const {
   switch (state_) {
-    case State::Starting: return clock_.monotonic() + kReadyLook;
-    case State::Waiting: return since_;
+    case State::Starting:
+      return clock_.monotonic() + kReadyLook;
+    case State::Waiting:
+      return since_;
     case State::Ready:
-    case State::Stopped: return {};
+    case State::Stopped:
+      return {};
   }
   return {};
 }

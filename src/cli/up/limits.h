@@ -8,8 +8,8 @@
 /// Bounds of `weir up` (style guide, rule 25).
 namespace weir::cli {
 
-/// A role must answer /readyz this soon after its start: a start may wait 60 s for the migrations of
-/// another instance.
+/// A role must answer /readyz this soon after its start: a start may wait 60 s for the migrations
+/// of another instance.
 inline constexpr Duration kReadyTimeout = std::chrono::seconds(90);
 /// Time between two looks at /readyz, only while a role starts.
 inline constexpr Duration kReadyLook = std::chrono::milliseconds(50);
@@ -18,6 +18,14 @@ inline constexpr Duration kReadyAnswerTimeout = std::chrono::seconds(2);
 
 /// How long a port may stay taken before that is told: a killed predecessor's child ends at once.
 inline constexpr Duration kPortWait = std::chrono::seconds(2);
+
+/// Where free ports are looked for, and how often, before the kernel is asked for any: below the
+/// range of outgoing connections (net.ipv4.ip_local_port_range begins at 32768).
+inline constexpr unsigned kFreePortFirst = 20'000;
+inline constexpr unsigned kFreePortLast = 31'999;
+inline constexpr int kPortTriesMax = 64;
+static_assert(kFreePortLast < 32'768,
+              "an outgoing connection could take a restarting child's port");
 
 /// Restarts of one child, each after a wait that doubles; a child that was ready for kRestartForget
 /// is counted from zero again.

@@ -41,23 +41,37 @@ std::optional<BoundPort> bind_port(std::uint16_t wanted) {
   return bound;
 }
 
-Result<BoundPort> wait_for_port(std::uint16_t wanted, const char* flag, Clock& clock) {
+std::optional<BoundPort> any_port(Random& random) {
+  for (int attempt = 0; attempt < kPortTriesMax; ++attempt) {
+    const auto port = static_cast<std::uint16_t>(
+        kFreePortFirst + random.next() % (kFreePortLast - kFreePortFirst + 1));
+    if (std::optional<BoundPort> bound = bind_port(port)) return bound;
+  }
+  return bind_port(0);
+}
+
+Result<BoundPort> find_port(std::uint16_t wanted, const char* flag, Clock& clock, Random& random) {
+  if (wanted == 0) {
+    if (std::optional<BoundPort> bound = any_port(random)) return *std::move(bound);
+    return base::unavailable("port_taken", "127.0.0.1 has no free port left");
+  }
   const Duration until = clock.monotonic() + kPortWait;
   while (true) {
     if (std::optional<BoundPort> bound = bind_port(wanted)) return *std::move(bound);
     if (clock.monotonic() >= until) break;
     clock.sleep_for(kReadyLook);
   }
-  return base::failed_precondition(
-      "port_taken", "port " + std::to_string(wanted) + " of 127.0.0.1 is taken by another program: "
-                        "give another with " + flag + " (0 takes a free one)");
+  return base::failed_precondition("port_taken", "port " + std::to_string(wanted) +
+                                                     " of 127.0.0.1 is taken by another program: "
+                                                     "give another with " +
+                                                     flag + " (0 takes a free one)");
 }
 
 }  // namespace
 
-Result<UpPorts> choose_ports(const UpPorts& wanted, Clock& clock) {
-  WEIR_TRY(const BoundPort grpc, wait_for_port(wanted.grpc, "--grpc-port", clock));
-  WEIR_TRY(const BoundPort http, wait_for_port(wanted.http, "--http-port", clock));
+Result<UpPorts> choose_ports(const UpPorts& wanted, Clock& clock, Random& random) {
+  WEIR_TRY(const BoundPort grpc, find_port(wanted.grpc, "--grpc-port", clock, random));
+  WEIR_TRY(const BoundPort http, find_port(wanted.http, "--http-port", clock, random));
   return UpPorts{.grpc = grpc.port, .http = http.port};
 }
 

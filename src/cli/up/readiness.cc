@@ -47,7 +47,8 @@ bool is_ready(const server::ListenAddress& http) {
   constexpr std::string_view kOk = "HTTP/1.1 200";
   std::array<char, kOk.size()> head{};
   const ssize_t count = recv(connection.number(), head.data(), head.size(), MSG_WAITALL);
-  return count == static_cast<ssize_t>(kOk.size()) && std::string_view(head.data(), head.size()) == kOk;
+  return count == static_cast<ssize_t>(kOk.size()) &&
+         std::string_view(head.data(), head.size()) == kOk;
 }
 
 }  // namespace weir::cli

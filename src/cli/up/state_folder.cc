@@ -43,13 +43,12 @@ Error already_up(const std::filesystem::path& path, const std::optional<UpNote>&
   std::string text = "weir up runs already on " + path.string();
   if (note) {
     text += ", pid " + std::to_string(note->pid);
-    text += note->grpc.empty() ? ", still starting"
-                               : ", gRPC " + note->grpc + ", HTTP " + note->http;
+    text +=
+        note->grpc.empty() ? ", still starting" : ", gRPC " + note->grpc + ", HTTP " + note->http;
   }
-  return base::failed_precondition(
-      "already_up",
-      text + "; stop it with `weir down --state-dir " + path.string() +
-          "`, or give this one another --state-dir");
+  return base::failed_precondition("already_up", text + "; stop it with `weir down --state-dir " +
+                                                     path.string() +
+                                                     "`, or give this one another --state-dir");
 }
 
 }  // namespace
@@ -128,8 +127,8 @@ Result<bool> stop_running_in(const std::filesystem::path& path, Duration span) {
   WEIR_TRY(const std::optional<UpNote> note, running_in(path));
   if (!note) return false;
   if (note->pid == 0) {
-    return base::unavailable("still_up", "weir up on " + path.string() +
-                                             " has only just begun: try again");
+    return base::unavailable("still_up",
+                             "weir up on " + path.string() + " has only just begun: try again");
   }
   const int process = static_cast<int>(syscall(SYS_pidfd_open, note->pid, 0));
   if (process < 0) return false;

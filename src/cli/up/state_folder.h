@@ -28,8 +28,8 @@ struct UpNote {
 /// also through a kill, and its text is the note. One owner a folder.
 class StateFolder {
  public:
-  /// Makes the folder if there is none and takes the lock. FAILED_PRECONDITION `already_up`, with the
-  /// other's pid and addresses; `state_dir_unusable`.
+  /// Makes the folder if there is none and takes the lock. FAILED_PRECONDITION `already_up`, with
+  /// the other's pid and addresses; `state_dir_unusable`.
   static Result<std::unique_ptr<StateFolder>> take(const std::filesystem::path& path);
   ~StateFolder();
   StateFolder(const StateFolder&) = delete;

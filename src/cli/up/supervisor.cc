@@ -82,8 +82,9 @@ struct Supervisor::SignalWatch {
 };
 
 Result<std::unique_ptr<Supervisor>> Supervisor::create(UpOptions options, Events events,
-                                                       Clock& clock) {
-  std::unique_ptr<Supervisor> up(new Supervisor(std::move(options), std::move(events), clock));
+                                                       Clock& clock, Random& random) {
+  std::unique_ptr<Supervisor> up(
+      new Supervisor(std::move(options), std::move(events), clock, random));
   WEIR_TRY(up->folder_, StateFolder::take(up->options_.state_dir));
   UpNote begun;
   begun.pid = getpid();
@@ -91,13 +92,13 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(UpOptions options, Events
   WEIR_TRY(up->wakeup_, Wakeup::create());
   WEIR_TRY(up->signals_, server::ShutdownSignals::create());
   up->watch_ = std::make_unique<SignalWatch>(*up->signals_, *up->wakeup_);
-  WEIR_TRY(up->postgres_, postgres::PrivateCluster::create(
-                              {.state_dir = up->folder_->path()}, clock));
+  WEIR_TRY(up->postgres_,
+           postgres::PrivateCluster::create({.state_dir = up->folder_->path()}, clock));
   return up;
 }
 
-Supervisor::Supervisor(UpOptions options, Events events, Clock& clock)
-    : options_(std::move(options)), events_(std::move(events)), clock_(clock) {}
+Supervisor::Supervisor(UpOptions options, Events events, Clock& clock, Random& random)
+    : options_(std::move(options)), events_(std::move(events)), clock_(clock), random_(random) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -116,11 +117,11 @@ Result<int> Supervisor::run() {
 }
 
 Result<void> Supervisor::start() {
+  WEIR_TRY(ports_, choose_ports(options_.ports, clock_, random_));
   events_.starting("PostgreSQL");
   WEIR_CHECK(postgres_->start());
   postgres_since_ = clock_.monotonic();
   events_.starting("DAG manager");
-  WEIR_TRY(ports_, choose_ports(options_.ports, clock_));
   WEIR_CHECK(write_config());
   bound_log(folder_->dagmanager_log());
   dagmanager_ = std::make_unique<KeptChild>(dagmanager_plan(), *wakeup_, clock_);
@@ -129,17 +130,16 @@ Result<void> Supervisor::start() {
 
 Result<void> Supervisor::write_config() {
   const std::string dsn = quoted(postgres_->dsn());
-  return write_text_file(
-      folder_->config_file(),
-      "# Written by `weir up`, anew at each start. Other keys (`weir init` explains them all) can be\n"
-      "# set in its environment: QMTL__DAGMANAGER__<KEY>.\n"
-      "dagmanager:\n"
-      "  graph_dsn: " + dsn + "\n" +
-      "  topics_dsn: " + dsn + "\n" +
-      "  grpc_host: " + kHost + "\n" +
-      "  grpc_port: " + std::to_string(ports_.grpc) + "\n" +
-      "  http_host: " + kHost + "\n" +
-      "  http_port: " + std::to_string(ports_.http) + "\n");
+  return write_text_file(folder_->config_file(),
+                         "# Written by `weir up`, anew at each start. Other keys (`weir init` "
+                         "explains them all) can be\n"
+                         "# set in its environment: QMTL__DAGMANAGER__<KEY>.\n"
+                         "dagmanager:\n"
+                         "  graph_dsn: " +
+                             dsn + "\n" + "  topics_dsn: " + dsn + "\n" + "  grpc_host: " + kHost +
+                             "\n" + "  grpc_port: " + std::to_string(ports_.grpc) + "\n" +
+                             "  http_host: " + kHost + "\n" +
+                             "  http_port: " + std::to_string(ports_.http) + "\n");
 }
 
 KeptChildPlan Supervisor::dagmanager_plan() const {
@@ -192,12 +192,13 @@ Result<void> Supervisor::tend_postgres() {
 Result<void> Supervisor::tend_dagmanager() {
   WEIR_TRY(const KeptChild::News news, dagmanager_->tend());
   switch (news) {
-    case KeptChild::News::None: return {};
-    case KeptChild::News::Restarting:
-      events_.noted("the DAG manager ended (" + dagmanager_->last_end() +
-                    "); it is started again");
+    case KeptChild::News::None:
       return {};
-    case KeptChild::News::Ready: return announce();
+    case KeptChild::News::Restarting:
+      events_.noted("the DAG manager ended (" + dagmanager_->last_end() + "); it is started again");
+      return {};
+    case KeptChild::News::Ready:
+      return announce();
   }
   return {};
 }
@@ -214,10 +215,11 @@ Result<void> Supervisor::announce() {
 }
 
 Result<void> Supervisor::start_command() {
-  WEIR_TRY(command_, server::ChildProcess::spawn(
-                         {.argv = options_.command,
-                          .environment = {{"WEIR_TARGET", note().grpc}, {"WEIR_HTTP", note().http}}},
-                         [this](const server::ProcessExit&) { wakeup_->set(); }));
+  WEIR_TRY(command_,
+           server::ChildProcess::spawn(
+               {.argv = options_.command,
+                .environment = {{"WEIR_TARGET", note().grpc}, {"WEIR_HTTP", note().http}}},
+               [this](const server::ProcessExit&) { wakeup_->set(); }));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "cli/up/kept_child.h"
 #include "cli/up/ports.h"
@@ -49,8 +50,10 @@ class Supervisor {
     std::function<void(const std::string& text)> noted;
   };
 
-  /// Call before any thread exists, after server::block_shutdown_signals. `clock` outlives it.
-  static Result<std::unique_ptr<Supervisor>> create(UpOptions options, Events events, Clock& clock);
+  /// Call before any thread exists, after server::block_shutdown_signals. `clock` and `random`
+  /// outlive it.
+  static Result<std::unique_ptr<Supervisor>> create(UpOptions options, Events events, Clock& clock,
+                                                    Random& random);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -60,7 +63,7 @@ class Supervisor {
   Result<int> run();
 
  private:
-  Supervisor(UpOptions options, Events events, Clock& clock);
+  Supervisor(UpOptions options, Events events, Clock& clock, Random& random);
 
   Result<void> start();
   Result<void> write_config();
@@ -79,6 +82,7 @@ class Supervisor {
   const UpOptions options_;
   const Events events_;
   Clock& clock_;
+  Random& random_;
   std::unique_ptr<StateFolder> folder_;
   std::unique_ptr<Wakeup> wakeup_;
   std::unique_ptr<server::ShutdownSignals> signals_;

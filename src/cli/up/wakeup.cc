@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-
 namespace weir::cli {
 
 Result<std::unique_ptr<Wakeup>> Wakeup::create() {

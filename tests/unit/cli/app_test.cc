@@ -60,9 +60,9 @@ TEST(App, EndsWithTwoOnWhatItDoesNotUnderstand) {
 }
 
 TEST(App, NamesTheCommandInAUsageFault) {
-  EXPECT_THAT(run_weir({"dagmanager", "diff"}).error,
-              testing::AllOf(testing::StartsWith("weir dagmanager diff: "),
-                             testing::HasSubstr("--file")));
+  EXPECT_THAT(
+      run_weir({"dagmanager", "diff"}).error,
+      testing::AllOf(testing::StartsWith("weir dagmanager diff: "), testing::HasSubstr("--file")));
 }
 
 TEST(App, TakesGlobalOptionsBeforeAndAfterTheCommand) {

@@ -47,7 +47,8 @@ TEST_F(OneEdit, IsTenNodesThatDifferWithOneRoot) {
 }
 
 TEST_F(OneEdit, ListsTheSameNodesWhenVerbose) {
-  EXPECT_THAT(explain_text(explanations_, {}, {.verbose = true}), HasSubstr("  same     /nodes/0  "));
+  EXPECT_THAT(explain_text(explanations_, {}, {.verbose = true}),
+              HasSubstr("  same     /nodes/0  "));
 }
 
 TEST_F(OneEdit, LineOfTheEditedNodeHasEveryMember) {
@@ -60,9 +61,9 @@ TEST_F(OneEdit, LineOfTheEditedNodeHasEveryMember) {
   const auto json = nlohmann::ordered_json::parse(line);
   std::vector<std::string> members;
   for (const auto& [name, value] : json.items()) members.push_back(name);
-  EXPECT_THAT(members, testing::ElementsAre("index", "name", "stated", "node_id", "canonical",
-                                            "compute_key", "topic", "state", "other", "verdict",
-                                            "changes", "because"));
+  EXPECT_THAT(members,
+              testing::ElementsAre("index", "name", "stated", "node_id", "canonical", "compute_key",
+                                   "topic", "state", "other", "verdict", "changes", "because"));
   EXPECT_EQ(json["index"], 183);
   EXPECT_EQ(json["stated"], json["node_id"]);
   EXPECT_THAT(json["canonical"].get<std::string>(), HasSubstr("\"clip\":2.5"));

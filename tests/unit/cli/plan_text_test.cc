@@ -24,9 +24,12 @@ PlanRow row(const std::string& id, const std::string& decision, const std::strin
 
 DiffOutcome every_decision() {
   DiffOutcome outcome;
-  outcome.plan = {row("a", "new", "no node of this name is stored"), row("b", "reuse"),
-                  row("c", "bind", "another context"), row("d", "buffer", "schema_hash changed"),
-                  row("e", "refused", "belongs to another context"), row("f", "reuse")};
+  outcome.plan = {row("a", "new", "no node of this name is stored"),
+                  row("b", "reuse"),
+                  row("c", "bind", "another context"),
+                  row("d", "buffer", "schema_hash changed"),
+                  row("e", "refused", "belongs to another context"),
+                  row("f", "reuse")};
   outcome.warnings = {"two nodes are one"};
   return outcome;
 }
@@ -124,8 +127,8 @@ TEST(PlanJson, IsOneLineWithTheFiveMembersInOrder) {
   const auto json = nlohmann::ordered_json::parse(line);
   std::vector<std::string> members;
   for (const auto& [name, value] : json.items()) members.push_back(name);
-  EXPECT_THAT(members, testing::ElementsAre("queue_map", "sentinel_id", "version", "plan",
-                                            "warnings"));
+  EXPECT_THAT(members,
+              testing::ElementsAre("queue_map", "sentinel_id", "version", "plan", "warnings"));
   EXPECT_EQ(json["queue_map"]["partition:a"], "t1");
   EXPECT_EQ(json["sentinel_id"], "cli-sentinel");
   EXPECT_EQ(json["version"], "v1");
@@ -137,8 +140,9 @@ TEST(PlanJson, IsOneLineWithTheFiveMembersInOrder) {
 }
 
 TEST(PlanJson, OfNothingHasAllMembers) {
-  EXPECT_EQ(plan_json({}),
-            "{\"queue_map\":{},\"sentinel_id\":\"\",\"version\":\"\",\"plan\":[],\"warnings\":[]}\n");
+  EXPECT_EQ(
+      plan_json({}),
+      "{\"queue_map\":{},\"sentinel_id\":\"\",\"version\":\"\",\"plan\":[],\"warnings\":[]}\n");
 }
 
 TEST(NodeLabels, OfAnUnreadableDocumentAreNone) { EXPECT_TRUE(node_labels("{").empty()); }

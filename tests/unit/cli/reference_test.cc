@@ -41,11 +41,11 @@ TEST(Reference, NamesEveryKey) {
 TEST(Reference, NamesEveryCommandOnceAndNoHiddenOne) {
   Session session;
   const std::string text = cli_reference(*make_app(session));
-  for (const char* command : {"weir up", "weir down", "weir dagmanager server",
-                              "weir dagmanager diff", "weir dagmanager submit",
-                              "weir dagmanager explain", "weir dagmanager queue-stats",
-                              "weir dagmanager snapshot", "weir init", "weir config show",
-                              "weir version", "weir completion bash"}) {
+  for (const char* command :
+       {"weir up", "weir down", "weir dagmanager server", "weir dagmanager diff",
+        "weir dagmanager submit", "weir dagmanager explain", "weir dagmanager queue-stats",
+        "weir dagmanager snapshot", "weir init", "weir config show", "weir version",
+        "weir completion bash"}) {
     EXPECT_THAT(text, testing::HasSubstr(std::string("\n## ") + command + "\n"));
   }
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("__complete")));

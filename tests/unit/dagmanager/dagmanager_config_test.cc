@@ -184,7 +184,8 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
 TEST_F(DagmanagerConfigTest, TakesTheDefaultOfAKeyThatIsNotBuiltYet) {
   EXPECT_THAT(faults("dagmanager:\n  legacy_topics: false\n  gc_interval_seconds: 60.0\n"
                      "  deploys_kept: 10\n  controlbus_queue_topic: queue\n"
-                     "  events: {retention_hours: 24}\n  neo4j_user: neo4j\n"),
+                     "  events: {retention_hours: 24}\n  neo4j_user: neo4j\n"
+                     "  neo4j_password: neo4j\n"),
               IsEmpty());
 }
 

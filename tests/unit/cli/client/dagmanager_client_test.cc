@@ -54,8 +54,7 @@ struct Turn {
 
 /// A server that plays turns and writes down what it was asked. A chunk must be acknowledged before
 /// the next one leaves, as a client that reads ahead would show.
-class ScriptedServer final : public wire::DiffService::Service,
-                             public wire::AdminService::Service {
+class ScriptedServer final : public wire::DiffService::Service, public wire::AdminService::Service {
  public:
   explicit ScriptedServer(std::deque<Turn> turns) : turns_(std::move(turns)) {
     grpc::ServerBuilder builder;
@@ -200,7 +199,8 @@ TEST(DagmanagerClient, ResumesAStreamCutAfterAnyChunk) {
 TEST(DagmanagerClient, BeginsAnewWhenTheAnswerChanged) {
   ScriptedServer server(
       {Turn{.until = 2, .status = cut()},
-       Turn{.until = 2, .status = {grpc::StatusCode::FAILED_PRECONDITION, "answer_changed: it did"}},
+       Turn{.until = 2,
+            .status = {grpc::StatusCode::FAILED_PRECONDITION, "answer_changed: it did"}},
        Turn{.answer = "b"}});
   StillClock clock;
   DagmanagerClient client(server.target(), clock);
@@ -213,8 +213,8 @@ TEST(DagmanagerClient, BeginsAnewWhenTheAnswerChanged) {
 }
 
 TEST(DagmanagerClient, GivesUpAfterFiveTriesWithGrowingWaits) {
-  const Turn unavailable{.until = 0, .status = {grpc::StatusCode::UNAVAILABLE,
-                                                "graph_unavailable: it is down"}};
+  const Turn unavailable{
+      .until = 0, .status = {grpc::StatusCode::UNAVAILABLE, "graph_unavailable: it is down"}};
   ScriptedServer server({unavailable, unavailable, unavailable, unavailable, unavailable, Turn{}});
   StillClock clock;
   DagmanagerClient client(server.target(), clock);
@@ -229,8 +229,9 @@ TEST(DagmanagerClient, GivesUpAfterFiveTriesWithGrowingWaits) {
 }
 
 TEST(DagmanagerClient, DoesNotRepeatWhatARepeatCannotMend) {
-  ScriptedServer server({Turn{
-      .until = 0, .status = {grpc::StatusCode::INVALID_ARGUMENT, "cycle: 1 fault\ncycle /nodes: x"}}});
+  ScriptedServer server(
+      {Turn{.until = 0,
+            .status = {grpc::StatusCode::INVALID_ARGUMENT, "cycle: 1 fault\ncycle /nodes: x"}}});
   StillClock clock;
   DagmanagerClient client(server.target(), clock);
   const Result<DiffOutcome> outcome = client.diff({});
@@ -266,10 +267,11 @@ TEST(DagmanagerClient, TellsItsObserverOfChunksAndTries) {
   std::vector<std::uint32_t> taken;
   std::vector<int> tries;
   ASSERT_TRUE(client
-                  .diff({}, {.chunk = [&](std::uint32_t at, std::uint32_t of) {
-                               EXPECT_EQ(of, kChunks);
-                               taken.push_back(at);
-                             },
+                  .diff({}, {.chunk =
+                                 [&](std::uint32_t at, std::uint32_t of) {
+                                   EXPECT_EQ(of, kChunks);
+                                   taken.push_back(at);
+                                 },
                              .again = [&](const Error&, int attempt) { tries.push_back(attempt); }})
                   .ok());
   EXPECT_THAT(taken, ElementsAre(1, 2, 3, 4, 5));

@@ -21,7 +21,9 @@ wire::DiffChunk chunk(std::uint32_t index, std::uint32_t count) {
   return made;
 }
 
-std::string reason(const Result<void>& result) { return result.ok() ? "" : result.error().reason(); }
+std::string reason(const Result<void>& result) {
+  return result.ok() ? "" : result.error().reason();
+}
 
 TEST(DiffCollector, PutsChunksTogether) {
   DiffCollector collector;
@@ -31,8 +33,8 @@ TEST(DiffCollector, PutsChunksTogether) {
   ASSERT_TRUE(collector.add(chunk(2, 2)).ok());
   ASSERT_TRUE(collector.complete());
   const DiffOutcome outcome = std::move(collector).take();
-  EXPECT_THAT(outcome.queue_map,
-              testing::ElementsAre(testing::Pair("key1", "topic1"), testing::Pair("key2", "topic2")));
+  EXPECT_THAT(outcome.queue_map, testing::ElementsAre(testing::Pair("key1", "topic1"),
+                                                      testing::Pair("key2", "topic2")));
   EXPECT_THAT(outcome.buffered, testing::ElementsAre("node1", "node2"));
   EXPECT_EQ(outcome.sentinel_id, "s-sentinel");
   EXPECT_EQ(outcome.version, "v1");

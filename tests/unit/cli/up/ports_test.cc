@@ -28,10 +28,11 @@ struct Listener {
   server::FileDescriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::uint16_t port = 0;
 
-  Listener() {
+  explicit Listener(std::uint16_t wanted = 0) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(wanted);
     socklen_t length = sizeof address;
     auto* raw = reinterpret_cast<sockaddr*>(&address);
     EXPECT_EQ(bind(socket.number(), raw, length), 0);
@@ -43,17 +44,31 @@ struct Listener {
 
 TEST(ChoosePorts, FindsTwoDifferentFreeOnes) {
   HurriedClock clock;
-  const Result<UpPorts> ports = choose_ports({}, clock);
+  base::SeededRandom random(1);
+  const Result<UpPorts> ports = choose_ports({}, clock, random);
   ASSERT_TRUE(ports.ok());
   EXPECT_NE(ports->grpc, 0);
   EXPECT_NE(ports->http, 0);
   EXPECT_NE(ports->grpc, ports->http);
+  EXPECT_LT(ports->grpc, 32'768) << "the kernel puts outgoing connections there";
+}
+
+TEST(ChoosePorts, PassesOverTakenOnes) {
+  HurriedClock clock;
+  base::SeededRandom random(1);
+  const UpPorts first = *choose_ports({}, clock, random);
+  base::SeededRandom again(1);
+  const Listener taken(first.grpc);
+  const Result<UpPorts> ports = choose_ports({}, clock, again);
+  ASSERT_TRUE(ports.ok());
+  EXPECT_NE(ports->grpc, first.grpc);
 }
 
 TEST(ChoosePorts, KeepsWhatIsWantedAndFree) {
   HurriedClock clock;
-  const UpPorts free = *choose_ports({}, clock);
-  const Result<UpPorts> ports = choose_ports(free, clock);
+  base::SeededRandom random(1);
+  const UpPorts free = *choose_ports({}, clock, random);
+  const Result<UpPorts> ports = choose_ports(free, clock, random);
   ASSERT_TRUE(ports.ok());
   EXPECT_EQ(ports->grpc, free.grpc);
   EXPECT_EQ(ports->http, free.http);
@@ -61,14 +76,14 @@ TEST(ChoosePorts, KeepsWhatIsWantedAndFree) {
 
 TEST(ChoosePorts, NamesTheFlagForATakenOne) {
   HurriedClock clock;
+  base::SeededRandom random(1);
   const Listener taken;
-  const Result<UpPorts> grpc = choose_ports({.grpc = taken.port, .http = 0}, clock);
+  const Result<UpPorts> grpc = choose_ports({.grpc = taken.port, .http = 0}, clock, random);
   ASSERT_FALSE(grpc.ok());
   EXPECT_EQ(grpc.error().reason(), "port_taken");
-  EXPECT_THAT(grpc.error().message(),
-              testing::AllOf(testing::HasSubstr(std::to_string(taken.port)),
-                             testing::HasSubstr("--grpc-port")));
-  const Result<UpPorts> http = choose_ports({.grpc = 0, .http = taken.port}, clock);
+  EXPECT_THAT(grpc.error().message(), testing::AllOf(testing::HasSubstr(std::to_string(taken.port)),
+                                                     testing::HasSubstr("--grpc-port")));
+  const Result<UpPorts> http = choose_ports({.grpc = 0, .http = taken.port}, clock, random);
   ASSERT_FALSE(http.ok());
   EXPECT_THAT(http.error().message(), testing::HasSubstr("--http-port"));
 }

@@ -33,7 +33,8 @@ TEST_F(StateFolderTest, IsMadeWhereThereIsNone) {
 TEST_F(StateFolderTest, HasOneOwnerWhomASecondOneNames) {
   const auto first = StateFolder::take(path_);
   ASSERT_TRUE(first.ok());
-  ASSERT_TRUE((*first)->note({.pid = 4711, .grpc = "127.0.0.1:5", .http = "http://127.0.0.1:6"}).ok());
+  ASSERT_TRUE(
+      (*first)->note({.pid = 4711, .grpc = "127.0.0.1:5", .http = "http://127.0.0.1:6"}).ok());
   const auto second = StateFolder::take(path_);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().reason(), "already_up");

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TCP proxy that cuts its first connections after so many bytes from the server."""
+
+import socket
+import threading
+
+BLOCK = 4096
+
+
+class CuttingProxy:
+    """Forwards to `target`; connection number i (from 0) is cut once `cuts[i]` bytes came back
+    through it, later ones are left alone."""
+
+    def __init__(self, target, cuts):
+        host, port = target.rsplit(":", 1)
+        self._target = (host, int(port))
+        self._cuts = list(cuts)
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            number = self.connections
+            self.connections += 1
+            cut = self._cuts[number] if number < len(self._cuts) else None
+            server = socket.create_connection(self._target)
+            for source, sink, bound in ((client, server, None), (server, client, cut)):
+                threading.Thread(
+                    target=self._forward, args=(source, sink, bound), daemon=True
+                ).start()
+
+    @staticmethod
+    def _forward(source, sink, bound):
+        passed = 0
+        try:
+            while bound is None or passed < bound:
+                block = source.recv(BLOCK if bound is None else min(BLOCK, bound - passed))
+                if not block:
+                    break
+                sink.sendall(block)
+                passed += len(block)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()

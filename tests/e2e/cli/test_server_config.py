@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""init, config show, and a server that refuses to start."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from conftest import Server, binary, environment, ok, run
+
+
+def refused(tmp_path, yaml, env=None):
+    """Standard error of a server that does not start on this configuration."""
+    config = tmp_path / "weir.yml"
+    config.write_text(yaml)
+    done = run("dagmanager", "server", "--config", config, env=env)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("graph_dsn", "bolt://db:7687"),
+        ("neo4j_dsn", "neo4j://db:7687"),
+        ("topics_dsn", "kafka://broker:9092"),
+        ("kafka_dsn", "localhost:9092"),
+        ("controlbus_dsn", "kafka://broker:9092"),
+        ("gc_interval_seconds", "5"),
+        ("legacy_topics", "true"),
+    ],
+)
+def test_what_is_not_built_yet_stops_the_start_by_name(tmp_path, key, value):
+    names = {"neo4j_dsn": "graph_dsn", "kafka_dsn": "topics_dsn"}
+    error = refused(tmp_path, f"dagmanager:\n  {key}: {value}\n")
+    assert f"not_available_yet: {names.get(key, key)}: " in error
+    assert re.search(r"weir\.yml:2:\d+: ", error)
+
+
+def test_unknown_keys_are_all_named_with_their_places(tmp_path):
+    error = refused(tmp_path, "dagmanager:\n  grcp_port: 1\n  http_port: 2\n  nonsense: 3\n")
+    assert re.search(r"weir\.yml:2:3: unknown_key: .*grcp_port.*grpc_port", error)
+    assert re.search(r"weir\.yml:4:3: unknown_key: .*nonsense", error)
+
+
+@pytest.mark.parametrize("yaml", ["", "gateway:\n  port: 1\n", "dagmanager: [1]\n", "a: b: c\n"])
+def test_a_file_that_is_no_configuration_stops_the_start(tmp_path, yaml):
+    assert refused(tmp_path, yaml)
+
+
+def test_a_file_that_is_not_there_stops_the_start(tmp_path):
+    done = run("dagmanager", "server", "--config", tmp_path / "none.yml")
+    assert done.returncode == 2
+    assert "none.yml" in done.stderr
+
+
+def test_profile_prod_tells_each_gap(tmp_path):
+    error = refused(tmp_path, "profile: prod\ndagmanager:\n  grpc_port: 0\n")
+    for key in ("graph_dsn", "topics_dsn", "controlbus_dsn"):
+        assert f"{key}: prod_needs: " in error
+
+
+def test_a_bad_value_in_the_environment_is_named(tmp_path):
+    error = refused(
+        tmp_path, "dagmanager:\n  grpc_port: 0\n", {"QMTL__DAGMANAGER__DIFF_QUEUE": "many"}
+    )
+    assert "QMTL__DAGMANAGER__DIFF_QUEUE" in error
+
+
+def test_a_taken_port_is_an_error_that_says_so(tmp_path, server):
+    port = server.target.rsplit(":", 1)[1]
+    config = tmp_path / "second.yml"
+    config.write_text(f"dagmanager:\n  grpc_port: {port}\n  http_port: 0\n")
+    done = run("dagmanager", "server", "--config", config)
+    assert done.returncode == 1
+    assert port in done.stderr
+
+
+def test_init_writes_a_file_that_starts(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    assert str(folder / "weir.yml") in ok("init", folder)
+    text = (folder / "weir.yml").read_text()
+    assert "graph_dsn" in text and "postgresql://" in text
+    again = run("init", folder)
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    (folder / "weir.yml").write_text("changed")
+    ok("init", folder, "--force")
+    assert (folder / "weir.yml").read_text() == text
+    env = {"QMTL__DAGMANAGER__GRPC_PORT": "0", "QMTL__DAGMANAGER__HTTP_PORT": "0"}
+    process = subprocess.Popen(
+        [binary(), "dagmanager", "server", "--config", folder / "weir.yml"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(env),
+    )
+    serving = json.loads(process.stderr.readline())
+    assert serving["msg"] == "serving"
+    assert serving["graph"] == serving["topics"] == "memory"
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_config_show_tells_values_and_origins(tmp_path):
+    config = tmp_path / "weir.yml"
+    config.write_text(
+        "dagmanager:\n  http_port: 9\n  graph_dsn: postgresql://u:hidden@h/d\n"
+        "  topics_dsn: postgresql://h/d\n"
+    )
+    env = {"QMTL__DAGMANAGER__GRPC_PORT": "7"}
+    text = ok("config", "show", "--config", config, "--origin", env=env)
+    assert re.search(r"^http_port: 9 +# file .*weir\.yml:2:3$", text, re.MULTILINE)
+    assert re.search(r"^grpc_port: 7 +# environment QMTL__DAGMANAGER__GRPC_PORT$", text, re.MULTILINE)
+    assert re.search(r"^ack_timeout_seconds: 30 +# default$", text, re.MULTILINE)
+    assert "hidden" not in text
+    assert "#" not in ok("config", "show", "--config", config, env=env)
+    lines = ok("config", "show", "--config", config, "-o", "json", env=env).splitlines()
+    rows = {row["key"]: row for row in map(json.loads, lines)}
+    assert rows["grpc_port"] == {
+        "key": "grpc_port",
+        "value": "7",
+        "origin": "environment QMTL__DAGMANAGER__GRPC_PORT",
+    }
+
+
+def test_config_show_says_that_the_server_would_not_start(tmp_path):
+    config = tmp_path / "weir.yml"
+    config.write_text("dagmanager:\n  controlbus_dsn: kafka://b\n")
+    done = run("config", "show", "--config", config)
+    assert done.returncode == 2
+    assert "controlbus_dsn: kafka://b" in done.stdout
+    assert "not_available_yet: controlbus_dsn" in done.stderr
+
+
+def test_without_a_configuration_everything_is_in_memory(tmp_path):
+    server = Server(tmp_path)
+    assert server.stop() == 0
+    assert "bolt" not in ok("config", "show")
+    assert not list(tmp_path.glob("*.db"))

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`weir up`: everything on one machine, through signals and kills."""
+
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+from conftest import SECONDS_MAX, STRATEGIES, binary, environment, ok, ok_json, run
+
+SMALL = STRATEGIES / "multi_indicator.json"
+FREE = ("--grpc-port", "0", "--http-port", "0")
+
+
+class Up:
+    """A `weir up` in the foreground."""
+
+    def __init__(self, state_dir, *flags):
+        self.state_dir = state_dir
+        self.process = subprocess.Popen(
+            [binary(), "up", "--state-dir", str(state_dir), *FREE, "-o", "json", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        note = json.loads(line)
+        assert note["pid"] == self.process.pid
+        self.target, self.http = note["grpc"], note["http"]
+
+    def wait_for(self, text):
+        """Reads what it says until a line has `text`."""
+        for line in self.process.stderr:
+            if text in line:
+                return
+        raise AssertionError(f"weir up ended without saying: {text}")
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        self.process.communicate(timeout=SECONDS_MAX)
+        return self.process.returncode
+
+    def children(self):
+        """Process ids by command: of the DAG manager and the PostgreSQL server."""
+        found = {}
+        for pid in pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            found[pathlib.Path(words[0].decode()).name] = int(pid)
+        return found
+
+
+def processes_of(state_dir):
+    """Processes whose command line or working folder is the state folder's."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().decode(errors="replace")
+            cwd = os.readlink(folder / "cwd")
+        except OSError:
+            continue
+        if str(state_dir) in words or cwd.startswith(str(state_dir)):
+            found.append((folder.name, words))
+    return found
+
+
+def wait_until_gone(pids):
+    """Waits for processes that are not our children."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        ready, _, _ = select.select([descriptor], [], [], SECONDS_MAX)
+        os.close(descriptor)
+        assert ready, f"process {pid} is still there"
+
+
+def submit(up):
+    return ok_json("dagmanager", "submit", "--file", SMALL, "--target", up.target)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_and_the_next_up_finds_all(state_dir, number):
+    up = Up(state_dir)
+    with urllib.request.urlopen(up.http + "/status", timeout=30) as answer:
+        assert json.load(answer)["status"] == "ok"
+    first = submit(up)
+    assert up.end(number) == 0
+    assert processes_of(state_dir) == []
+    up = Up(state_dir)
+    again = submit(up)
+    assert again["queue_map"] == first["queue_map"]
+    assert {row["decision"] for row in again["plan"]} == {"reuse"}
+    assert up.end() == 0
+
+
+def test_a_second_up_on_the_folder_names_the_first(state_dir):
+    up = Up(state_dir)
+    second = run("up", "--state-dir", state_dir, *FREE)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    for word in ("already_up", str(up.process.pid), up.target, up.http):
+        assert word in second.stderr
+    submit(up)
+    assert up.end() == 0
+
+
+def test_a_command_runs_when_all_is_ready_and_gives_the_exit_code(state_dir):
+    script = (
+        'test -n "$WEIR_HTTP" && "$0" dagmanager submit --file "$1" -o json && "$0" dagmanager '
+        'diff --file "$1" -o json && exit 7'
+    )
+    done = run("up", "--state-dir", state_dir, *FREE, "--", "/bin/sh", "-c", script, binary(), SMALL)
+    assert done.returncode == 7, done.stderr
+    submitted, planned = [json.loads(line) for line in done.stdout.splitlines() if line[0] == "{"]
+    assert submitted["queue_map"] == planned["queue_map"]
+    assert processes_of(state_dir) == []
+
+
+def test_a_command_killed_by_a_signal_gives_its_number(state_dir):
+    done = run("up", "--state-dir", state_dir, *FREE, "--", "/bin/sh", "-c", "kill -9 $$")
+    assert done.returncode == 128 + 9
+
+
+def test_a_command_that_is_none_ends_all(state_dir):
+    done = run("up", "--state-dir", state_dir, *FREE, "--", "/nowhere/program")
+    assert done.returncode == 1
+    assert "spawn_failed" in done.stderr
+    assert processes_of(state_dir) == []
+
+
+def test_detached_it_runs_on_until_down(state_dir):
+    note = json.loads(ok("up", "--detach", "--state-dir", state_dir, *FREE, "-o", "json"))
+    ok("dagmanager", "submit", "--file", SMALL, "--target", note["grpc"])
+    assert run("up", "--state-dir", state_dir, *FREE).returncode == 1
+    assert ok("down", "--state-dir", state_dir) == "Stopped.\n"
+    assert processes_of(state_dir) == []
+    assert ok("down", "--state-dir", state_dir).startswith("Nothing runs on ")
+
+
+def test_the_folder_may_come_from_the_environment(state_dir):
+    env = {"WEIR_STATE_DIR": str(state_dir)}
+    ok("up", "--detach", *FREE, env=env)
+    assert (state_dir / "dagmanager.log").exists()
+    assert ok("down", env=env) == "Stopped.\n"
+
+
+def test_a_killed_dag_manager_is_back_at_the_same_address(state_dir):
+    up = Up(state_dir)
+    first = submit(up)
+    for _ in range(2):
+        os.kill(up.children()["weir"], signal.SIGKILL)
+        up.wait_for("the DAG manager ended (signal 9)")
+        up.wait_for("the DAG manager is back")
+        assert submit(up)["queue_map"] == first["queue_map"]
+    assert up.end() == 0
+
+
+def test_a_killed_postgresql_is_back(state_dir):
+    up = Up(state_dir)
+    first = submit(up)
+    os.kill(up.children()["postgres"], signal.SIGKILL)
+    up.wait_for("PostgreSQL died")
+    up.wait_for("PostgreSQL is back")
+    assert submit(up)["queue_map"] == first["queue_map"]
+    assert up.end() == 0
+
+
+def test_a_killed_supervisor_takes_its_children_along_and_can_be_repeated(state_dir):
+    up = Up(state_dir)
+    first = submit(up)
+    children = list(up.children().values())
+    assert len(children) == 2
+    up.process.kill()
+    up.process.communicate(timeout=SECONDS_MAX)
+    wait_until_gone(children)
+    up = Up(state_dir)
+    again = submit(up)
+    assert again["queue_map"] == first["queue_map"]
+    assert up.end() == 0
+
+
+def test_up_right_after_a_kill_of_everything(state_dir):
+    up = Up(state_dir)
+    first = submit(up)
+    for pid in [up.process.pid, *up.children().values()]:
+        os.kill(pid, signal.SIGKILL)
+    up.process.communicate(timeout=SECONDS_MAX)
+    up = Up(state_dir)
+    assert submit(up)["queue_map"] == first["queue_map"]
+    assert up.end() == 0
+
+
+def test_a_taken_port_is_told_with_the_flag_that_gives_another(state_dir, server):
+    port = server.target.rsplit(":", 1)[1]
+    done = run("up", "--state-dir", state_dir, "--grpc-port", port, "--http-port", "0")
+    assert done.returncode == 1
+    assert "port_taken" in done.stderr and port in done.stderr and "--grpc-port" in done.stderr
+
+
+def test_a_configuration_that_does_not_start_ends_all_with_its_words(state_dir):
+    done = run(
+        "up", "--state-dir", state_dir, *FREE, env={"QMTL__DAGMANAGER__CONTROLBUS_DSN": "kafka://b"}
+    )
+    assert done.returncode == 1
+    assert "not_available_yet: controlbus_dsn" in done.stderr
+    assert processes_of(state_dir) == []
+
+
+def test_settings_of_the_environment_reach_the_server_but_not_those_of_up(state_dir):
+    env = {"QMTL__DAGMANAGER__GRPC_PORT": "1", "QMTL__DAGMANAGER__COMPUTE_KEY_IN_QUEUE_MAP": "false"}
+    done = run(
+        "up", "--state-dir", state_dir, *FREE, "--", binary(), "dagmanager", "submit", "--file", SMALL,
+        "-o", "json", env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert all("#ck=" not in key for key in answer["queue_map"])
