@@ -30,7 +30,11 @@ void print_json(const Figure& figure) {
 }  // namespace
 
 Figure plain(std::string name, double value, std::string unit) {
-  return {.name = std::move(name), .value = value, .unit = std::move(unit)};
+  Figure figure;
+  figure.name = std::move(name);
+  figure.value = value;
+  figure.unit = std::move(unit);
+  return figure;
 }
 
 Figure beside(Figure figure, std::string against, double theirs) {

@@ -36,9 +36,11 @@ void AckWindows::sent(StreamId stream, std::uint32_t chunk, Duration now) {
   Stream* found = find(stream);
   if (found == nullptr) return;
   found->owed.push_back(chunk);
+  Group& group = groups_.at(group_of_.at(stream));
+  // Another member has chunks to acknowledge now: an ACK would no longer tell who is alive.
+  if (group.probe_until && !found->probing) end_probe(group, false);
   if (found->owed.size() < kWindow || found->full_since) return;
   found->full_since = now;
-  Group& group = groups_.at(group_of_.at(stream));
   group.last_ack = std::max(group.last_ack, now);  // the stall counts from the window's filling
 }
 
@@ -96,7 +98,7 @@ AckChanges AckWindows::due(Duration now) {
   AckChanges changes;
   std::vector<StreamId> old;
   for (auto& [key, group] : groups_) {
-    if (group.probe_until && now >= *group.probe_until) end_probe(group);
+    if (group.probe_until && now >= *group.probe_until) end_probe(group, true);
     for (const auto& [id, stream] : group.streams) {
       const auto at = deadline(group, stream);
       if (!at || now < *at) continue;
@@ -199,12 +201,12 @@ void AckWindows::probe(Group& group, Duration now, AckChanges& changes) {
 
 /// The probe brought nothing: the one chunk more is written off, or the next probe had none to
 /// give.
-void AckWindows::end_probe(Group& group) {
+void AckWindows::end_probe(Group& group, bool failed) {
   group.probe_until.reset();
   for (auto& [id, stream] : group.streams) {
     if (!stream.probing) continue;
     stream.probing = false;
-    stream.tried = true;
+    stream.tried = failed;
     if (stream.owed.size() > kWindow) stream.owed.pop_back();
   }
 }

@@ -100,7 +100,8 @@ class AckWindows {
   void credit(Group& group, StreamId stream, std::uint32_t chunk, AckChanges& changes);
   static bool stalled(const Group& group);
   static void probe(Group& group, Duration now, AckChanges& changes);
-  static void end_probe(Group& group);
+  /// Takes the one chunk more back; `failed`: the member did not answer and is not tried again.
+  static void end_probe(Group& group, bool failed);
   std::optional<Duration> deadline(const Group& group, const Stream& stream) const;
   std::optional<Duration> next_due(const Group& group) const;
   Stream* find(StreamId stream);

@@ -104,7 +104,14 @@ void TopicProvisioner::create_lost(const Error& why) {
 }
 
 void TopicProvisioner::looked(const std::vector<TopicSeen>& seen) {
-  for (const std::size_t topic : in_step_) judge(topic, seen);
+  SeenByKey by_key;
+  for (const TopicSeen& topic : seen) {
+    by_key[graph::topic_key(topic.topic).text()].push_back(&topic);
+  }
+  for (const std::size_t topic : in_step_) {
+    const auto found = by_key.find(graph::topic_key(wanted_[topic].topic).text());
+    judge(topic, found == by_key.end() ? std::vector<const TopicSeen*>() : found->second);
+  }
   const bool missing = std::ranges::any_of(in_step_, [&](std::size_t topic) {
     return progress_[topic].next == Next::Create || progress_[topic].next == Next::Look;
   });
@@ -131,17 +138,17 @@ void TopicProvisioner::renamed(std::size_t topic, graph::TopicName name, bool jo
   progress_[topic].asked = joined;
 }
 
-void TopicProvisioner::judge(std::size_t topic, const std::vector<TopicSeen>& seen) {
+/// `alike`: the topics seen that a broker would confuse with the wanted one, itself included.
+void TopicProvisioner::judge(std::size_t topic, const std::vector<const TopicSeen*>& alike) {
   const WantedTopic& wanted = wanted_[topic];
   Progress& progress = progress_[topic];
-  const graph::TopicKey key = graph::topic_key(wanted.topic);
   const TopicSeen* same = nullptr;
-  for (const TopicSeen& candidate : seen) {
-    if (candidate.topic == wanted.topic) {
-      same = &candidate;
-    } else if (graph::topic_key(candidate.topic) == key) {
+  for (const TopicSeen* candidate : alike) {
+    if (candidate->topic == wanted.topic) {
+      same = candidate;
+    } else {
       warnings_.push_back("topic " + wanted.topic.text() + " would collide with " +
-                          candidate.topic.text() + ": the next name is taken");
+                          candidate->topic.text() + ": the next name is taken");
       progress.next = Next::Rename;
       return;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -85,7 +87,9 @@ class TopicProvisioner {
     ProvisionOutcome outcome = ProvisionOutcome::Pending;
   };
 
-  void judge(std::size_t topic, const std::vector<TopicSeen>& seen);
+  using SeenByKey = absl::flat_hash_map<std::string, std::vector<const TopicSeen*>>;
+
+  void judge(std::size_t topic, const std::vector<const TopicSeen*>& alike);
   void mismatch(std::size_t topic, const TopicSeen& seen);
   void end_attempt(std::string why);
   void fail(Error error);
