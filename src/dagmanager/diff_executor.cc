@@ -43,14 +43,21 @@ DiffExecutor::DiffExecutor(Config config, GraphStore& store, TopicAdmin& topics,
 
 Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
   WEIR_TRY(const DiffScope scope, make_scope(*command.dag, command.fields, config_.policy));
+  bool unknown = false;
   for (int attempt = 0; attempt < kDecideAttemptsMax; ++attempt) {
     auto outcome = try_once(command, scope);
-    if (outcome.ok() || outcome.error().reason() != "graph_moved") return outcome;
+    if (outcome.ok()) return outcome;
+    // A commit that may or may not have come about is looked for: the next try finds its work done,
+    // or does it.
+    unknown = outcome.error().reason() == "commit_unknown";
+    if (!unknown && outcome.error().reason() != "graph_moved") return outcome;
     observer_.decided_anew();
   }
-  return base::unavailable("graph_contended", "the graph changed under the diff " +
-                                                  std::to_string(kDecideAttemptsMax) +
-                                                  " times; repeat it");
+  const std::string times = std::to_string(kDecideAttemptsMax) + " times; repeat it";
+  if (unknown) {
+    return base::unavailable("graph_unavailable", "the graph store lost the end of a commit " + times);
+  }
+  return base::unavailable("graph_contended", "the graph changed under the diff " + times);
 }
 
 Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const DiffScope& scope) {
@@ -60,6 +67,7 @@ Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const Dif
                         graph::node_set_hash(*command.dag)};
   WEIR_CRASH_POINT("diff.begin");
   WEIR_CHECK(decide(attempt));
+  if (attempt.plan.has_id_conflicts()) WEIR_CHECK(find_deploy(attempt));
   WEIR_CRASH_POINT("diff.decided");
   if (command.plan_only) return outcome(attempt);
   if (attempt.plan.needs_topics()) {
@@ -90,6 +98,15 @@ Result<void> DiffExecutor::decide(Attempt& attempt) {
   for (std::size_t i = 0; i < attempt.plan.nodes.size(); ++i) {
     if (attempt.plan.nodes[i].needs_topic()) attempt.topic_nodes.push_back(i);
   }
+  return {};
+}
+
+/// A deploy is known by the ids that are stored. Where those are not the stated ones, the first read
+/// asked for another.
+Result<void> DiffExecutor::find_deploy(Attempt& attempt) {
+  attempt.deploy_key.node_set = node_set_hash(attempt.plan);
+  WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
+  attempt.deploy_seen = view.deploy();
   return {};
 }
 

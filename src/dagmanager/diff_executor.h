@@ -74,6 +74,7 @@ class DiffExecutor {
 
   Result<DiffOutcome> try_once(const DiffCommand& command, const DiffScope& scope);
   Result<void> decide(Attempt& attempt);
+  Result<void> find_deploy(Attempt& attempt);
   Result<void> reserve(Attempt& attempt);
   Result<IntentOutcome> reserve_next_name(Attempt& attempt, std::size_t topic);
   Result<void> provision(Attempt& attempt);

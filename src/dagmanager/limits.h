@@ -9,10 +9,6 @@
 /// Bounds of the DAG manager around its core (core/limits.h has those of deciding).
 namespace weir::dagmanager {
 
-/// key_seq is the epoch followed by the event's place in it, so that it rises in commit order.
-inline constexpr int kEventsOfOneEpochBits = 20;
-inline constexpr std::size_t kEventsOfOneEpochMax = std::size_t{1} << kEventsOfOneEpochBits;
-
 /// Epochs a memory store remembers the nodes of; an older base is decided anew.
 inline constexpr std::size_t kTouchedEpochsMax = 1024;
 

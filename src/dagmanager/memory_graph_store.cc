@@ -202,10 +202,10 @@ void MemoryGraphStore::apply_graph(const GraphChange& change) {
   }
 }
 
-OutboxRow MemoryGraphStore::new_event(Instant at, std::size_t position) {
+OutboxRow MemoryGraphStore::new_event(Instant at) {
   OutboxRow row;
   row.id = base::uuid_v4(random_);
-  row.key_seq = (graph_.epoch << kEventsOfOneEpochBits) + static_cast<std::int64_t>(position);
+  row.key_seq = ++graph_.last_event;
   row.created_at = at;
   return row;
 }
@@ -215,10 +215,10 @@ std::size_t MemoryGraphStore::tell(const GraphChange& change) {
   if (added.empty()) return 0;
   std::vector<QueueUpdate> updates =
       changed_queries(graph_.index, added, change.binding->scope);
-  for (std::size_t i = 0; i < updates.size(); ++i) {
-    OutboxRow row = new_event(change.at, i);
-    row.revision = ++graph_.revisions[query_key(updates[i].query)];
-    row.queues = std::move(updates[i]);
+  for (QueueUpdate& update : updates) {
+    OutboxRow row = new_event(change.at);
+    row.revision = ++graph_.revisions[query_key(update.query)];
+    row.queues = std::move(update);
     graph_.outbox.push_back(std::move(row));
   }
   return updates.size();
@@ -256,7 +256,7 @@ std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
     std::rotate(same, same + 1, graph_.sentinels.end());  // stored last: the newest
   }
   if (!weight_changed(last, wanted)) return 0;
-  OutboxRow row = new_event(change.at, kEventsOfOneEpochMax - 1);
+  OutboxRow row = new_event(change.at);
   row.weight = WeightUpdate{wanted.id, wanted.version, wanted.world, *wanted.traffic_weight};
   graph_.outbox.push_back(std::move(row));
   return 1;

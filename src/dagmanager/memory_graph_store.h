@@ -21,6 +21,7 @@ struct MemoryGraph {
   GraphIndex index;
   Epoch epoch = 0;
   RowId last_row = 0;
+  std::int64_t last_event = 0;                  ///< key_seq of the newest event
   std::map<std::string, DeployRecord> deploys;  ///< by DeployKey::text()
   std::vector<std::string> deploy_order;        ///< keys, oldest first
   std::vector<SentinelRecord> sentinels;        ///< oldest first
@@ -71,7 +72,7 @@ class MemoryGraphStore final : public GraphStore {
   std::size_t tell(const GraphChange& change);
   void apply_deploy(const GraphChange& change);
   std::size_t apply_sentinel(const GraphChange& change);
-  OutboxRow new_event(Instant at, std::size_t position);
+  OutboxRow new_event(Instant at);
   Result<void> save();
 
   MemoryStoreOptions options_;

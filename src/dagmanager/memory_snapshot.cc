@@ -223,7 +223,7 @@ void field(A& archive, std::deque<T>& values) {
 /// The parts that are plain sequences.
 template <class A>
 void describe_rest(A& archive, MemoryGraph& graph) {
-  fields(archive, graph.epoch, graph.last_row, graph.sentinels, graph.log, graph.outbox);
+  fields(archive, graph.epoch, graph.last_row, graph.last_event, graph.sentinels, graph.log, graph.outbox);
 }
 
 Error damaged(const std::string& what) {

@@ -252,6 +252,22 @@ bool DiffPlan::needs_topics() const {
 
 bool DiffPlan::needs_marks() const { return std::ranges::any_of(nodes, &PlannedNode::mark_due); }
 
+bool DiffPlan::has_id_conflicts() const {
+  return std::ranges::any_of(nodes, &PlannedNode::id_conflict);
+}
+
+std::string node_set_hash(const DiffPlan& plan) {
+  std::vector<std::string_view> ids;
+  ids.reserve(plan.nodes.size());
+  for (const PlannedNode& node : plan.nodes) ids.push_back(node.id.view());
+  std::ranges::sort(ids);
+  base::Blake3 hash;
+  for (const std::string_view id : ids) hash.update(id).update("\n");
+  base::Digest digest{};
+  hash.finish(digest);
+  return base::to_hex(digest);
+}
+
 Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,
                            const PlannerPolicy& policy, const PlanOptions& options) {
   return Planner(dag, scope, index, policy, options).plan();

@@ -88,7 +88,11 @@ struct DiffPlan {
   std::size_t count(Decision decision) const;
   bool needs_topics() const;
   bool needs_marks() const;
+  bool has_id_conflicts() const;
 };
+
+/// Hash of the sorted ids as stored: graph::node_set_hash, unless there are id conflicts.
+std::string node_set_hash(const DiffPlan& plan);
 
 /// Names that a store refused although the view had them free.
 using TakenTopics = absl::flat_hash_set<std::string>;

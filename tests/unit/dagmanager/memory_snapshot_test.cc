@@ -92,6 +92,7 @@ MemoryGraph sample_graph() {
   graph.index.put_queue(intent);
   graph.epoch = 12;
   graph.last_row = 3;
+  graph.last_event = 9;
   DeployRecord deploy;
   deploy.key = {graph::StrategyId("s"), sample_queue().binding->context, graph::VersionLabel("v1"),
                 "set"};
@@ -199,6 +200,7 @@ TEST(MemorySnapshot, GivesBackTheWholeGraph) {
   EXPECT_EQ(graph->index.queue(3)->buffering_since, std::nullopt);
   EXPECT_EQ(graph->epoch, 12);
   EXPECT_EQ(graph->last_row, 3);
+  EXPECT_EQ(graph->last_event, 9);
   EXPECT_EQ(graph->deploy_order, sample_graph().deploy_order);
   EXPECT_EQ(graph->deploys.begin()->second.ended_at, at(3));
   EXPECT_EQ(graph->deploys.begin()->second.nodes, sample_graph().deploys.begin()->second.nodes);

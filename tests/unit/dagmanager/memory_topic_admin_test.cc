@@ -45,8 +45,7 @@ TEST(MemoryTopicAdmin, RefusesNamesNoBrokerWouldTake) {
 
 TEST(MemoryTopicAdmin, ShowsWhatABrokerWouldConfuseAndNothingElse) {
   MemoryTopicAdmin admin;
-  ASSERT_TRUE(
-      admin.create(std::vector{spec("x.a"), spec("X_a"), spec("x.ab"), spec("x.b")}).ok());
+  ASSERT_TRUE(admin.create(std::vector{spec("x.a"), spec("X_a"), spec("x.ab"), spec("x.b")}).ok());
   EXPECT_THAT(names(admin.look(std::vector{graph::TopicName("x_A"), graph::TopicName("x.a")})),
               ElementsAre("X_a", "x.a"));
   EXPECT_THAT(names(admin.list()), ElementsAre("X_a", "x.a", "x.ab", "x.b"));

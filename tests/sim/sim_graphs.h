@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "dagmanager/core/diff_planner.h"
+#include "graph/dag.h"
+
+/// What simulated gateways submit.
+namespace weir::sim {
+
+/// One request: a graph, by a strategy, in a context.
+struct SimCommand {
+  std::shared_ptr<const graph::Dag> dag;
+  dagmanager::DiffFields fields;
+  std::string text;  ///< for people
+};
+
+/// Families of small graphs, read once and shared by all seeds. The members of a family are what
+/// becomes of one strategy over time: edited nodes, moved schemas, other tags, versions, weights.
+class GraphFamilies {
+ public:
+  GraphFamilies();
+
+  /// A few commands whose graphs and contexts meet each other often.
+  std::vector<SimCommand> menu(base::SeededRandom& random) const;
+
+ private:
+  struct Member {
+    std::shared_ptr<const graph::Dag> dag;
+    std::string name;
+  };
+  std::vector<std::vector<Member>> families_;
+};
+
+}  // namespace weir::sim

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/sim_world.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "tests/sim/sim_mistakes.h"
+
+namespace weir::sim {
+namespace {
+
+using dagmanager::Decision;
+using dagmanager::DiffOutcome;
+using dagmanager::GraphIndex;
+using dagmanager::QueueRecord;
+using dagmanager::QueueState;
+
+// Diffs of one history, those included that overtake others.
+constexpr int kDiffsMax = 24;
+constexpr int kOvertakingDepthMax = 2;
+constexpr int kBrokerFaultsMax = 8;
+
+}  // namespace
+
+/// One executor from its start to its end or its death.
+struct SimWorld::Process final : dagmanager::DiffObserver {
+  Process(SimWorld& world, GraphStore& graph, TopicAdmin& topics, CallFaults faults,
+          std::function<void()> between)
+      : fate(world.random_, faults, std::move(between)),
+        store(graph, fate),
+        admin(topics, fate),
+        executor(world.config_, store, admin, world.clock_, world.random_, *this) {}
+
+  void topics_wanted(std::size_t, std::size_t) override {}
+  void cross_context(const std::vector<dagmanager::CrossContextViolation>& violations) override {
+    hits += violations.size();
+  }
+  void decided_anew() override { ++anew; }
+
+  CallFate fate;
+  CrashingGraphStore store;
+  CrashingTopicAdmin admin;
+  dagmanager::DiffExecutor executor;
+  int anew = 0;
+  std::size_t hits = 0;
+};
+
+SimWorld::SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& marks,
+                   SimMistake mistake)
+    : random_(seed), marks_(marks), mistake_(mistake) {
+  auto store = dagmanager::MemoryGraphStore::open(
+      {.path = "", .event_retention = std::chrono::hours(1000)}, random_);
+  kept_store_ = *std::move(store);
+  store_ = make_mistaken(*kept_store_, mistake_ == SimMistake::LeavesOutAQueue,
+                         mistake_ == SimMistake::SharesATakenName);
+  broker_ = make_mistaken(kept_broker_, mistake_ == SimMistake::ForgetsATopic);
+  menu_ = families.menu(random_);
+  known_.resize(menu_.size());
+  choose_settings();
+  plant_foreign_topics();
+}
+
+SimWorld::~SimWorld() = default;
+
+/// Every kind of fault is on in half of the histories.
+void SimWorld::choose_settings() {
+  const auto percent = [&](unsigned most) {
+    return random_.chance(50) ? 0U : 1 + static_cast<unsigned>(random_.below(most));
+  };
+  config_.policy.namespaces = random_.chance(60);
+  config_.policy.cross_context = random_.chance(70) ? dagmanager::CrossContextPolicy::Isolate
+                                                    : dagmanager::CrossContextPolicy::Block;
+  config_.prod = random_.chance(40);
+  faults_ = {.lost_before = percent(15),
+             .lost_after = percent(15),
+             .twice = percent(20),
+             .crash_before = percent(12),
+             .crash_after = percent(12)};
+  overtaking_ = random_.chance(50) ? 0 : 5 + static_cast<unsigned>(random_.below(40));
+  const dagmanager::TopicFaults broker{.call_lost = percent(20),
+                                       .reply_lost = percent(20),
+                                       .time_out = percent(20),
+                                       .part_failed = percent(20),
+                                       .seen_late = percent(40),
+                                       .late_looks = 2};
+  faulty_broker_.emplace(*broker_, random_, broker,
+                         static_cast<int>(random_.below(kBrokerFaultsMax)));
+}
+
+/// Topics that others made: similar to one of ours, of another shape, or the very one.
+void SimWorld::plant_foreign_topics() {
+  if (!random_.chance(25)) return;
+  const SimCommand& command = menu_[random_.below(menu_.size())];
+  const auto scope = dagmanager::make_scope(*command.dag, command.fields, config_.policy);
+  const auto plan = dagmanager::plan_diff(*command.dag, *scope, GraphIndex(), config_.policy);
+  for (const dagmanager::PlannedNode& node : plan->nodes) {
+    if (!random_.chance(40)) continue;
+    TopicSpec spec{node.topic, config_.policy.shapes.at(static_cast<std::size_t>(node.type))};
+    const auto kind = random_.below(3);
+    if (kind == 0) {
+      std::string similar = spec.topic.text();
+      similar[0] = static_cast<char>(similar[0] ^ 0x20);  // the other case
+      spec.topic = graph::TopicName(similar);
+    } else if (kind == 1) {
+      spec.shape.partitions += 4;
+    }
+    if ((*kept_broker_.create(std::vector{spec})).front() == CreateAnswer::Created) {
+      foreign_[spec.topic.text()] = spec.shape;
+    }
+  }
+}
+
+Violation SimWorld::run() {
+  const auto steps = 3 + random_.below(6);
+  for (std::uint64_t i = 0; i < steps && violation_.empty(); ++i) {
+    clock_.sleep_for(std::chrono::minutes(random_.below(40)));
+    if (overtaking_ == 0) {
+      watched_step();
+    } else {
+      step(0);
+    }
+    check_standing();
+  }
+  if (violation_.empty()) finish();
+  return violation_;
+}
+
+void SimWorld::step(int depth) {
+  if (diffs_ >= kDiffsMax || !violation_.empty()) return;
+  ++diffs_;
+  const std::size_t command = random_.below(menu_.size());
+  if (depth == 0 && random_.chance(15)) {
+    plan_then_commit(command);
+  } else {
+    judge(command, run_diff(command, depth));
+  }
+}
+
+/// A step that nobody overtakes: its events can be told apart.
+void SimWorld::watched_step() {
+  const std::size_t told_before = kept_store_->backlog().pending;
+  const AskedQueries asked(kept_store_->read(nullptr)->index());
+  const int diffs_before = diffs_;
+  step(0);
+  if (!violation_.empty() || diffs_ != diffs_before + 1) return;
+  auto events = kept_store_->pending_events(SIZE_MAX, "queue");
+  if (events.size() == told_before) return;
+  events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(told_before));
+  violated(asked.check(kept_store_->read(nullptr)->index(), events));
+}
+
+Result<DiffOutcome> SimWorld::run_diff(std::size_t command, int depth) {
+  const auto between = [this, depth] {
+    if (depth >= kOvertakingDepthMax || !random_.chance(overtaking_)) return;
+    ++marks_["overtaken"];
+    step(depth + 1);
+  };
+  Process process(*this, *store_, *faulty_broker_, faults_, between);
+  auto outcome = process.executor.run({.dag = menu_[command].dag,
+                                       .fields = menu_[command].fields,
+                                       .plan_only = false,
+                                       .actor = "sim",
+                                       .request_hash = [] { return base::Digest{}; }});
+  note(process, outcome);
+  trace_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + menu_[command].text + ": " +
+            (outcome.ok() ? outcome->answer.answer_id() : outcome.error().describe()) +
+            (process.fate.crashed() ? " (died)" : "") + "\n";
+  return outcome;
+}
+
+/// plan_only changes nothing, and what it showed is what a commit right after it gives.
+void SimWorld::plan_then_commit(std::size_t command) {
+  const std::string before = standing();
+  const auto planned = run_soundly(command, true);
+  if (standing() != before) violated("plan_only changed something");
+  if (!planned.ok()) return judge_error(planned.error());
+  const bool refused = std::ranges::any_of(
+      planned->answer.decisions, [](const auto& row) { return row.decision == "refused"; });
+  const auto committed = run_soundly(command, false);
+  trace_ += "planned, then committed " + menu_[command].text + "\n";
+  ++marks_["planned, then committed"];
+  if (committed.ok() == refused) return violated("the commit did other than was planned");
+  if (committed.ok() && foreign_.empty() &&
+      answer_of(*planned).queue_map != answer_of(*committed).queue_map) {
+    violated("the map is not the planned one");
+  }
+  judge(command, committed);
+}
+
+/// A diff that nothing befalls.
+Result<DiffOutcome> SimWorld::run_soundly(std::size_t command, bool plan_only) {
+  Process process(*this, *store_, *broker_, {}, {});
+  auto outcome = process.executor.run({.dag = menu_[command].dag,
+                                       .fields = menu_[command].fields,
+                                       .plan_only = plan_only,
+                                       .actor = "sim",
+                                       .request_hash = [] { return base::Digest{}; }});
+  if (plan_only && process.hits > 0) violated("plan_only counted a cross-context hit");
+  if (!plan_only) note(process, outcome);
+  return outcome;
+}
+
+void SimWorld::judge(std::size_t command, const Result<DiffOutcome>& outcome) {
+  if (!violation_.empty()) return;
+  if (!outcome.ok()) return judge_error(outcome.error());
+  violated(check_answer(menu_[command], *outcome, *kept_store_));
+  SimAnswer answer = answer_of(*outcome);
+  std::optional<SimAnswer>& known = known_[command].answer;
+  if (known && *known != answer) violated("a repeated diff answers otherwise");
+  known = std::move(answer);
+  note_answer(*outcome);
+}
+
+void SimWorld::judge_error(const Error& error) {
+  if (error.reason() == "cross_context") {
+    ++marks_["refused under block"];
+    if (config_.policy.cross_context != dagmanager::CrossContextPolicy::Block) {
+      violated("refused though the policy isolates");
+    }
+    if (error.code() != Code::FailedPrecondition) violated("cross_context with another code");
+    return;
+  }
+  static constexpr std::array<std::string_view, 4> kNamed = {
+      "graph_unavailable", "broker_unavailable", "create_timeout", "graph_contended"};
+  if (std::ranges::find(kNamed, error.reason()) == kNamed.end() ||
+      error.code() != Code::Unavailable) {
+    violated("an unnamed error: " + error.describe());
+  }
+}
+
+void SimWorld::note(const Process& process, const Result<DiffOutcome>& outcome) {
+  const CallFate& fate = process.fate;
+  if (fate.crashed() && fate.reserved() && !fate.committed()) ++marks_["crash after intents"];
+  if (fate.crashed() && fate.committed()) ++marks_["crash after the commit"];
+  if (fate.joined()) ++marks_["joined an intent"];
+  if (fate.refused_name()) ++marks_["name taken under the diff"];
+  if (process.anew > 0) ++marks_["decided anew"];
+  if (process.anew > 0 && outcome.ok()) ++marks_["decided anew, then done"];
+  if (fate.lost_a_commit() && outcome.ok()) ++marks_["commit found again"];
+  if (fate.joined() && finishing_) ++marks_["took over at the end"];
+}
+
+void SimWorld::note_answer(const DiffOutcome& outcome) {
+  if (outcome.buffered > 0) ++marks_["buffering"];
+  if (outcome.sentinel_stored) ++marks_["sentinel stored"];
+  if (outcome.scope.context().safe_mode) ++marks_["safe mode"];
+  for (const dagmanager::AnswerEntry& entry : outcome.answer.entries) {
+    const std::string& id = entry.node->node_id.text();
+    const std::string hash = id.substr(id.starts_with("blake3:") ? 7 : 0, 8);
+    if (entry.topic.text().find("_" + hash + "_v") == std::string::npos) {
+      ++marks_["longer name"];
+    }
+  }
+  for (const std::string& warning : outcome.answer.warnings) {
+    if (warning.find("the next name is taken") != std::string::npos) {
+      ++marks_["renamed beside a foreign topic"];
+    }
+    if (warning.find("adopted as it is") != std::string::npos) ++marks_["adopted another shape"];
+    if (warning.starts_with("id_conflict")) ++marks_["id conflict"];
+  }
+}
+
+void SimWorld::check_standing() {
+  if (!violation_.empty()) return;
+  const auto topics = kept_broker_.list();
+  const auto view = kept_store_->read(nullptr);
+  violated(check_graph(view->index(), *topics, foreign_));
+  violated(compute_keys_.check(view->index()));
+}
+
+/// Without faults: everything is repeated twice. The first time takes over what was left, the
+/// second writes nothing.
+void SimWorld::finish() {
+  finishing_ = true;
+  for (std::size_t command = 0; command < menu_.size() && violation_.empty(); ++command) {
+    const auto first = run_soundly(command, false);
+    judge(command, first);
+    const std::string before = standing();
+    const auto second = run_soundly(command, false);
+    judge(command, second);
+    if (first.ok() != second.ok()) violated("a repeat ends otherwise");
+    if (standing() != before) violated("a repeat that changes nothing wrote something");
+    if (!first.ok()) {
+      known_[command].refused_at_the_end = true;
+      if (first.error().reason() != "cross_context") {
+        violated("without faults: " + first.error().describe());
+      }
+    }
+  }
+  check_standing();
+  if (violation_.empty()) check_left_intents();
+  const bool always_weighted = std::ranges::all_of(menu_, [](const SimCommand& command) {
+    return !command.dag->sentinel || command.dag->sentinel->weight;
+  });
+  if (violation_.empty()) {
+    violated(check_events(kept_store_->pending_events(SIZE_MAX, "queue"), always_weighted));
+  }
+}
+
+/// Every intent was taken over, but for those of diffs that are refused by now, and of ids whose
+/// content turned out to be another's.
+void SimWorld::check_left_intents() {
+  for (std::size_t command = 0; command < menu_.size(); ++command) {
+    if (known_[command].refused_at_the_end) return;
+    for (const graph::DagNode& node : menu_[command].dag->nodes) {
+      if (node.node_id.text() == "shared") return;
+    }
+  }
+  const auto view = kept_store_->read(nullptr);
+  view->index().for_each_queue([&](const QueueRecord& queue) {
+    if (queue.state != QueueState::Active) violated("an intent is left: " + queue.topic.text());
+  });
+}
+
+/// All that a diff could have changed, as text.
+std::string SimWorld::standing() {
+  std::string text;
+  const auto topics = kept_broker_.list();
+  for (const TopicSeen& topic : *topics) text += topic.topic.text() + "\n";
+  text += std::to_string(kept_store_->backlog().pending) + " events\n";
+  const auto log = kept_store_->topic_log(0, SIZE_MAX);
+  text += std::to_string(log->size()) + " log rows\n";
+  const auto view = kept_store_->read(nullptr);
+  text += std::to_string(view->epoch()) + ". epoch, ";
+  text += std::to_string(view->index().node_count()) + " nodes\n";
+  view->index().for_each_queue([&](const QueueRecord& queue) {
+    text += std::to_string(queue.row) + queue.topic.text() + queue.pending_schema_hash +
+            (queue.state == QueueState::Active ? " active\n" : " intent\n");
+  });
+  return text;
+}
+
+void SimWorld::violated(const Violation& what) {
+  if (violation_.empty()) violation_ = what;
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "dagmanager/diff_executor.h"
+#include "dagmanager/faulty_topic_admin.h"
+#include "dagmanager/memory_graph_store.h"
+#include "dagmanager/memory_topic_admin.h"
+#include "tests/sim/crashing_ports.h"
+#include "tests/sim/sim_checks.h"
+#include "tests/sim/sim_graphs.h"
+
+/// One simulated history of diffs over one store and one broker (style guide, rule 38): executors
+/// that lose calls, hear answers late or twice, die between any two of them, and overtake each
+/// other; the invariants I14 and I15 after every step; at the end, without faults, everything that
+/// was asked for is repeated and must take over what was left.
+namespace weir::sim {
+
+/// How often things came about that a simulation must have seen to be worth anything.
+using SimMarks = std::map<std::string, std::uint64_t>;
+
+/// A mistake built in on purpose, which the checks must find.
+enum class SimMistake {
+  None,
+  ForgetsATopic,     ///< the broker says Created and shows it, and does not have it
+  LeavesOutAQueue,   ///< a commit does not promote its last intent
+  SharesATakenName,  ///< a reservation hands out a name that another binding holds
+};
+
+class SimClock final : public Clock {
+ public:
+  Instant now() const override { return Instant(since_); }
+  Duration monotonic() const override { return since_; }
+  void sleep_for(Duration span) override { since_ += span; }
+
+ private:
+  Duration since_ = std::chrono::hours(480'000);
+};
+
+class SimWorld {
+ public:
+  SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& marks,
+           SimMistake mistake = SimMistake::None);
+  ~SimWorld();
+
+  /// Plays the history. The first violation, or nothing.
+  Violation run();
+  /// What happened, a line a step; the same for the same seed.
+  const std::string& trace() const { return trace_; }
+
+ private:
+  struct Process;
+  struct Known {
+    std::optional<SimAnswer> answer;
+    bool refused_at_the_end = false;
+  };
+
+  void choose_settings();
+  void plant_foreign_topics();
+  void step(int depth);
+  void watched_step();
+  Result<dagmanager::DiffOutcome> run_diff(std::size_t command, int depth);
+  void plan_then_commit(std::size_t command);
+  Result<dagmanager::DiffOutcome> run_soundly(std::size_t command, bool plan_only);
+  void judge(std::size_t command, const Result<dagmanager::DiffOutcome>& outcome);
+  void judge_error(const Error& error);
+  void note(const Process& process, const Result<dagmanager::DiffOutcome>& outcome);
+  void note_answer(const dagmanager::DiffOutcome& outcome);
+  void check_standing();
+  void finish();
+  void check_left_intents();
+  std::string standing();
+  void violated(const Violation& what);
+
+  base::SeededRandom random_;
+  SimMarks& marks_;
+  SimMistake mistake_;
+  SimClock clock_;
+  std::unique_ptr<dagmanager::MemoryGraphStore> kept_store_;
+  std::unique_ptr<GraphStore> store_;  // what executors speak to: the kept one, with the mistake
+  dagmanager::MemoryTopicAdmin kept_broker_;
+  std::unique_ptr<TopicAdmin> broker_;
+  std::optional<dagmanager::FaultyTopicAdmin> faulty_broker_;
+  dagmanager::DiffExecutor::Config config_;
+  CallFaults faults_;
+  unsigned overtaking_ = 0;  // percent of calls that another executor comes before
+  std::vector<SimCommand> menu_;
+  std::vector<Known> known_;
+  ForeignTopics foreign_;
+  ComputeKeys compute_keys_;
+  int diffs_ = 0;
+  bool finishing_ = false;
+  Violation violation_;
+  std::string trace_;
+};
+
+}  // namespace weir::sim
