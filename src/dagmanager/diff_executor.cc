@@ -10,6 +10,14 @@
 #include "dagmanager/limits.h"
 
 namespace weir::dagmanager {
+namespace {
+
+/// The deploy row needs no new last_seen yet.
+bool seen_lately(const std::optional<DeploySeen>& deploy, Instant now) {
+  return deploy && !deploy->ended && now - deploy->last_seen < kDeploySeenEvery;
+}
+
+}  // namespace
 
 /// One try at a diff: everything it learned. Thrown away when the graph moved under it.
 struct DiffExecutor::Attempt {
@@ -30,6 +38,7 @@ struct DiffExecutor::Attempt {
   Epoch epoch = 0;
   Epoch base = 0;
   bool sentinel_stored = false;
+  bool settled = false;
 };
 
 DiffExecutor::DiffExecutor(Config config, GraphStore& store, TopicAdmin& topics, Clock& clock,
@@ -58,6 +67,12 @@ Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
     return base::unavailable("graph_unavailable", "the graph store lost the end of a commit " + times);
   }
   return base::unavailable("graph_contended", "the graph changed under the diff " + times);
+}
+
+Result<bool> DiffExecutor::holds(const DiffOutcome& outcome) {
+  if (!outcome.settled) return false;
+  WEIR_TRY(const GraphView view, store_.read(&outcome.deploy_key));
+  return view.epoch() == outcome.epoch && seen_lately(view.deploy(), clock_.now());
 }
 
 Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const DiffScope& scope) {
@@ -250,7 +265,7 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
 Result<bool> DiffExecutor::nothing_to_write(const Attempt& attempt) {
   if (attempt.plan.needs_topics() || attempt.plan.needs_marks()) return false;
   const auto& seen = attempt.deploy_seen;
-  if (!seen || seen->ended || attempt.now - seen->last_seen >= kDeploySeenEvery) return false;
+  if (!seen_lately(seen, attempt.now)) return false;
   const auto& sentinel = attempt.command.dag->sentinel;
   if (!sentinel || attempt.scope.context().safe_mode) return true;
   if (!seen->sentinel_due) return false;
@@ -270,6 +285,9 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   attempt.answer = make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
                                config_.compute_key_in_queue_map, false);
   WEIR_TRY(const bool nothing, nothing_to_write(attempt));
+  // A weight is another store row than the epoch speaks of: that is looked up each time.
+  const auto& sentinel = attempt.command.dag->sentinel;
+  attempt.settled = nothing && !(sentinel && sentinel->weight);
   if (nothing) return {};
   WEIR_TRY(const InheritedTtl ttl, inherited_ttl(attempt));
   const GraphChange change =
@@ -309,6 +327,8 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
   result.sentinel_stored = attempt.sentinel_stored;
   if (attempt.sentinel_stored) result.weight = attempt.command.dag->sentinel->weight;
   result.epoch = attempt.epoch;
+  result.deploy_key = attempt.deploy_key;
+  result.settled = attempt.settled;
   return result;
 }
 

@@ -37,6 +37,8 @@ struct DiffOutcome {
   bool sentinel_stored = false;
   std::optional<double> weight;  ///< of the sentinel, if it was stored with one
   Epoch epoch = 0;
+  DeployKey deploy_key;
+  bool settled = false;  ///< nothing was to be written: asked again at this epoch, nothing will be
 };
 
 /// Told as a diff goes along: what metrics and logs are made from. Calls come from the thread that
@@ -68,6 +70,9 @@ class DiffExecutor {
   /// Faults: those of the planner; UNAVAILABLE `graph_unavailable`, `broker_unavailable`,
   /// `create_timeout`, `graph_contended`.
   Result<DiffOutcome> run(const DiffCommand& command);
+
+  /// Whether a settled outcome is what the same command would come to now. One round trip.
+  Result<bool> holds(const DiffOutcome& outcome);
 
  private:
   struct Attempt;

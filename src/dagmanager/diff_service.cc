@@ -27,7 +27,7 @@ DiffFields fields_of(const wire::DiffRequest& request) {
 
 }  // namespace
 
-DiffServer::DiffServer(Parts parts) : parts_(parts), documents_(kDagCacheBytesMax) {}
+DiffServer::DiffServer(Parts parts) : parts_(parts), documents_(kDagCacheBytesMax), answers_(kAnswerCacheBytesMax) {}
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request) {
@@ -74,6 +74,8 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
     stream.fail(Error(Code::Cancelled, "cancelled", "the caller is gone"));
     return;
   }
+  const std::string key = AnswerCache::key_of(bytes);
+  if (answer_again(stream, key, received)) return;
   const auto request = parse_diff_request(bytes);
   if (!request.ok()) {
     stream.fail(request.error());
@@ -84,19 +86,40 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   } else {
     parts_.metrics.diff_received();
   }
-  const auto outcome = decide(*request, peer);
+  auto outcome = decide(*request, peer);
   if (!outcome.ok()) {
     note_failure(*request, outcome.error());
     stream.fail(outcome.error());
     return;
   }
-  note(*outcome, *request, received);
+  parts_.health.saw(true);
+  if (!request->plan_only()) note(*outcome, received);
   if (const auto resume = check_resume(*request, *outcome); !resume.ok()) {
     stream.fail(resume.error());
     return;
   }
   const std::uint32_t first = request->resume_after_chunk() + 1;
-  stream.send(outcome->scope.sentinel, make_chunks(outcome->answer, first), first);
+  std::vector<grpc::ByteBuffer> chunks = make_chunks(outcome->answer, first);
+  stream.send(outcome->scope.sentinel, chunks, first);
+  if (outcome->settled && first == 1) {
+    answers_.keep(key, std::make_shared<const SettledAnswer>(*std::move(outcome), std::move(chunks)));
+  }
+}
+
+bool DiffServer::answer_again(DiffStream& stream, const std::string& key, Duration received) {
+  const auto known = answers_.find(key);
+  if (!known) return false;
+  const auto holds = parts_.executor.holds(known->outcome);
+  if (!holds.ok() || !*holds) {
+    answers_.forget(key);
+    return false;
+  }
+  parts_.health.saw(true);
+  parts_.metrics.diff_received();
+  parts_.metrics.identity_findings(known->outcome.dag->findings);
+  note(known->outcome, received);
+  stream.send(known->outcome.scope.sentinel, known->chunks, 1);
+  return true;
 }
 
 Result<DiffOutcome> DiffServer::decide(const wire::DiffRequest& request, const std::string& peer) {
@@ -136,14 +159,11 @@ Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
   return {};
 }
 
-void DiffServer::note(const DiffOutcome& outcome, const wire::DiffRequest& request,
-                      Duration received) {
-  parts_.health.saw(true);
-  if (request.plan_only()) return;
+void DiffServer::note(const DiffOutcome& outcome, Duration received) {
   const double took = milliseconds(parts_.clock.monotonic() - received);
   parts_.metrics.diff_took(took);
   if (outcome.weight) parts_.metrics.version_weight(outcome.scope.version.text(), *outcome.weight);
-  server::log().info("diff", {{"strategy", request.strategy_id()},
+  server::log().info("diff", {{"strategy", outcome.scope.binding->strategy},
                               {"world", outcome.scope.context().world_id},
                               {"domain", outcome.scope.context().execution_domain},
                               {"nodes", outcome.answer.entries.size()},

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dagmanager/ack_registry.h"
+#include "dagmanager/answer_cache.h"
 #include "dagmanager/dag_cache.h"
 #include "dagmanager/dagmanager_metrics.h"
 #include "dagmanager/diff_executor.h"
@@ -51,13 +52,16 @@ class DiffServer final
  private:
   void work(DiffStream& stream, const grpc::ByteBuffer& bytes, const std::string& peer,
             Duration received);
+  /// Answers from the cache if that answer still holds; true if the call is dealt with.
+  bool answer_again(DiffStream& stream, const std::string& key, Duration received);
   Result<DiffOutcome> decide(const wire::DiffRequest& request, const std::string& peer);
   Result<void> check_resume(const wire::DiffRequest& request, const DiffOutcome& outcome) const;
-  void note(const DiffOutcome& outcome, const wire::DiffRequest& request, Duration received);
+  void note(const DiffOutcome& outcome, Duration received);
   void note_failure(const wire::DiffRequest& request, const Error& error);
 
   Parts parts_;
   DagCache documents_;
+  AnswerCache answers_;
   std::atomic<bool> draining_ = false;
 };
 

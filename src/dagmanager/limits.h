@@ -20,7 +20,10 @@ inline constexpr Duration kDeploySeenEvery = std::chrono::hours(1);
 
 /// gRPC requests (section 1.1) and the read documents kept by their hash.
 inline constexpr std::size_t kRequestBytesMax = std::size_t{16} << 20;
-inline constexpr std::size_t kDagCacheBytesMax = std::size_t{64} << 20;
+inline constexpr std::size_t kDagCacheBytesMax = std::size_t{32} << 20;
+
+/// Answers that changed nothing, kept by the hash of their request.
+inline constexpr std::size_t kAnswerCacheBytesMax = std::size_t{16} << 20;
 
 /// DescribeNodes: ids of one request, records and bytes of one reply (section 1.1).
 inline constexpr std::size_t kDescribeIdsMax = 1000;
