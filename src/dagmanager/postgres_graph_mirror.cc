@@ -38,17 +38,6 @@ void put_newer(GraphIndex& index, QueueRecord queue) {
   index.put_queue(std::move(queue));
 }
 
-/// An intent is stored before its node and names it by id only.
-Result<QueueRecord> read_queue_in(const Rows& rows, std::size_t row,
-                                  const BindingContexts& contexts, const GraphIndex& index) {
-  WEIR_TRY(QueueRecord queue, read_queue(rows, row, contexts));
-  if (queue.node == 0) {
-    const NodeRecord* node = index.node(graph::NodeId(rows.text(row, 9)));
-    if (node != nullptr) queue.node = node->row;
-  }
-  return queue;
-}
-
 /// Places of the results of the statements of one delta.
 struct DeltaPlaces {
   std::size_t nodes;
@@ -139,7 +128,7 @@ Result<void> copy_queues(Connection& connection, const BindingContexts& contexts
       last = rows.int64(row, 0);
       const std::string_view state = rows.text(row, 7);
       if (state != "intent" && state != "active") continue;  // a newer build's
-      WEIR_TRY(QueueRecord queue, read_queue_in(rows, row, contexts, index));
+      WEIR_TRY(QueueRecord queue, read_queue(rows, row, contexts));
       index.put_queue(std::move(queue));
     }
   }

@@ -130,7 +130,7 @@ std::string grant_script(const Schema& schema, const Login& login,
     script += "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '" + role +
               "') THEN CREATE ROLE " + role + " NOLOGIN; END IF; END $$;";
   }
-  if (!login.is_member) script += "GRANT " + role + " TO CURRENT_USER;";
+  if (!login.is_member && login.may_make_role) script += "GRANT " + role + " TO CURRENT_USER;";
   if (!missing.empty()) script += "GRANT USAGE ON SCHEMA " + schema.name + " TO " + role + ";";
   for (const Right& right : missing) {
     script += "GRANT " + std::string(right.privilege) + " ON " +
@@ -159,11 +159,15 @@ Result<bool> prepare_role(Connection& connection, const Schema& schema, Login lo
   if (login.role_exists) {
     WEIR_TRY(missing, missing_rights(connection, schema));
   }
-  if (login.is_member && missing.empty()) return true;
+  if (!login.is_member && !login.may_make_role) {
+    notes.push_back("this login may not take on role " + role + ", it works with its own rights");
+  }
+  const bool can_serve = login.is_member || login.may_make_role;
+  if (missing.empty() && (login.is_member || !can_serve)) return can_serve;
   // Who made the role meanwhile, in another database, has also taken its name.
   for (int attempt = 0; attempt < kGrantTriesMax; ++attempt) {
     const auto granted = run_grants(connection, grant_script(schema, login, missing));
-    if (granted.ok()) return true;
+    if (granted.ok()) return can_serve;
     if (!connection.usable()) return granted.error();
     if (attempt + 1 == kGrantTriesMax) {
       notes.push_back("role " + role +
@@ -174,9 +178,16 @@ Result<bool> prepare_role(Connection& connection, const Schema& schema, Login lo
   return false;
 }
 
+/// Who makes the schema at the same moment may be seen too late: then it is there the second time.
+Result<postgres::MigrateReport> migrate(Connection& connection, const Schema& schema) {
+  const postgres::MigrateOptions options{.schema = schema.name};
+  auto migrated = postgres::migrate(connection, schema.steps, options);
+  if (migrated.ok() || migrated.error().reason() != postgres::kUniqueViolation) return migrated;
+  return postgres::migrate(connection, schema.steps, options);
+}
+
 Result<SchemaReport> prepare(Connection& connection, const Schema& schema) {
-  WEIR_TRY(const auto migrated,
-           postgres::migrate(connection, schema.steps, {.schema = schema.name}));
+  WEIR_TRY(const auto migrated, migrate(connection, schema));
   SchemaReport report{migrated.major, migrated.minor, migrated.applied, false, {}};
   WEIR_TRY(const Login login, read_login(connection));
   WEIR_TRY(report.service_role, prepare_role(connection, schema, login, report.notes));

@@ -224,20 +224,22 @@ void Diff::add_promotion(const dm::NodeRecord& node, std::size_t intent) {
 
 Result<dm::Committed> Diff::commit() { return store_.commit(change_); }
 
-std::string describe(const dm::GraphIndex& index) {
+std::string describe(const dm::GraphIndex& index, Shown shown) {
   std::vector<std::string> lines;
   index.for_each_node([&](const dm::NodeRecord& node) { lines.push_back(node_text(node)); });
-  index.for_each_queue(
-      [&](const dm::QueueRecord& queue) { lines.push_back(queue_text(queue, index)); });
+  index.for_each_queue([&](const dm::QueueRecord& queue) {
+    if (queue.state == dm::QueueState::Intent && shown == Shown::NoIntents) return;
+    lines.push_back(queue_text(queue, index));
+  });
   std::ranges::sort(lines);
   return base::join(lines, "\n");
 }
 
-std::string describe(dm::GraphStore& store) {
+std::string describe(dm::GraphStore& store, Shown shown) {
   const auto view = store.read(nullptr);
   EXPECT_TRUE(succeeded(view));
   if (!view.ok()) return "unreadable";
-  return "epoch " + std::to_string(view->epoch()) + "\n" + describe(view->index());
+  return "epoch " + std::to_string(view->epoch()) + "\n" + describe(view->index(), shown);
 }
 
 std::string describe(const dm::DeployRecord& deploy, const dm::GraphIndex& index) {

@@ -70,8 +70,9 @@ class Diff {
 };
 
 /// The graph as lines of text, without row numbers, so that stores can be compared.
-std::string describe(const dagmanager::GraphIndex& index);
-std::string describe(dagmanager::GraphStore& store);
+enum class Shown : std::uint8_t { All, NoIntents };
+std::string describe(const dagmanager::GraphIndex& index, Shown shown = Shown::All);
+std::string describe(dagmanager::GraphStore& store, Shown shown = Shown::All);
 std::string describe(const dagmanager::DeployRecord& deploy, const dagmanager::GraphIndex& index);
 std::string describe(const dagmanager::SentinelRecord& sentinel);
 
