@@ -85,7 +85,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& fault) {
     return usage_fault(*app, fault);
   }
-  return session.action();
+  const int code = session.action();
+  if (out_failed()) {
+    print_error("the output could not be written\n");
+    return code == kExitOk ? kExitFailed : code;
+  }
+  return code;
 }
 
 }  // namespace weir::cli

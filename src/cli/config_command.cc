@@ -21,7 +21,7 @@ struct InitFlags {
   bool force = false;
 };
 
-int run_init(const InitFlags& flags) {
+int run_init(const Session& session, const InitFlags& flags) {
   const std::filesystem::path folder = flags.folder;
   const std::filesystem::path file = folder / "weir.yml";
   std::error_code error;
@@ -39,6 +39,12 @@ int run_init(const InitFlags& flags) {
   if (const auto written = write_text_file(file, text); !written.ok()) {
     print_error("Failed to write " + written.error().message() + "\n");
     return kExitFailed;
+  }
+  if (session.json()) {
+    nlohmann::ordered_json line;
+    line["file"] = file.string();
+    print_out(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    return kExitOk;
   }
   print_out("Wrote " + file.string() + ": everything in memory, every key explained.\n" +
             "Start with: weir dagmanager server --config " + file.string() + "\n");
@@ -111,7 +117,9 @@ void add_init(CLI::App& parent, Session& session) {
       ->capture_default_str()
       ->type_name("DIR");
   command->add_flag("--force", flags->force, "Write over a file that is there");
-  command->callback([&session, flags] { session.action = [flags] { return run_init(*flags); }; });
+  command->callback([&session, flags] {
+    session.action = [&session, flags] { return run_init(session, *flags); };
+  });
 }
 
 void add_config(CLI::App& parent, Session& session) {

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "cli/client/dagmanager_client.h"
@@ -31,8 +31,10 @@ int run_queue_stats(const Session& session, const QueueStatsFlags& flags) {
   }
   server::SystemClock clock;
   DagmanagerClient client(flags.target, clock);
-  Progress progress("asking " + flags.target, clock);
+  std::optional<Progress> progress;
+  progress.emplace("asking " + flags.target, clock);
   const Result<QueueSizes> sizes = client.queue_stats(*filter);
+  progress.reset();
   if (!sizes.ok()) {
     print_error(describe_fault(sizes.error(), flags.target) + "\n");
     return kExitFailed;

@@ -25,6 +25,8 @@ void print_out(std::string_view text) { write(stdout, text); }
 
 void print_error(std::string_view text) { write(stderr, text); }
 
+bool out_failed() { return std::ferror(stdout) != 0; }
+
 void print_error(const Error& error) { print_error(error.describe() + "\n"); }
 
 bool out_shows_colours() {

@@ -13,6 +13,9 @@ namespace weir::cli {
 void print_out(std::string_view text);
 void print_error(std::string_view text);
 
+/// True if something that was printed did not get out (a full disk).
+bool out_failed();
+
 /// Writes "<describe()>" and a line end to standard error.
 void print_error(const Error& error);
 
