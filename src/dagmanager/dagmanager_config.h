@@ -14,8 +14,9 @@
 #include "server/config/config_key.h"
 #include "server/listen_address.h"
 
-/// The configuration of the DAG manager (contract section 4): the one key table that the parser, the
-/// sample file, `config show` and the reference page read, and the typed form that the role runs on.
+/// The configuration of the DAG manager (contract section 4): the one key table that the parser,
+/// the sample file, `config show` and the reference page read, and the typed form that the role
+/// runs on.
 namespace weir::dagmanager {
 
 /// The section of a larger file in which the keys stand.

@@ -92,18 +92,14 @@ Keys topic_keys() {
 
 Keys listener_keys() {
   return {
-      {.key = "grpc_host",
-       .default_text = "127.0.0.1",
-       .meaning = "Address of the gRPC listener."},
+      {.key = "grpc_host", .default_text = "127.0.0.1", .meaning = "Address of the gRPC listener."},
       {.key = "grpc_port",
        .kind = ValueKind::Integer,
        .default_text = "50051",
        .meaning = "Port of the gRPC listener; 0 takes a free one.",
        .at_least = 0,
        .at_most = kPortMax},
-      {.key = "http_host",
-       .default_text = "127.0.0.1",
-       .meaning = "Address of the HTTP listener."},
+      {.key = "http_host", .default_text = "127.0.0.1", .meaning = "Address of the HTTP listener."},
       {.key = "http_port",
        .kind = ValueKind::Integer,
        .default_text = "8001",
@@ -133,8 +129,9 @@ Keys diff_keys() {
        .default_words = "`warn`, in profile prod `reject`"},
       {.key = "cross_context_policy",
        .default_text = "isolate",
-       .meaning = "What becomes of a node whose topic belongs to another compute context: `isolate` "
-                  "gives it a topic of its own, `block` refuses the graph.",
+       .meaning =
+           "What becomes of a node whose topic belongs to another compute context: `isolate` "
+           "gives it a topic of its own, `block` refuses the graph.",
        .allowed = {"isolate", "block"}},
       {.key = "enable_topic_namespace",
        .kind = ValueKind::Boolean,
@@ -314,9 +311,7 @@ Keys later_rollout_keys() {
        .meaning = "Failed looks in a row that end a rollout.",
        .at_least = 1},
       {.key = "canary.prometheus_url", .meaning = "Where the checks of a rollout are asked."},
-      {.key = "canary.checks",
-       .kind = ValueKind::TextList,
-       .meaning = "The checks of a rollout."},
+      {.key = "canary.checks", .kind = ValueKind::TextList, .meaning = "The checks of a rollout."},
       {.key = "gate.required",
        .kind = ValueKind::Boolean,
        .meaning = "Whether a rollout needs evidence.",

@@ -12,8 +12,8 @@
 #include "dagmanager/core/diff_answer.h"
 #include "dagmanager/core/diff_change.h"
 #include "dagmanager/core/diff_planner.h"
-#include "dagmanager/graph_store.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/topic_admin.h"
 
 namespace weir::dagmanager {
 

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "dagmanager/limits.h"
-#include "dagmanager/memory_graph_store.h"
-#include "dagmanager/memory_topic_admin.h"
-#include "dagmanager/postgres_control_bus.h"
-#include "dagmanager/postgres_graph_store.h"
-#include "dagmanager/postgres_schema.h"
-#include "dagmanager/postgres_topic_admin.h"
+#include "dagmanager/ports/memory_graph_store.h"
+#include "dagmanager/ports/memory_topic_admin.h"
+#include "dagmanager/ports/postgres_control_bus.h"
+#include "dagmanager/ports/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_schema.h"
+#include "dagmanager/ports/postgres_topic_admin.h"
 #include "drivers/postgres/pool.h"
 #include "server/log.h"
 

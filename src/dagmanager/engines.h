@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "dagmanager/control_bus.h"
+#include "dagmanager/ports/control_bus.h"
 #include "dagmanager/dagmanager_config.h"
-#include "dagmanager/graph_store.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/topic_admin.h"
 
 namespace weir::postgres {
 class Pool;

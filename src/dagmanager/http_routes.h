@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "dagmanager/control_bus.h"
+#include "dagmanager/ports/control_bus.h"
 #include "dagmanager/dagmanager_metrics.h"
-#include "dagmanager/graph_store.h"
+#include "dagmanager/ports/graph_store.h"
 #include "dagmanager/store_health.h"
 #include "server/router.h"
 #include "server/worker_pool.h"

@@ -9,12 +9,6 @@
 /// Bounds of the DAG manager around its core (core/limits.h has those of deciding).
 namespace weir::dagmanager {
 
-/// Epochs a memory store remembers the nodes of; an older base is decided anew.
-inline constexpr std::size_t kTouchedEpochsMax = 1024;
-
-/// A foreign change of more rows than this makes an instance read the whole graph again.
-inline constexpr std::size_t kDeltaRowsMax = 10'000;
-
 /// A deploy row's last_seen moves at most this often.
 inline constexpr Duration kDeploySeenEvery = std::chrono::hours(1);
 
@@ -35,9 +29,6 @@ inline constexpr int kQueueStatsPerSecond = 5;
 
 /// The oldest outcome Status may answer from, while anyone asks (section 1.2).
 inline constexpr Duration kHealthAgeMax = std::chrono::seconds(1);
-
-/// Brokers that a topic registry stands for: enough for every default replication.
-inline constexpr int kRegistryBrokers = 3;
 
 /// Threads for calls that are no diffs and may wait for an engine.
 inline constexpr std::size_t kQueryThreads = 4;

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
-#include "dagmanager/graph_store.h"
+#include "dagmanager/ports/graph_store.h"
 #include "dagmanager/store_health.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/wire.h"
 #include "server/worker_pool.h"
 

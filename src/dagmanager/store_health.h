@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "base/clock.h"
-#include "dagmanager/graph_store.h"
+#include "dagmanager/ports/graph_store.h"
 #include "server/worker_pool.h"
 
 namespace weir::dagmanager {

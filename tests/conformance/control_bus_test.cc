@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/control_bus.h"
+#include "dagmanager/ports/control_bus.h"
 
 #include <gmock/gmock.h>
 

@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "dagmanager/memory_graph_store.h"
-#include "dagmanager/memory_topic_admin.h"
-#include "dagmanager/postgres_schema.h"
-#include "dagmanager/postgres_topic_admin.h"
+#include "dagmanager/ports/memory_graph_store.h"
+#include "dagmanager/ports/memory_topic_admin.h"
+#include "dagmanager/ports/postgres_schema.h"
+#include "dagmanager/ports/postgres_topic_admin.h"
 #include "tests/conformance/postgres_engine.h"
 
 namespace weir::test {

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "base/random.h"
-#include "dagmanager/control_bus.h"
-#include "dagmanager/graph_store.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/control_bus.h"
+#include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/topic_admin.h"
 
 namespace weir::postgres {
 class Pool;

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "dagmanager/control_bus.h"
-#include "dagmanager/graph_store.h"
+#include "dagmanager/ports/control_bus.h"
+#include "dagmanager/ports/graph_store.h"
 #include "tests/conformance/engines.h"
 
 /// Small graphs for the suites of the graph store, and what a store holds as text.

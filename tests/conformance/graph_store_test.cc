@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/graph_store.h"
+#include "dagmanager/ports/graph_store.h"
 
 #include <gmock/gmock.h>
 

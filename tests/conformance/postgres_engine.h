@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "dagmanager/postgres_control_bus.h"
-#include "dagmanager/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_control_bus.h"
+#include "dagmanager/ports/postgres_graph_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
 #include "tests/integration/postgres_fixture.h"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_graph_store.h"
 
 #include <gmock/gmock.h>
 
 #include <thread>
 
-#include "dagmanager/limits.h"
-#include "dagmanager/postgres_schema.h"
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/postgres_schema.h"
 #include "tests/conformance/graph_cases.h"
 #include "tests/conformance/postgres_engine.h"
 #include "tests/integration/postgres/cutting_proxy.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_schema.h"
+#include "dagmanager/ports/postgres_schema.h"
 
 #include <gmock/gmock.h>
 

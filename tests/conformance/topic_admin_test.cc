@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/topic_admin.h"
 
 #include <gmock/gmock.h>
 

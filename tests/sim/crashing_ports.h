@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "dagmanager/graph_store.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/topic_admin.h"
 
 /// Ports of one simulated process: calls that are lost before or after they are carried out, that
 /// arrive twice, or during which the process dies.

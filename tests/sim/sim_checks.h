@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dagmanager/diff_executor.h"
-#include "dagmanager/memory_graph_store.h"
+#include "dagmanager/ports/memory_graph_store.h"
 #include "tests/sim/sim_graphs.h"
 
 /// What must hold in a simulated world. Each check gives the first thing that does not, or nothing.

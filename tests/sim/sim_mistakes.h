@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "dagmanager/graph_store.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/topic_admin.h"
 
 /// Ports with one guard removed, to see that the simulation notices. Without a mistake they pass
 /// every call on.

@@ -10,9 +10,9 @@
 
 #include "base/random.h"
 #include "dagmanager/diff_executor.h"
-#include "dagmanager/faulty_topic_admin.h"
-#include "dagmanager/memory_graph_store.h"
-#include "dagmanager/memory_topic_admin.h"
+#include "dagmanager/ports/faulty_topic_admin.h"
+#include "dagmanager/ports/memory_graph_store.h"
+#include "dagmanager/ports/memory_topic_admin.h"
 #include "tests/sim/crashing_ports.h"
 #include "tests/sim/sim_checks.h"
 #include "tests/sim/sim_graphs.h"

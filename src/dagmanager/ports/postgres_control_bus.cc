@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_control_bus.h"
+#include "dagmanager/ports/postgres_control_bus.h"
 
 #include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 #include <string_view>
 
-#include "dagmanager/postgres_graph_rows.h"
-#include "dagmanager/postgres_limits.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/pool.h"
 

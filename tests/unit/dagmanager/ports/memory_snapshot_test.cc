@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/memory_snapshot.h"
+#include "dagmanager/ports/memory_snapshot.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_schema.h"
+#include "dagmanager/ports/postgres_schema.h"
 
 #include <array>
 #include <span>
@@ -8,7 +8,7 @@
 
 #include <embedded_sql/dagmanager.h>
 #include <embedded_sql/topics.h>
-#include "dagmanager/postgres_limits.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/migrations.h"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/random.h"
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/topic_admin.h"
 
 namespace weir::dagmanager {
 

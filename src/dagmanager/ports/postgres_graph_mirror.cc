@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_graph_mirror.h"
+#include "dagmanager/ports/postgres_graph_mirror.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "dagmanager/limits.h"
-#include "dagmanager/postgres_graph_rows.h"
-#include "dagmanager/postgres_graph_sql.h"
-#include "dagmanager/postgres_limits.h"
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_graph_sql.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/pipeline.h"
 

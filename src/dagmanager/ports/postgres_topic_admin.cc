@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_topic_admin.h"
+#include "dagmanager/ports/postgres_topic_admin.h"
 
 #include <absl/container/flat_hash_set.h>
 
@@ -7,10 +7,10 @@
 #include <string_view>
 #include <utility>
 
-#include "base/blake3.h"
 #include "base/crash_point.h"
-#include "dagmanager/limits.h"
-#include "dagmanager/postgres_limits.h"
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/pool.h"
@@ -22,12 +22,10 @@ using postgres::Params;
 using postgres::Rows;
 using postgres::Statement;
 
-constexpr std::size_t kKeyBytes = 16;  // of the BLAKE3: a uuid
-
-#define WEIR_TOPICS_INSERT                                                                      \
-  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication,"          \
-  " retention_ms, cleanup) SELECT * FROM unnest($1::text[]::uuid[], $2::text[], $3::integer[]," \
-  " $4::integer[], $5::bigint[], $6::text[])"
+#define WEIR_TOPICS_INSERT                                                             \
+  "INSERT INTO weir_topics.topic_registry (topic_key, topic, partitions, replication," \
+  " retention_ms, cleanup) SELECT unnest($1::bytea[]), unnest($2::text[]),"            \
+  " unnest($3::integer[]), unnest($4::integer[]), unnest($5::bigint[]), unnest($6::text[])"
 
 /// Where none is there yet, which is the rule: half the work of kCreate.
 constexpr Statement kCreateFresh = {"topics_create_fresh", WEIR_TOPICS_INSERT};
@@ -38,7 +36,7 @@ constexpr Statement kCreate = {"topics_create",
 constexpr Statement kLook = {
     "topics_look",
     "SELECT topic, partitions, replication, retention_ms, cleanup FROM weir_topics.topic_registry"
-    " WHERE topic_key = ANY ($1::text[]::uuid[]) ORDER BY topic_key, topic"};
+    " WHERE topic_key = ANY ($1) ORDER BY topic_key, topic"};
 
 constexpr Statement kList = {
     "topics_list",
@@ -84,25 +82,25 @@ std::vector<TopicSeen> read_topics(const Rows& rows) {
 }
 
 /// What the registry finds a topic by, and those that a broker would confuse with it.
-std::string key_hash(const graph::TopicName& topic) {
-  return base::blake3_hex(graph::topic_key(topic).view(), kKeyBytes);
+std::string registry_key(const graph::TopicName& topic) {
+  return key_hash(graph::topic_key(topic).view());
 }
 
 Params keys_of(std::span<const graph::TopicName> topics) {
   std::vector<std::string> keys;
   keys.reserve(topics.size());
-  for (const graph::TopicName& topic : topics) keys.push_back(key_hash(topic));
+  for (const graph::TopicName& topic : topics) keys.push_back(registry_key(topic));
   Params params;
-  params.text_array(keys);
+  params.bytes_array(keys, as_bytes);
   return params;
 }
 
 Params specs_params(const std::vector<const TopicSpec*>& specs) {
   std::vector<std::string> keys;
   keys.reserve(specs.size());
-  for (const TopicSpec* spec : specs) keys.push_back(key_hash(spec->topic));
+  for (const TopicSpec* spec : specs) keys.push_back(registry_key(spec->topic));
   Params params;
-  params.text_array(keys)
+  params.bytes_array(keys, as_bytes)
       .text_array(specs, [](const TopicSpec* spec) { return spec->topic.view(); })
       .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.partitions; })
       .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.replication; })

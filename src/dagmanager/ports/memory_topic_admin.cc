@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/memory_topic_admin.h"
+#include "dagmanager/ports/memory_topic_admin.h"
 
 #include <algorithm>
 
-#include "dagmanager/limits.h"
+#include "dagmanager/ports/limits.h"
 
 namespace weir::dagmanager {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/memory_topic_admin.h"
+#include "dagmanager/ports/memory_topic_admin.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -34,8 +34,9 @@ Result<T> with_graph_error(Result<T> result) {
 /// even.
 std::string array_text(std::span<const std::string> items);
 
-/// The uuid that stands for a text in an index, in hex.
+/// 16 bytes that stand for a text in an index; a range of texts as an array of them.
 std::string key_hash(std::string_view text);
+std::span<const std::byte> as_bytes(std::string_view bytes);
 
 /// Rows as PostgreSQL writes an int8multirange: "{[3,7),[9,10)}".
 std::string ranges_text(std::vector<RowId> rows);

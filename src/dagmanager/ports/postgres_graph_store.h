@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "dagmanager/graph_store.h"
-#include "dagmanager/postgres_graph_mirror.h"
+#include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/postgres_graph_mirror.h"
 
 namespace weir::postgres {
 class Params;

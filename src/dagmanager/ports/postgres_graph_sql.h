@@ -54,16 +54,15 @@ inline constexpr Statement kInsertChange = {
 inline constexpr Statement kInsertNodes = {
     "dag_insert_nodes",
     "INSERT INTO weir_dagmanager.compute_node (node_seq, node_key, node_id, node_type,"
-    " interval_seconds, period, params_canon, dependencies, schema_compat_id, code_hash, fingerprint,"
-    " schema_hash, name, owner, tags, query_tags, query_match_all, query_interval_seconds, global,"
-    " created_at) SELECT u.seq, u.key::uuid, u.id, u.type, u.interval, u.period, u.params,"
-    " u.inputs::text[], u.compat, u.code, u.fingerprint, u.schema, u.name, u.owner, u.tags::text[],"
-    " u.query_tags::text[], u.query_all, u.query_interval, u.global, " WEIR_DAG_INSTANT("u.at")
-    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],"
-    " $7::text[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::text[],"
-    " $14::text[], $15::text[], $16::text[], $17::boolean[], $18::bigint[], $19::boolean[],"
-    " $20::bigint[]) AS u (seq, key, id, type, interval, period, params, inputs, compat, code,"
-    " fingerprint, schema, name, owner, tags, query_tags, query_all, query_interval, global, at)"};
+    " interval_seconds, period, params_canon, dependencies, schema_compat_id, code_hash,"
+    " fingerprint, schema_hash, name, owner, tags, query_tags, query_match_all,"
+    " query_interval_seconds, global, created_at)"
+    " SELECT unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::text[]),"
+    " unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[])::text[],"
+    " unnest($9::text[]), unnest($10::text[]), unnest($11::bytea[]), unnest($12::text[]),"
+    " unnest($13::text[]), unnest($14::text[]), unnest($15::text[])::text[],"
+    " unnest($16::text[])::text[], unnest($17::boolean[]), unnest($18::bigint[]),"
+    " unnest($19::boolean[]), " WEIR_DAG_INSTANT("unnest($20::bigint[])")};
 
 #define WEIR_DAG_NODE_COLUMNS                                                                \
   "SELECT node_seq, node_id, node_type, interval_seconds, period, params_canon,"             \
@@ -85,22 +84,23 @@ inline constexpr Statement kReadNodePage = {
 inline constexpr Statement kInsertArtifacts = {
     "dag_insert_artifacts",
     "INSERT INTO weir_dagmanager.artifact (checksum, path, size, framework, dtype)"
-    " SELECT DISTINCT ON (u.checksum COLLATE \"C\") u.* FROM unnest($1::text[], $2::text[],"
-    " $3::bigint[], $4::text[], $5::text[]) AS u (checksum, path, size, framework, dtype)"
-    " ORDER BY u.checksum COLLATE \"C\" ON CONFLICT (checksum) DO NOTHING"};
+    " SELECT DISTINCT ON (u.checksum) u.* FROM (SELECT unnest($1::text[]) COLLATE \"C\" AS "
+    "checksum,"
+    " unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]), unnest($5::text[])) u"
+    " ORDER BY u.checksum ON CONFLICT (checksum) DO NOTHING"};
 
 /// Checksums that are stored, or given twice, with different sizes.
 inline constexpr Statement kFindOddArtifacts = {
     "dag_find_odd_artifacts",
-    "SELECT u.checksum, a.size, u.size FROM unnest($1::text[], $2::bigint[])"
-    " AS u (checksum, size) JOIN weir_dagmanager.artifact a ON a.checksum = u.checksum"
+    "SELECT u.checksum, a.size, u.size FROM (SELECT unnest($1::text[]) AS checksum,"
+    " unnest($2::bigint[]) AS size) u JOIN weir_dagmanager.artifact a ON a.checksum = u.checksum"
     " WHERE a.size <> u.size LIMIT 1"};
 
 inline constexpr Statement kInsertUses = {
     "dag_insert_uses",
     "INSERT INTO weir_dagmanager.used_by (node_seq, place, checksum, path, framework, dtype)"
-    " SELECT u.* FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[],"
-    " $6::text[]) AS u"};
+    " SELECT unnest($1::bigint[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]),"
+    " unnest($5::text[]), unnest($6::text[])"};
 
 /// What the nodes between two rows (with $2: a page's ends) say of their artifacts.
 inline constexpr Statement kReadUses = {
@@ -123,8 +123,7 @@ inline constexpr Statement kInsertContext = {
     " partition, dataset_fingerprint, safe_mode, downgrade, namespace, strategy_id)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"};
 
-#define WEIR_DAG_HELD \
-  "(topic_key = ANY ($1::text[]::uuid[]) OR binding_hash = ANY ($2::text[]::uuid[]))"
+#define WEIR_DAG_HELD "(topic_key = ANY ($1) OR binding_hash = ANY ($2))"
 #define WEIR_DAG_CONTEXT_COLUMNS                                                           \
   "SELECT context_key, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
   " safe_mode, downgrade, namespace, strategy_id FROM weir_dagmanager.binding_context"
@@ -168,14 +167,11 @@ inline constexpr Statement kInsertIntents = {
     "INSERT INTO weir_dagmanager.queue (queue_id, topic_key, binding_hash, topic, type, partitions,"
     " replication, retention_ms, cleanup, state, node_seq, node_id, binding_key, compute_key,"
     " context_key, created_at, diff_id, intent_at)"
-    " SELECT nextval('weir_dagmanager.queue_seq'), u.topic_key::uuid, u.binding_hash::uuid, "
-    "u.topic,"
-    " u.type, u.partitions, u.replication, u.retention_ms, u.cleanup, 'intent', u.node_seq,"
-    " u.node_id, u.binding_key, u.compute_key, $13, $14, $15, $14 FROM unnest($1::text[],"
-    " $2::text[], $3::text[], $4::text[], $5::integer[], $6::integer[], $7::bigint[], $8::text[],"
-    " $9::bigint[], $10::text[], $11::text[], $12::text[]) AS u (topic_key, binding_hash, topic,"
-    " type, partitions, replication, retention_ms, cleanup, node_seq, node_id, binding_key,"
-    " compute_key) RETURNING topic, queue_id"};
+    " SELECT nextval('weir_dagmanager.queue_seq'), unnest($1::bytea[]), unnest($2::bytea[]),"
+    " unnest($3::text[]), unnest($4::text[]), unnest($5::integer[]), unnest($6::integer[]),"
+    " unnest($7::bigint[]), unnest($8::text[]), 'intent', unnest($9::bigint[]),"
+    " unnest($10::text[]), unnest($11::text[]), unnest($12::text[]), $13, $14, $15, $14"
+    " RETURNING topic, queue_id"};
 
 inline constexpr Statement kDrawNodeRows = {
     "dag_draw_node_rows",
@@ -199,9 +195,11 @@ inline constexpr Statement kPromoteQueues = {
     " partitions = u.partitions, replication = u.replication, retention_ms = u.retention_ms,"
     " cleanup = u.cleanup, schema_hash = u.schema_hash, ttl_ms = u.ttl_ms,"
     " lag_alert_seconds = u.lag_alert_seconds, context_key = $10, created_at = $11"
-    " FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[],"
-    " $6::text[], $7::text[], $8::bigint[], $9::bigint[]) AS u (queue_id, node_seq, partitions,"
-    " replication, retention_ms, cleanup, schema_hash, ttl_ms, lag_alert_seconds)"
+    " FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS node_seq,"
+    " unnest($3::integer[]) AS partitions, unnest($4::integer[]) AS replication,"
+    " unnest($5::bigint[]) AS retention_ms, unnest($6::text[]) AS cleanup,"
+    " unnest($7::text[]) AS schema_hash, unnest($8::bigint[]) AS ttl_ms,"
+    " unnest($9::bigint[]) AS lag_alert_seconds) u"
     " WHERE q.queue_id = u.queue_id AND q.state = 'intent'"};
 
 /// The first mark of a queue stays.
@@ -210,8 +208,8 @@ inline constexpr Statement kMarkQueues = {
     "UPDATE weir_dagmanager.queue q SET pending_schema_hash = u.pending,"
     " buffering_since = coalesce(q.buffering_since, CASE WHEN u.begins THEN "
     WEIR_DAG_INSTANT("u.since") " END)"
-    " FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[])"
-    " AS u (queue_id, pending, begins, since)"
+    " FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::text[]) AS pending,"
+    " unnest($3::boolean[]) AS begins, unnest($4::bigint[]) AS since) u"
     " WHERE q.queue_id = u.queue_id AND q.state = 'active'"};
 
 // deploy, sentinel, sentinel_deploy, topic_log
@@ -255,20 +253,17 @@ inline constexpr Statement kInsertLog = {
     "dag_insert_log",
     "INSERT INTO weir_dagmanager.topic_log (at, topic, action, type, partitions, replication,"
     " retention_ms, cleanup, node_id, binding_key, actor, cause, result)"
-    " SELECT " WEIR_DAG_INSTANT("u.at") ", u.topic, u.action, u.type, u.partitions, u.replication,"
-    " u.retention_ms, u.cleanup, u.node_id, u.binding_key, u.actor, u.cause, u.result"
-    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::integer[],"
-    " $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])"
-    " AS u (at, topic, action, type, partitions, replication, retention_ms, cleanup, node_id,"
-    " binding_key, actor, cause, result)"};
+    " SELECT " WEIR_DAG_INSTANT("unnest($1::bigint[])") ", unnest($2::text[]), unnest($3::text[]),"
+    " unnest($4::text[]), unnest($5::integer[]), unnest($6::integer[]), unnest($7::bigint[]),"
+    " unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]),"
+    " unnest($12::text[]), unnest($13::text[])"};
 
 // query_set, outbox
 
 inline constexpr Statement kRaiseRevisions = {
     "dag_raise_revisions",
-    "INSERT INTO weir_dagmanager.query_set AS s (query_key, revision)"
-    " SELECT k, 1 FROM unnest($1::text[]::uuid[]) k ON CONFLICT (query_key) DO UPDATE SET"
-    " revision = s.revision + 1"};
+    "INSERT INTO weir_dagmanager.query_set AS s (query_key, revision) SELECT unnest($1::bytea[]), 1"
+    " ON CONFLICT (query_key) DO UPDATE SET revision = s.revision + 1"};
 
 /// Event n gets key_seq $1 + n, n from 1, and the revision that kRaiseRevisions has just drawn.
 inline constexpr Statement kInsertQueueEvents = {
@@ -276,9 +271,11 @@ inline constexpr Statement kInsertQueueEvents = {
     "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
     " match_all, world_id, execution_domain, queue_ids, created_at)"
     " SELECT $1 + u.place, u.id::uuid, 'queue_updated', s.revision, u.tags::text[],"
-    " u.interval_seconds, u.match_all, $8, $9, u.queue_ids, $10 FROM unnest($2::text[],"
-    " $3::text[]::uuid[], $4::text[], $5::bigint[], $6::boolean[], $7::bytea[]) WITH ORDINALITY"
-    " AS u (id, query_key, tags, interval_seconds, match_all, queue_ids, place)"
+    " u.interval_seconds, u.match_all, $8, $9, u.queue_ids, $10 FROM"
+    " (SELECT generate_subscripts($2::text[], 1) AS place, unnest($2::text[]) AS id,"
+    " unnest($3::bytea[]) AS query_key, unnest($4::text[]) AS tags,"
+    " unnest($5::bigint[]) AS interval_seconds, unnest($6::boolean[]) AS match_all,"
+    " unnest($7::bytea[]) AS queue_ids) u"
     " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
 
 inline constexpr Statement kInsertWeightEvent = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/memory_graph_store.h"
+#include "dagmanager/ports/memory_graph_store.h"
 
 #include <absl/container/flat_hash_set.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 #include <mutex>
 
-#include "dagmanager/limits.h"
-#include "dagmanager/memory_snapshot.h"
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/memory_snapshot.h"
 
 namespace weir::dagmanager {
 namespace {

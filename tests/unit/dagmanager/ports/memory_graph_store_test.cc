@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/memory_graph_store.h"
+#include "dagmanager/ports/memory_graph_store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "dagmanager/limits.h"
-#include "dagmanager/memory_snapshot.h"
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/memory_snapshot.h"
 
 namespace weir::dagmanager {
 namespace {

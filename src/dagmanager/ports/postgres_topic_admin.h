@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "dagmanager/topic_admin.h"
+#include "dagmanager/ports/topic_admin.h"
 
 namespace weir::postgres {
 class Pool;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
 
 #include <algorithm>
 #include <array>
@@ -102,7 +102,15 @@ std::string array_text(std::span<const std::string> items) {
   return text += '}';
 }
 
-std::string key_hash(std::string_view text) { return base::blake3_hex(text, kKeyBytes); }
+std::string key_hash(std::string_view text) {
+  std::array<std::uint8_t, kKeyBytes> key{};
+  base::Blake3().update(text).finish(key);
+  return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
+
+std::span<const std::byte> as_bytes(std::string_view bytes) {
+  return std::as_bytes(std::span(bytes));
+}
 
 std::string ranges_text(std::vector<RowId> rows) {
   std::ranges::sort(rows);
@@ -195,9 +203,11 @@ Params node_params(std::span<const NodeRecord* const> nodes) {
   };
   using Parts = graph::IdentityParts;
   using Query = graph::TagQuerySpec;
+  std::vector<std::string> keys;
+  for (Node node : nodes) keys.push_back(key_hash(node->id.view()));
   Params params;
   params.int64_array(nodes, [](Node node) { return node->row; })
-      .text_array(nodes, [](Node node) { return key_hash(node->id.view()); })
+      .bytes_array(keys, as_bytes)
       .text_array(nodes, [](Node node) { return node->id.view(); })
       .text_array(nodes, part(&Parts::node_type))
       .int64_array(nodes, part(&Parts::interval))

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "dagmanager/control_bus.h"
-#include "dagmanager/graph_store.h"
+#include "dagmanager/ports/control_bus.h"
+#include "dagmanager/ports/graph_store.h"
 
 namespace weir::dagmanager {
 

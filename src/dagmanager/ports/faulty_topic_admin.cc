@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/faulty_topic_admin.h"
+#include "dagmanager/ports/faulty_topic_admin.h"
 
 #include <algorithm>
 

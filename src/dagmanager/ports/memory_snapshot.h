@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "dagmanager/memory_graph_store.h"
+#include "dagmanager/ports/memory_graph_store.h"
 
 /// The memory store's file: "weir graph snapshot 1\n", then length-prefixed records, then BLAKE3 of
 /// all before it. Numbers are little-endian.

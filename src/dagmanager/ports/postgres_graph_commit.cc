@@ -8,11 +8,11 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/core/control_events.h"
-#include "dagmanager/limits.h"
-#include "dagmanager/postgres_graph_rows.h"
-#include "dagmanager/postgres_graph_sql.h"
-#include "dagmanager/postgres_graph_store.h"
-#include "dagmanager/postgres_limits.h"
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_graph_sql.h"
+#include "dagmanager/ports/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/pipeline.h"
@@ -421,17 +421,16 @@ void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
     queues.push_back(pack_ids(update.queues));
   }
   Params revisions;
-  revisions.text_array(keys);
+  revisions.bytes_array(keys, as_bytes);
   pipeline.add(sql::kRaiseRevisions, std::move(revisions));
   Params params;
   params.int64(event_seq)
       .text_array(ids)
-      .text_array(keys)
+      .bytes_array(keys, as_bytes)
       .text_array(tags)
       .int64_array(updates, [](const QueueUpdate& update) { return update.query.interval; })
       .boolean_array(updates, [](const QueueUpdate& update) { return update.query.match_all; })
-      .bytes_array(queues,
-                   [](const std::string& packed) { return std::as_bytes(std::span(packed)); })
+      .bytes_array(queues, as_bytes)
       .text(change_.binding->scope.world_id)
       .text(change_.binding->scope.execution_domain)
       .instant(change_.at);

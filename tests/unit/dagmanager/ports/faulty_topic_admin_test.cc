@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/faulty_topic_admin.h"
+#include "dagmanager/ports/faulty_topic_admin.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "dagmanager/core/limits.h"
 #include "dagmanager/core/topic_provisioner.h"
-#include "dagmanager/memory_topic_admin.h"
+#include "dagmanager/ports/memory_topic_admin.h"
 #include "tests/unit/base/test_seed.h"
 
 namespace weir::dagmanager {

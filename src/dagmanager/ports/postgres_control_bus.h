@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "dagmanager/control_bus.h"
+#include "dagmanager/ports/control_bus.h"
 
 namespace weir::postgres {
 class Pool;

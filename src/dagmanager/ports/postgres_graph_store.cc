@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_graph_store.h"
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "base/crash_point.h"
-#include "dagmanager/postgres_graph_rows.h"
-#include "dagmanager/postgres_graph_sql.h"
-#include "dagmanager/postgres_limits.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_graph_sql.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/pipeline.h"
@@ -52,6 +52,23 @@ std::vector<std::string> topic_keys(const IntentBatch& batch) {
     keys.push_back(graph::topic_key(intent.topic).text());
   }
   return keys;
+}
+
+/// What the intents of a batch are found by.
+struct Hashes {
+  std::vector<std::string> topics;
+  std::vector<std::string> bindings;
+};
+
+Hashes hash_all(const IntentBatch& batch, const std::vector<std::string>& keys) {
+  Hashes hashes;
+  hashes.topics.reserve(keys.size());
+  hashes.bindings.reserve(keys.size());
+  for (const std::string& key : keys) hashes.topics.push_back(key_hash(key));
+  for (const TopicIntent& intent : batch.intents) {
+    hashes.bindings.push_back(key_hash(intent.binding_key.view()));
+  }
+  return hashes;
 }
 
 /// What a batch is to become, decided while the rows it meets are locked.
@@ -115,9 +132,13 @@ Params intent_params(const IntentBatch& batch, const std::vector<std::string>& k
     return same ? std::nullopt : std::optional(intent.compute_key.view());
   };
   const std::string context = context_key(*batch.binding);
+  const auto hash_of = [](const std::vector<std::string>& hashes) {
+    return [&hashes](std::size_t i) { return as_bytes(hashes[i]); };
+  };
+  const Hashes hashes = hash_all(batch, keys);
   Params params;
-  params.text_array(chosen, [&](std::size_t i) { return key_hash(keys[i]); })
-      .text_array(chosen, each([](const Intent& one) { return key_hash(one.binding_key.view()); }))
+  params.bytes_array(chosen, hash_of(hashes.topics))
+      .bytes_array(chosen, hash_of(hashes.bindings))
       .text_array(chosen, each([](const Intent& one) { return one.topic.view(); }))
       .text_array(chosen, each([](const Intent& one) { return graph::topic_type_name(one.type); }))
       .int32_array(chosen, each([](const Intent& one) { return one.shape.partitions; }))
@@ -324,9 +345,8 @@ Result<Reservation> PostgresGraphStore::reserve_contested(const IntentBatch& bat
   locking.begin();
   locking.add(sql::kInsertContext, context_params(*batch.binding));
   Params wanted;
-  wanted.text_array(keys, key_hash).text_array(batch.intents, [](const TopicIntent& intent) {
-    return key_hash(intent.binding_key.view());
-  });
+  const Hashes hashes = hash_all(batch, keys);
+  wanted.bytes_array(hashes.topics, as_bytes).bytes_array(hashes.bindings, as_bytes);
   const std::size_t held = locking.add(sql::kLockHolders, wanted);
   const std::size_t known = locking.add(sql::kReadHolderContexts, wanted);
   WEIR_TRY(const auto locked, locking.run());
