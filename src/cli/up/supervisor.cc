@@ -158,7 +158,7 @@ Result<std::optional<int>> Supervisor::step() {
   wakeup_->clear();
   if (watch_->came) return std::optional<int>(0);
   if (command_) {
-    if (const auto code = command_ended()) return std::optional<int>(*code);
+    if (const std::optional<int> code = command_ended()) return code;
   }
   WEIR_CHECK(tend_postgres());
   WEIR_CHECK(tend_dagmanager());

@@ -14,12 +14,12 @@ Result<std::unique_ptr<Wakeup>> Wakeup::create() {
 
 Wakeup::~Wakeup() { close(fd_); }
 
-void Wakeup::set() {
+void Wakeup::set() const {
   // Fails only when the counter is full, and then it is set.
   static_cast<void>(eventfd_write(fd_, 1));
 }
 
-void Wakeup::clear() {
+void Wakeup::clear() const {
   eventfd_t count = 0;
   static_cast<void>(eventfd_read(fd_, &count));
 }

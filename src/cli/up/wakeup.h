@@ -16,9 +16,9 @@ class Wakeup {
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
 
-  void set();
+  void set() const;
   /// Takes back what was set.
-  void clear();
+  void clear() const;
   /// Readable while set.
   int fd() const { return fd_; }
 
