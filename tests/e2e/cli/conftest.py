@@ -104,8 +104,8 @@ def server(tmp_path):
 
 @pytest.fixture(scope="module")
 def state_dir():
-    """A folder that PostgreSQL's own user can reach, which pytest's are not. One for all tests, each
-    of which ends its `weir up`: making a database is most of a first start."""
+    """A folder that PostgreSQL's own user can reach, which pytest's are not. One for all tests,
+    each of which ends its `weir up`: making a database is most of a first start."""
     with tempfile.TemporaryDirectory(prefix="weir-up-") as folder:
         os.chmod(folder, 0o755)
         yield pathlib.Path(folder) / "state"

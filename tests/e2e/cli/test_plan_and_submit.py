@@ -129,7 +129,8 @@ def test_a_refused_reuse_is_shown_in_the_plan_and_refused_by_submit(tmp_path):
 
 
 def explained(*flags):
-    return [json.loads(line) for line in ok("dagmanager", "explain", *flags, "-o", "json").split("\n")[:-1]]
+    lines = ok("dagmanager", "explain", *flags, "-o", "json").split("\n")
+    return [json.loads(line) for line in lines[:-1]]
 
 
 def test_explain_gives_the_same_result_against_file_and_store(server):
@@ -197,7 +198,8 @@ def test_queue_stats_lists_topics_by_tag_and_interval(server):
     by_tag = ok_json("dagmanager", "queue-stats", "--tag", "ema", "--interval", "60s", *target)
     assert len(by_tag) > 10
     assert set(by_tag.values()) == {0}
-    assert ok_json("dagmanager", "queue-stats", "--tag", "ema", "--interval", "1m", *target) == by_tag
+    minute = ok_json("dagmanager", "queue-stats", "--tag", "ema", "--interval", "1m", *target)
+    assert minute == by_tag
     every = ok_json("dagmanager", "queue-stats", "--interval", "0", *target)
     assert len(every) == 1000
     assert ok_json("dagmanager", "queue-stats", "--tag", "none", *target) == {}

@@ -11,7 +11,9 @@ LIVE = ("--world", "w1", "--domain", "live")
 
 # An answer of 1,000 nodes is about 200 kB in ten chunks; the plan comes first, over the same
 # connection.
-@pytest.mark.parametrize("cuts", [(60_000,), (400_000,), (480_000, 60_000), (30_000, 30_000, 30_000)])
+@pytest.mark.parametrize(
+    "cuts", [(60_000,), (400_000,), (480_000, 60_000), (30_000, 30_000, 30_000)]
+)
 def test_submit_resumes_a_cut_stream(server, cuts):
     proxy = CuttingProxy(server.target, cuts)
     try:
@@ -34,5 +36,5 @@ def test_submit_gives_up_after_five_tries(server):
         proxy.close()
     # Each try may bring a chunk or two; the plan alone has ten, so one of both runs out of tries.
     assert done.returncode == 1
-    assert done.stderr.startswith("gRPC error: UNAVAILABLE") or "\ngRPC error: UNAVAILABLE" in done.stderr
+    assert any(line.startswith("gRPC error: UNAVAILABLE") for line in done.stderr.splitlines())
     assert done.stdout == ""

@@ -112,7 +112,8 @@ def test_config_show_tells_values_and_origins(tmp_path):
     env = {"QMTL__DAGMANAGER__GRPC_PORT": "7"}
     text = ok("config", "show", "--config", config, "--origin", env=env)
     assert re.search(r"^http_port: 9 +# file .*weir\.yml:2:3$", text, re.MULTILINE)
-    assert re.search(r"^grpc_port: 7 +# environment QMTL__DAGMANAGER__GRPC_PORT$", text, re.MULTILINE)
+    origin = "environment QMTL__DAGMANAGER__GRPC_PORT"
+    assert re.search(rf"^grpc_port: 7 +# {origin}$", text, re.MULTILINE)
     assert re.search(r"^ack_timeout_seconds: 30 +# default$", text, re.MULTILINE)
     assert "hidden" not in text
     assert "#" not in ok("config", "show", "--config", config, env=env)
@@ -121,7 +122,7 @@ def test_config_show_tells_values_and_origins(tmp_path):
     assert rows["grpc_port"] == {
         "key": "grpc_port",
         "value": "7",
-        "origin": "environment QMTL__DAGMANAGER__GRPC_PORT",
+        "origin": origin,
     }
 
 

@@ -49,7 +49,8 @@ class Up:
     def children(self):
         """Process ids by command: of the DAG manager and the PostgreSQL server."""
         found = {}
-        for pid in pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+        pid = self.process.pid
+        for pid in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             found[pathlib.Path(words[0].decode()).name] = int(pid)
         return found
@@ -116,7 +117,8 @@ def test_a_command_runs_when_all_is_ready_and_gives_the_exit_code(state_dir):
         'test -n "$WEIR_HTTP" && "$0" dagmanager submit --file "$1" -o json && "$0" dagmanager '
         'diff --file "$1" -o json && exit 7'
     )
-    done = run("up", "--state-dir", state_dir, *FREE, "--", "/bin/sh", "-c", script, binary(), SMALL)
+    command = ("/bin/sh", "-c", script, binary(), SMALL)
+    done = run("up", "--state-dir", state_dir, *FREE, "--", *command)
     assert done.returncode == 7, done.stderr
     submitted, planned = [json.loads(line) for line in done.stdout.splitlines() if line[0] == "{"]
     assert submitted["queue_map"] == planned["queue_map"]
@@ -214,11 +216,12 @@ def test_a_configuration_that_does_not_start_ends_all_with_its_words(state_dir):
 
 
 def test_settings_of_the_environment_reach_the_server_but_not_those_of_up(state_dir):
-    env = {"QMTL__DAGMANAGER__GRPC_PORT": "1", "QMTL__DAGMANAGER__COMPUTE_KEY_IN_QUEUE_MAP": "false"}
-    done = run(
-        "up", "--state-dir", state_dir, *FREE, "--", binary(), "dagmanager", "submit", "--file", SMALL,
-        "-o", "json", env=env,
-    )
+    env = {
+        "QMTL__DAGMANAGER__GRPC_PORT": "1",
+        "QMTL__DAGMANAGER__COMPUTE_KEY_IN_QUEUE_MAP": "false",
+    }
+    command = (binary(), "dagmanager", "submit", "--file", SMALL, "-o", "json")
+    done = run("up", "--state-dir", state_dir, *FREE, "--", *command, env=env)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert all("#ck=" not in key for key in answer["queue_map"])
