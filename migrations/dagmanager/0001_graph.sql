@@ -2,9 +2,9 @@
 -- The global strategy graph: nodes, queues, deploys, sentinels, the topic log, and what tells other
 -- instances and the gateway of changes.
 --
--- Columns of type uuid are hashes: the first 16 bytes of the BLAKE3 of a text, told beside each. They
--- stand where a long text must be unique, because an index over them costs a third of one over the
--- text. Ids themselves are not indexed; look them up by their hash.
+-- Keys of type bytea are hashes: the first 16 bytes of the BLAKE3 of a text, told beside each. They
+-- stand where a long text must be unique, because an index over them costs half of one over the text.
+-- Ids themselves are not indexed; look them up by their hash.
 --
 -- No foreign keys: every writer is one of the DAG manager's own transactions, a diff adds thousands
 -- of rows at once, and a check a row would cost more than writing them.
@@ -39,7 +39,7 @@ CREATE TABLE graph_change (
 -- Append-only: a change of a node is a new node.
 CREATE TABLE compute_node (
   node_seq bigint PRIMARY KEY,
-  node_key uuid NOT NULL CONSTRAINT compute_pk UNIQUE,  -- of node_id
+  node_key bytea NOT NULL CONSTRAINT compute_pk UNIQUE,  -- of node_id
   node_id text NOT NULL,
   node_type text NOT NULL,
   interval_seconds bigint NOT NULL,
@@ -62,7 +62,7 @@ CREATE TABLE compute_node (
 
 -- In which context a queue is written; shared by the queues of a deploy.
 CREATE TABLE binding_context (
-  context_key bytea PRIMARY KEY,    -- 16 bytes of the BLAKE3 of all other columns
+  context_key bytea PRIMARY KEY,    -- of all other columns
   world_id text NOT NULL,
   execution_domain text NOT NULL,
   as_of text NOT NULL,
@@ -82,8 +82,8 @@ CREATE TABLE binding_context (
 CREATE TABLE queue (
   queue_id bigint PRIMARY KEY,
   -- Of the topic in lower case with `.` as `_`: brokers confuse topics whose keys are equal.
-  topic_key uuid NOT NULL CONSTRAINT queue_topic_key UNIQUE,
-  binding_hash uuid NOT NULL CONSTRAINT emits_binding UNIQUE,  -- of binding_key
+  topic_key bytea NOT NULL CONSTRAINT queue_topic_key UNIQUE,
+  binding_hash bytea NOT NULL CONSTRAINT emits_binding UNIQUE,  -- of binding_key
   topic text NOT NULL,
   type text NOT NULL,
   partitions integer NOT NULL,
@@ -206,7 +206,7 @@ CREATE TABLE topic_log (
 
 -- How often the answer of a tag query has changed.
 CREATE TABLE query_set (
-  query_key uuid PRIMARY KEY,       -- of the query's tags, interval, mode and scope
+  query_key bytea PRIMARY KEY,      -- of the query's tags, interval, mode and scope
   revision bigint NOT NULL
 ) WITH (fillfactor = 50);
 

@@ -3,7 +3,7 @@
 -- in another database. A broker would confuse topics of one key (lower case, `.` as `_`), and is
 -- asked for them by it.
 CREATE TABLE topic_registry (
-  topic_key uuid,  -- 16 bytes of the BLAKE3 of the key
+  topic_key bytea,  -- 16 bytes of the BLAKE3 of the key
   topic text COLLATE "C",
   partitions integer NOT NULL,
   replication integer NOT NULL,
