@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-/// Strategy graphs to submit, made from the factor model in examples/strategies: the same fields, the
-/// same sizes, every node id right.
+/// Strategy graphs to submit, made from the factor model in examples/strategies: the same fields,
+/// the same sizes, every node id right.
 namespace weir::bench {
 
 /// A graph of `nodes` nodes. Another `edition` is another graph: every node id differs.

@@ -5,10 +5,10 @@
 
 namespace weir::bench {
 
-/// The floor that Weir is measured against: a gRPC server on the same library and settings that does
-/// no work. It answers every Diff with the chunks kept for the request's strategy id in `chunks_folder`,
-/// keeps the window of 10 and counts acknowledgements.
-/// Serves on 127.0.0.1:`port` until SIGTERM; returns the exit code.
+/// The floor that Weir is measured against: a gRPC server on the same library and settings that
+/// does no work. It answers every Diff with the chunks kept for the request's strategy id in
+/// `chunks_folder`, keeps the window of 10 and counts acknowledgements. Serves on 127.0.0.1:`port`
+/// until SIGTERM; returns the exit code.
 int run_floor_server(int port, const std::string& chunks_folder);
 
 /// Where the chunks for a strategy id are kept: 4-byte lengths (little-endian) and bytes.

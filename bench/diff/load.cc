@@ -40,8 +40,8 @@ class Collector {
   LoadResult result_;
 };
 
-/// Runs `body(client)` on `clients` threads, each with a warm connection, and times it from the moment
-/// all are ready.
+/// Runs `body(client)` on `clients` threads, each with a warm connection, and times it from the
+/// moment all are ready.
 template <class Body>
 LoadResult run_clients(const std::string& address, std::size_t clients, Body body) {
   Collector collector;
@@ -67,8 +67,7 @@ Client::Client(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
   arguments.SetMaxSendMessageSize(-1);
-  auto channel =
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
   auto stub = wire::DiffService::NewStub(channel);
   state_ = std::make_unique<State>(std::move(channel), std::move(stub));
@@ -120,15 +119,17 @@ double LoadResult::percentile(double share) const {
 LoadResult open_loop(const std::string& address, const std::string& sentinel, RequestAt requests,
                      double per_second, std::size_t calls, std::size_t clients) {
   std::atomic<std::size_t> next = 0;
-  return run_clients(address, clients, [&](Client& client, Collector& out, Clock::time_point start) {
-    for (std::size_t call = next++; call < calls; call = next++) {
-      const auto due = start + std::chrono::duration_cast<Clock::duration>(
-                                   std::chrono::duration<double>(static_cast<double>(call) / per_second));
-      std::this_thread::sleep_until(due);
-      const DiffReply reply = client.diff(requests(call), sentinel);
-      out.add(ms_between(due, Clock::now()), reply.fault);
-    }
-  });
+  return run_clients(
+      address, clients, [&](Client& client, Collector& out, Clock::time_point start) {
+        for (std::size_t call = next++; call < calls; call = next++) {
+          const auto due =
+              start + std::chrono::duration_cast<Clock::duration>(
+                          std::chrono::duration<double>(static_cast<double>(call) / per_second));
+          std::this_thread::sleep_until(due);
+          const DiffReply reply = client.diff(requests(call), sentinel);
+          out.add(ms_between(due, Clock::now()), reply.fault);
+        }
+      });
 }
 
 LoadResult closed_loop(const std::string& address, const std::string& sentinel, RequestAt requests,

@@ -45,7 +45,9 @@ struct LoadResult {
   std::string first_fault;
 
   double percentile(double share) const;  ///< 0.95: the p95
-  double rate() const { return seconds > 0 ? static_cast<double>(milliseconds.size()) / seconds : 0; }
+  double rate() const {
+    return seconds > 0 ? static_cast<double>(milliseconds.size()) / seconds : 0;
+  }
 };
 
 /// Calls due at a fixed rate whatever the answers do, from as many connections as it takes (at most

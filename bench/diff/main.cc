@@ -27,10 +27,10 @@ struct Options {
 /// How much of everything a run does.
 struct Effort {
   std::size_t rounds;
-  std::size_t open_calls;    // a round, at 50 a second
-  std::size_t closed_calls;  // a round
-  std::size_t new_graphs;    // all-new graphs of 1,000 nodes, a store
-  std::size_t stored_graphs; // of 1,000 nodes, in the filled store
+  std::size_t open_calls;     // a round, at 50 a second
+  std::size_t closed_calls;   // a round
+  std::size_t new_graphs;     // all-new graphs of 1,000 nodes, a store
+  std::size_t stored_graphs;  // of 1,000 nodes, in the filled store
   std::vector<std::size_t> sizes;
 };
 
@@ -65,7 +65,9 @@ class Bench {
   };
 
   std::vector<Target> targets() const {
-    return {{"floor", &floor_.address}, {"memory", &memory_.address}, {"postgresql", &postgres_.address}};
+    return {{"floor", &floor_.address},
+            {"memory", &memory_.address},
+            {"postgresql", &postgres_.address}};
   }
 
   void say(const char* text) const { std::fprintf(stderr, "bench diff: %s\n", text); }
@@ -123,8 +125,8 @@ class Bench {
     known_postgres_ = median(open["postgresql"]);
     figures_.push_back(plain("floor, 1,000 nodes, 50/s, p95", known_floor_, "ms"));
     const std::string what = "1,000 nodes all reused, 50/s, p95, ";
-    figures_.push_back(at_most(
-        beside(plain(what + "memory", known_memory_, "ms"), "floor", known_floor_), 2.0));
+    figures_.push_back(
+        at_most(beside(plain(what + "memory", known_memory_, "ms"), "floor", known_floor_), 2.0));
     figures_.push_back(at_most(
         beside(plain(what + "postgresql", known_postgres_, "ms"), "floor", known_floor_), 2.5));
     figures_.push_back(value_at_most(
@@ -145,10 +147,10 @@ class Bench {
                             },
                             [](const LoadResult& result) { return result.rate(); }));
     for (const char* store : {"memory", "postgresql"}) {
-      Figure figure = beside(plain("1,000 nodes all reused, " + std::to_string(clients) +
-                                       " callers, rate, " + store,
-                                   median(rate[store]), "1/s"),
-                             "floor", median(rate["floor"]));
+      Figure figure = beside(
+          plain("1,000 nodes all reused, " + std::to_string(clients) + " callers, rate, " + store,
+                median(rate[store]), "1/s"),
+          "floor", median(rate["floor"]));
       figures_.push_back(clients == 4 ? at_least(figure, 0.5) : figure);
     }
     return {};
@@ -208,16 +210,16 @@ class Bench {
     }
     WEIR_TRY(const double after, rig_.fsyncs());
     const double floor = median(measured["floor"]);
-    figures_.push_back(beside(
-        plain("1,000 nodes all new, p95, memory", median(measured["memory"]), "ms"), "floor", floor));
     figures_.push_back(
-        at_most(beside(plain("1,000 nodes all new, p95, postgresql",
-                             median(measured["postgresql"]), "ms"),
-                       "floor", floor),
-                12.0));
+        beside(plain("1,000 nodes all new, p95, memory", median(measured["memory"]), "ms"), "floor",
+               floor));
+    figures_.push_back(at_most(
+        beside(plain("1,000 nodes all new, p95, postgresql", median(measured["postgresql"]), "ms"),
+               "floor", floor),
+        12.0));
     const auto diffs = static_cast<double>(a_round * effort_.rounds);
-    figures_.push_back(
-        value_at_most(plain("fsyncs a diff of 1,000 new nodes", (after - before) / diffs, ""), 3.0));
+    figures_.push_back(value_at_most(
+        plain("fsyncs a diff of 1,000 new nodes", (after - before) / diffs, ""), 3.0));
     return part_new();
   }
 
@@ -261,8 +263,8 @@ class Bench {
         measured[target.name] = p95(result);
       }
       known[nodes] = measured["postgresql"];
-      figures_.push_back(
-          plain(std::to_string(nodes) + " nodes all new, postgresql", fresh.percentile(0.95), "ms"));
+      figures_.push_back(plain(std::to_string(nodes) + " nodes all new, postgresql",
+                               fresh.percentile(0.95), "ms"));
       for (const char* store : {"memory", "postgresql"}) {
         figures_.push_back(beside(plain(std::to_string(nodes) + " nodes all reused, p95, " + store,
                                         measured[store], "ms"),
@@ -270,10 +272,10 @@ class Bench {
       }
     }
     if (known.contains(10000)) {
-      figures_.push_back(at_most(beside(plain("10,000 nodes all reused, p95, postgresql",
-                                              known[10000], "ms"),
-                                        "1,000 nodes", known[1000]),
-                                 12.0));
+      figures_.push_back(
+          at_most(beside(plain("10,000 nodes all reused, p95, postgresql", known[10000], "ms"),
+                         "1,000 nodes", known[1000]),
+                  12.0));
     }
     return {};
   }
@@ -298,30 +300,29 @@ class Bench {
     WEIR_CHECK(good(closed_loop(memory.address, "known-sentinel", same, 1, 1)));
     WEIR_CHECK(good(closed_loop(durable.address, "known-sentinel", same, 1, 1)));
     std::map<std::string, std::vector<double>> measured;
-    const std::vector<Target> filled = {{"empty", &empty.address},
-                                        {"memory", &memory.address},
-                                        {"postgresql", &durable.address}};
+    const std::vector<Target> filled = {
+        {"empty", &empty.address}, {"memory", &memory.address}, {"postgresql", &durable.address}};
     for (std::size_t round = 0; round < effort_.rounds; ++round) {
       for (const Target& target : filled) {
-        WEIR_TRY(const LoadResult result,
-                 good(open_loop(*target.address, "known-sentinel", same, kRate, effort_.open_calls,
-                                kOpenClients)));
+        WEIR_TRY(const LoadResult result, good(open_loop(*target.address, "known-sentinel", same,
+                                                         kRate, effort_.open_calls, kOpenClients)));
         measured[target.name].push_back(p95(result));
       }
     }
     const std::string what = "1,000 nodes all reused, " +
-                             std::to_string(static_cast<std::size_t>(nodes)) + " stored, 50/s, p95, ";
+                             std::to_string(static_cast<std::size_t>(nodes)) +
+                             " stored, 50/s, p95, ";
     figures_.push_back(at_most(beside(plain(what + "memory", median(measured["memory"]), "ms"),
                                       "empty store", median(measured["empty"])),
                                1.2));
-    figures_.push_back(value_at_most(
-        beside(plain(what + "postgresql", median(measured["postgresql"]), "ms"),
-               "80 ms of the specification", kSpecMilliseconds),
-        kSpecMilliseconds));
-    figures_.push_back(value_at_most(
-        plain("resident memory a stored node, memory store",
-              (memory.resident() - resident_empty) / nodes / 1024, "KiB"),
-        2.0));
+    figures_.push_back(
+        value_at_most(beside(plain(what + "postgresql", median(measured["postgresql"]), "ms"),
+                             "80 ms of the specification", kSpecMilliseconds),
+                      kSpecMilliseconds));
+    figures_.push_back(
+        value_at_most(plain("resident memory a stored node, memory store",
+                            (memory.resident() - resident_empty) / nodes / 1024, "KiB"),
+                      2.0));
     return {};
   }
 

@@ -75,12 +75,11 @@ void print(const std::vector<Figure>& figures, bool json) {
   std::printf("%-58s %10s %-9s %7s  %-14s %s\n", "figure", "value", "unit", "ratio", "goal",
               "against");
   for (const Figure& figure : figures) {
-    const std::string verdict =
-        !figure.holds ? "" : *figure.holds ? " ok" : " MISSED";
+    const std::string verdict = !figure.holds ? "" : *figure.holds ? " ok" : " MISSED";
     std::printf("%-58s %10s %-9s %7s  %-14s %s\n", figure.name.c_str(),
                 number(figure.value).c_str(), figure.unit.c_str(),
-                figure.ratio ? number(*figure.ratio).c_str() : "",
-                (figure.goal + verdict).c_str(), figure.against.c_str());
+                figure.ratio ? number(*figure.ratio).c_str() : "", (figure.goal + verdict).c_str(),
+                figure.against.c_str());
   }
 }
 

@@ -7,8 +7,8 @@
 
 namespace weir::bench {
 
-/// One measured figure. `against` names what it was measured beside in the same run; `ratio` is ours
-/// over theirs; with a goal it holds or not.
+/// One measured figure. `against` names what it was measured beside in the same run; `ratio` is
+/// ours over theirs; with a goal it holds or not.
 struct Figure {
   std::string name;
   double value = 0;

@@ -79,7 +79,8 @@ Result<Server> Rig::start_weir(const std::string& name, const std::string& datab
          << "\n";
   }
   file.close();
-  return spawn(name, {WEIR_PROGRAM, "dagmanager", "server", "--config", config.string()}, grpc_port);
+  return spawn(name, {WEIR_PROGRAM, "dagmanager", "server", "--config", config.string()},
+               grpc_port);
 }
 
 Result<Server> Rig::start_floor() {
@@ -89,11 +90,10 @@ Result<Server> Rig::start_floor() {
 
 Result<Server> Rig::spawn(const std::string& name, std::vector<std::string> argv, int port) {
   Server server;
-  WEIR_TRY(server.process,
-           weir::server::ChildProcess::spawn(
-               {.argv = std::move(argv),
-                .environment = {{"WEIR_LOG_LEVEL", "warning"}},
-                .output_path = (folder_ / (name + ".log")).string()}));
+  WEIR_TRY(server.process, weir::server::ChildProcess::spawn(
+                               {.argv = std::move(argv),
+                                .environment = {{"WEIR_LOG_LEVEL", "warning"}},
+                                .output_path = (folder_ / (name + ".log")).string()}));
   server.address = "127.0.0.1:" + std::to_string(port);
   return server;
 }

@@ -21,10 +21,10 @@ struct SettledAnswer {
   std::vector<grpc::ByteBuffer> chunks;
 };
 
-/// Answers by the hash of their whole request. One is true for as long as the graph stays at the epoch
-/// it was decided on, which its user asks the store each time (DiffExecutor::holds); so a gateway that
-/// sends the same graph again pays for the asking and the streaming. Bounded by bytes; the one longest
-/// unused goes first. Any thread.
+/// Answers by the hash of their whole request. One is true for as long as the graph stays at the
+/// epoch it was decided on, which its user asks the store each time (DiffExecutor::holds); so a
+/// gateway that sends the same graph again pays for the asking and the streaming. Bounded by bytes;
+/// the one longest unused goes first. Any thread.
 class AnswerCache {
  public:
   explicit AnswerCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}

@@ -15,9 +15,9 @@
 
 namespace weir::dagmanager {
 
-/// Read documents by the hash of their bytes. What a document says never goes stale, so a gateway that
-/// submits one graph to many worlds, dry and for real, pays for reading it once. Bounded by bytes;
-/// the one longest unused goes first. Any thread.
+/// Read documents by the hash of their bytes. What a document says never goes stale, so a gateway
+/// that submits one graph to many worlds, dry and for real, pays for reading it once. Bounded by
+/// bytes; the one longest unused goes first. Any thread.
 class DagCache {
  public:
   explicit DagCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}

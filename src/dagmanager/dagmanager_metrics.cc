@@ -6,7 +6,7 @@
 namespace weir::dagmanager {
 namespace {
 
-const std::vector<double> kDurationBuckets = {1,   2,   5,   10,  20,   40,  80,
+const std::vector<double> kDurationBuckets = {1,   2,   5,   10,   20,   40,  80,
                                               100, 200, 500, 1000, 2000, 5000};
 
 std::string or_unset(const std::string& value) { return value.empty() ? "__unset__" : value; }
@@ -103,9 +103,8 @@ void DagmanagerMetrics::cross_context(const std::vector<CrossContextViolation>& 
                {"partition", or_unset(wanted.partition)}})
         .Increment();
     violations_
-        .with({{"node_id", violation.node.text()},
-               {"world_id", world},
-               {"execution_domain", domain}})
+        .with(
+            {{"node_id", violation.node.text()}, {"world_id", world}, {"execution_domain", domain}})
         .Increment();
   }
 }

@@ -64,7 +64,8 @@ Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
   }
   const std::string times = std::to_string(kDecideAttemptsMax) + " times; repeat it";
   if (unknown) {
-    return base::unavailable("graph_unavailable", "the graph store lost the end of a commit " + times);
+    return base::unavailable("graph_unavailable",
+                             "the graph store lost the end of a commit " + times);
   }
   return base::unavailable("graph_contended", "the graph changed under the diff " + times);
 }
@@ -101,10 +102,9 @@ Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const Dif
 Result<void> DiffExecutor::decide(Attempt& attempt) {
   WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
   std::vector<CrossContextViolation> violations;
-  auto plan = plan_diff(*attempt.command.dag, attempt.scope, view.index(), config_.policy,
-                        {.taken = &attempt.taken,
-                         .plan_only = attempt.command.plan_only,
-                         .violations = &violations});
+  auto plan = plan_diff(
+      *attempt.command.dag, attempt.scope, view.index(), config_.policy,
+      {.taken = &attempt.taken, .plan_only = attempt.command.plan_only, .violations = &violations});
   if (!violations.empty()) observer_.cross_context(violations);
   if (!plan.ok()) return std::move(plan).error();
   attempt.plan = *std::move(plan);
@@ -116,8 +116,8 @@ Result<void> DiffExecutor::decide(Attempt& attempt) {
   return {};
 }
 
-/// A deploy is known by the ids that are stored. Where those are not the stated ones, the first read
-/// asked for another.
+/// A deploy is known by the ids that are stored. Where those are not the stated ones, the first
+/// read asked for another.
 Result<void> DiffExecutor::find_deploy(Attempt& attempt) {
   attempt.deploy_key.node_set = node_set_hash(attempt.plan);
   WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
@@ -138,8 +138,8 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
     if (got.queue == 0) {
       WEIR_TRY(got, reserve_next_name(attempt, i));
     }
-    wanted.push_back({attempt.plan.nodes[attempt.topic_nodes[i]].topic, batch.intents[i].shape,
-                      got.joined});
+    wanted.push_back(
+        {attempt.plan.nodes[attempt.topic_nodes[i]].topic, batch.intents[i].shape, got.joined});
   }
   attempt.topics.emplace(std::move(wanted), config_.prod);
   return {};
@@ -153,17 +153,18 @@ Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::siz
       WEIR_TRY(const GraphView view, store_.read(nullptr));
       WEIR_CHECK(take_next_name(node, attempt.scope, view.index(), attempt.taken));
     }
-    IntentBatch one{.diff_id = attempt.diff_id,
-                    .binding = attempt.scope.binding,
-                    .intents = {{.topic = node.topic,
-                                 .type = node.type,
-                                 .shape = config_.policy.shapes.at(static_cast<std::size_t>(node.type)),
-                                 .node = node.id,
-                                 .binding_key = node.binding_key,
-                                 .compute_key = node.compute_key,
-                                 .gives_up = given_up}},
-                    .new_nodes = 0,
-                    .at = attempt.now};
+    IntentBatch one{
+        .diff_id = attempt.diff_id,
+        .binding = attempt.scope.binding,
+        .intents = {{.topic = node.topic,
+                     .type = node.type,
+                     .shape = config_.policy.shapes.at(static_cast<std::size_t>(node.type)),
+                     .node = node.id,
+                     .binding_key = node.binding_key,
+                     .compute_key = node.compute_key,
+                     .gives_up = given_up}},
+        .new_nodes = 0,
+        .at = attempt.now};
     WEIR_TRY(const Reservation reserved, store_.reserve(one));
     if (reserved.outcomes.front().queue != 0) return reserved.outcomes.front();
   }
@@ -243,16 +244,15 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
   InheritedTtl ttl;
   if (!attempt.plan.needs_topics()) return ttl;
   const graph::WorldId world(attempt.scope.context().world_id);
-  WEIR_TRY(const auto previous,
-           store_.newest_deploy(attempt.scope.binding->strategy, world));
+  WEIR_TRY(const auto previous, store_.newest_deploy(attempt.scope.binding->strategy, world));
   if (!previous) return ttl;
   WEIR_TRY(const GraphView view, store_.read(nullptr));
   for (const DeployNode& node : previous->nodes) {
     const NodeRecord* record = view.index().node(node.node);
     if (record == nullptr || node.name.empty()) continue;
     const graph::ComputeKey key = graph::compute_key(record->id, previous->key.context);
-    const QueueRecord* queue = view.index().queue_by_binding(graph::binding_key(
-        key, previous->key.context, previous->key.strategy));
+    const QueueRecord* queue = view.index().queue_by_binding(
+        graph::binding_key(key, previous->key.context, previous->key.strategy));
     if (queue != nullptr && queue->state == QueueState::Active) {
       ttl.try_emplace({node.name, record->parts.node_type}, queue->ttl_ms);
     }
@@ -260,8 +260,8 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
   return ttl;
 }
 
-/// Whether the store has all of this diff already: the deploy seen within the hour, no topic, no mark,
-/// and the sentinel's weight as it is wanted.
+/// Whether the store has all of this diff already: the deploy seen within the hour, no topic, no
+/// mark, and the sentinel's weight as it is wanted.
 Result<bool> DiffExecutor::nothing_to_write(const Attempt& attempt) {
   if (attempt.plan.needs_topics() || attempt.plan.needs_marks()) return false;
   const auto& seen = attempt.deploy_seen;
@@ -290,22 +290,21 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   attempt.settled = nothing && !(sentinel && sentinel->weight);
   if (nothing) return {};
   WEIR_TRY(const InheritedTtl ttl, inherited_ttl(attempt));
-  const GraphChange change =
-      make_change({.dag = attempt.command.dag.get(),
-                   .scope = &attempt.scope,
-                   .plan = &attempt.plan,
-                   .base = attempt.base,
-                   .reservation = &attempt.reservation,
-                   .topics = attempt.topics ? &*attempt.topics : nullptr,
-                   .policy = &config_.policy,
-                   .inherited_ttl = &ttl,
-                   .diff_id = attempt.diff_id,
-                   .node_set = attempt.deploy_key.node_set,
-                   .actor = attempt.command.actor,
-                   .request_hash = attempt.command.request_hash(),
-                   .answer_hash = attempt.answer.hash,
-                   .deploy_known = attempt.deploy_seen.has_value(),
-                   .now = attempt.now});
+  const GraphChange change = make_change({.dag = attempt.command.dag.get(),
+                                          .scope = &attempt.scope,
+                                          .plan = &attempt.plan,
+                                          .base = attempt.base,
+                                          .reservation = &attempt.reservation,
+                                          .topics = attempt.topics ? &*attempt.topics : nullptr,
+                                          .policy = &config_.policy,
+                                          .inherited_ttl = &ttl,
+                                          .diff_id = attempt.diff_id,
+                                          .node_set = attempt.deploy_key.node_set,
+                                          .actor = attempt.command.actor,
+                                          .request_hash = attempt.command.request_hash(),
+                                          .answer_hash = attempt.answer.hash,
+                                          .deploy_known = attempt.deploy_seen.has_value(),
+                                          .now = attempt.now});
   WEIR_CRASH_POINT("diff.before_commit");
   WEIR_TRY(const Committed committed, store_.commit(change));
   attempt.epoch = committed.epoch;

@@ -22,7 +22,7 @@ struct DiffCommand {
   std::shared_ptr<const graph::Dag> dag;
   DiffFields fields;
   bool plan_only = false;
-  std::string actor;            ///< who asked, for the topic log
+  std::string actor;                           ///< who asked, for the topic log
   std::function<base::Digest()> request_hash;  ///< over fields 1 to 7; asked only if it is stored
 };
 
@@ -52,9 +52,9 @@ class DiffObserver {
 };
 
 /// Carries a diff out (contract section 3.2, steps 5 to 11): reads, plans, reserves names, makes
-/// topics, commits. Decisions are all in core/; here is only the order of calls. A crash between any
-/// two calls leaves nothing that a repeat does not take over: intents are committed before topics are
-/// made, and everything else is in one transaction. Safe to call from any thread.
+/// topics, commits. Decisions are all in core/; here is only the order of calls. A crash between
+/// any two calls leaves nothing that a repeat does not take over: intents are committed before
+/// topics are made, and everything else is in one transaction. Safe to call from any thread.
 class DiffExecutor {
  public:
   struct Config {

@@ -27,7 +27,8 @@ DiffFields fields_of(const wire::DiffRequest& request) {
 
 }  // namespace
 
-DiffServer::DiffServer(Parts parts) : parts_(parts), documents_(kDagCacheBytesMax), answers_(kAnswerCacheBytesMax) {}
+DiffServer::DiffServer(Parts parts)
+    : parts_(parts), documents_(kDagCacheBytesMax), answers_(kAnswerCacheBytesMax) {}
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request) {
@@ -39,9 +40,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServe
   }
   const Duration received = parts_.clock.monotonic();
   auto ticket = parts_.admission.submit(
-      request->Length(),
-      [this, stream, bytes = *request, peer = context->peer(), received,
-       trace = server::trace_of(*context, parts_.random).trace_id] {
+      request->Length(), [this, stream, bytes = *request, peer = context->peer(), received,
+                          trace = server::trace_of(*context, parts_.random).trace_id] {
         const server::ScopedTrace scope(trace);
         work(*stream, bytes, peer, received);
       });
@@ -102,7 +102,8 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   std::vector<grpc::ByteBuffer> chunks = make_chunks(outcome->answer, first);
   stream.send(outcome->scope.sentinel, chunks, first);
   if (outcome->settled && first == 1) {
-    answers_.keep(key, std::make_shared<const SettledAnswer>(*std::move(outcome), std::move(chunks)));
+    answers_.keep(key,
+                  std::make_shared<const SettledAnswer>(*std::move(outcome), std::move(chunks)));
   }
 }
 
@@ -142,9 +143,9 @@ Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
                        !request.resume_answer().empty();
   if (!resumes) return {};
   if (request.resume_sentinel_id() != outcome.scope.sentinel.text()) {
-    return base::invalid_argument("resume_invalid", "resume_sentinel_id is not " +
-                                                        outcome.scope.sentinel.text() +
-                                                        ", this request's sentinel");
+    return base::invalid_argument(
+        "resume_invalid",
+        "resume_sentinel_id is not " + outcome.scope.sentinel.text() + ", this request's sentinel");
   }
   if (request.resume_answer() != outcome.answer.answer_id()) {
     return base::failed_precondition(
@@ -152,9 +153,8 @@ Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
   }
   const std::uint32_t chunks = chunk_count(outcome.answer);
   if (request.resume_after_chunk() > chunks) {
-    return base::invalid_argument("resume_invalid",
-                                  "resume_after_chunk is beyond the last chunk, " +
-                                      std::to_string(chunks));
+    return base::invalid_argument(
+        "resume_invalid", "resume_after_chunk is beyond the last chunk, " + std::to_string(chunks));
   }
   return {};
 }

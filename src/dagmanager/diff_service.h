@@ -22,8 +22,8 @@
 namespace weir::dagmanager {
 
 /// DiffService on the wire (contract sections 1.1, 3.2, 3.8): admits a request, reads its document,
-/// lets the executor carry it out, streams the answer. Network threads only put requests in line and
-/// hand ACKs on.
+/// lets the executor carry it out, streams the answer. Network threads only put requests in line
+/// and hand ACKs on.
 class DiffServer final
     : public wire::DiffService::WithRawCallbackMethod_Diff<
           wire::DiffService::WithCallbackMethod_AckChunk<wire::DiffService::Service>> {

@@ -57,9 +57,10 @@ void DiffStream::timed_out() {
   metrics_.ack_timed_out();
   server::log().warning("a client stopped acknowledging; its stream is cut, the diff stands",
                         {{"peer", peer_}});
-  end(Error(Code::DeadlineExceeded, "ack_timeout",
-            "no acknowledgement came while the window of 10 chunks was full; the diff is committed, "
-            "ask again or resume"));
+  end(Error(
+      Code::DeadlineExceeded, "ack_timeout",
+      "no acknowledgement came while the window of 10 chunks was full; the diff is committed, "
+      "ask again or resume"));
 }
 
 /// Sends the next chunk if nothing is under way and the window has a place. The last chunk ends the
@@ -124,8 +125,8 @@ void DiffStream::OnDone() {
   const std::shared_ptr<DiffStream> last_reference = std::move(self_);
 }
 
-/// A write that is still under way is waited for (and cut, if an error is to be told): gRPC takes the
-/// status only after it.
+/// A write that is still under way is waited for (and cut, if an error is to be told): gRPC takes
+/// the status only after it.
 void DiffStream::end(const std::optional<Error>& error) {
   bool cut = false;
   {

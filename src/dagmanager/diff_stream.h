@@ -19,8 +19,8 @@
 namespace weir::dagmanager {
 
 /// One Diff call on the wire: waits for its answer, then sends chunk after chunk as the
-/// acknowledgement window allows, and ends with the last. Owned by gRPC and by whoever still works for
-/// it; any thread.
+/// acknowledgement window allows, and ends with the last. Owned by gRPC and by whoever still works
+/// for it; any thread.
 class DiffStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                          public AckListener,
                          public std::enable_shared_from_this<DiffStream> {

@@ -19,8 +19,8 @@ namespace {
 
 using PrepareSchema = Result<SchemaReport> (*)(postgres::Connection&);
 
-/// Brings the schema up to date with the login of the DSN, then opens a pool with as few rights as the
-/// service needs.
+/// Brings the schema up to date with the login of the DSN, then opens a pool with as few rights as
+/// the service needs.
 Result<std::shared_ptr<postgres::Pool>> open_pool(const std::string& dsn, PrepareSchema prepare,
                                                   std::size_t connections, Clock& clock) {
   WEIR_TRY(const auto connection, postgres::Connection::connect({.dsn = dsn}));

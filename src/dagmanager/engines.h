@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "dagmanager/ports/control_bus.h"
 #include "dagmanager/dagmanager_config.h"
+#include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
 

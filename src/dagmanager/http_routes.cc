@@ -115,18 +115,21 @@ server::HttpRoute later(std::string method, std::string path) {
 server::Router make_routes(HttpParts given) {
   const auto parts = std::make_shared<const HttpParts>(std::move(given));
   server::Router router;
-  router.add({"GET", "/status", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
-                return status(*parts);
-              }});
+  router.add(
+      {"GET", "/status", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
+         return status(*parts);
+       }});
   router.add({"GET", "/healthz", [](const server::HttpRequest&) -> Result<server::HttpResponse> {
                 return server::HttpResponse{.body = json_object({{"status", "\"ok\""}})};
               }});
-  router.add({"GET", "/readyz", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
-                return ready(*parts);
-              }});
-  router.add({"GET", "/metrics", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
-                return metrics(*parts);
-              }});
+  router.add(
+      {"GET", "/readyz", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
+         return ready(*parts);
+       }});
+  router.add(
+      {"GET", "/metrics", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
+         return metrics(*parts);
+       }});
   router.add(later("POST", "/admin/gc-trigger"));
   router.add(later("POST", "/admin/sentinel-weight"));
   router.add(later("GET", "/v1/events/stream"));

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "dagmanager/ports/control_bus.h"
 #include "dagmanager/dagmanager_metrics.h"
+#include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/store_health.h"
 #include "server/router.h"

@@ -21,16 +21,14 @@ grpc::ServerUnaryReactor* run_on(server::WorkerPool& pool, grpc::CallbackServerC
                                  std::function<Result<void>()> work) {
   grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
   const auto finish = [reactor, &context](const Result<void>& result) {
-    reactor->Finish(result.ok() ? grpc::Status::OK
-                                : server::finish_with(context, result.error()));
+    reactor->Finish(result.ok() ? grpc::Status::OK : server::finish_with(context, result.error()));
   };
   if (draining) {
     finish(base::unavailable("draining", "this instance is shutting down; ask another"));
     return reactor;
   }
-  const auto submitted =
-      pool.submit(0, [finish, work = std::move(work),
-                      trace = server::trace_of(context, random).trace_id] {
+  const auto submitted = pool.submit(
+      0, [finish, work = std::move(work), trace = server::trace_of(context, random).trace_id] {
         const server::ScopedTrace scope(trace);
         finish(work());
       });
@@ -95,12 +93,12 @@ std::vector<wire::DescribeNodesReply> make_replies(const Described& described,
   std::size_t bytes = 0;
   for (const NodeRecord* node : described.nodes) {
     const auto named = described.names.find(node->row);
-    wire::NodeRecord record = make_node_record(
-        *node, index, named == described.names.end() ? node->name : named->second);
+    wire::NodeRecord record =
+        make_node_record(*node, index, named == described.names.end() ? node->name : named->second);
     const std::size_t size = record.ByteSizeLong() + 8;
-    const bool full = !replies.empty() &&
-                      (static_cast<std::size_t>(replies.back().nodes_size()) == kDescribeRecordsMax ||
-                       bytes + size > kDescribeBytesMax);
+    const bool full = !replies.empty() && (static_cast<std::size_t>(replies.back().nodes_size()) ==
+                                               kDescribeRecordsMax ||
+                                           bytes + size > kDescribeBytesMax);
     if (replies.empty() || full) {
       replies.emplace_back();
       bytes = 0;
@@ -148,23 +146,23 @@ Result<std::vector<wire::DescribeNodesReply>> describe(GraphStore& store,
 grpc::ServerUnaryReactor* TagQueryServer::GetQueues(grpc::CallbackServerContext* context,
                                                     const wire::TagQueryRequest* request,
                                                     wire::TagQueryReply* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
-                [this, request, reply]() -> Result<void> {
-                  WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
-                  WEIR_TRY(const auto found,
-                           find_queues(view.index(),
-                                       {.tags = {request->tags().begin(), request->tags().end()},
-                                        .interval = request->interval(),
-                                        .match_mode = request->match_mode(),
-                                        .world_id = request->world_id(),
-                                        .execution_domain = request->execution_domain()}));
-                  for (const QueueDescriptor& queue : found) {
-                    wire::QueueDescriptor& out = *reply->add_queues();
-                    out.set_queue(queue.topic.text());
-                    out.set_global(queue.global);
-                  }
-                  return {};
-                });
+  return run_on(
+      parts_.pool, *context, parts_.random, draining_, [this, request, reply]() -> Result<void> {
+        WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+        WEIR_TRY(
+            const auto found,
+            find_queues(view.index(), {.tags = {request->tags().begin(), request->tags().end()},
+                                       .interval = request->interval(),
+                                       .match_mode = request->match_mode(),
+                                       .world_id = request->world_id(),
+                                       .execution_domain = request->execution_domain()}));
+        for (const QueueDescriptor& queue : found) {
+          wire::QueueDescriptor& out = *reply->add_queues();
+          out.set_queue(queue.topic.text());
+          out.set_global(queue.global);
+        }
+        return {};
+      });
 }
 
 grpc::ServerUnaryReactor* AdminServer::GetQueueStats(grpc::CallbackServerContext* context,
@@ -172,10 +170,10 @@ grpc::ServerUnaryReactor* AdminServer::GetQueueStats(grpc::CallbackServerContext
                                                      wire::QueueStats* reply) {
   if (!within_rate()) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(server::finish_with(
-        *context, Error(Code::ResourceExhausted, "rate_limited",
-                        "at most " + std::to_string(kQueueStatsPerSecond) +
-                            " GetQueueStats calls a second; wait a second")));
+    reactor->Finish(
+        server::finish_with(*context, Error(Code::ResourceExhausted, "rate_limited",
+                                            "at most " + std::to_string(kQueueStatsPerSecond) +
+                                                " GetQueueStats calls a second; wait a second")));
     return reactor;
   }
   return run_on(parts_.pool, *context, parts_.random, draining_,

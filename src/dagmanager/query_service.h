@@ -10,8 +10,8 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "dagmanager/ports/graph_store.h"
-#include "dagmanager/store_health.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/store_health.h"
 #include "dagmanager/wire.h"
 #include "server/worker_pool.h"
 
@@ -64,9 +64,9 @@ class AdminServer final : public wire::AdminService::CallbackService {
   grpc::ServerUnaryReactor* SetTrafficWeight(grpc::CallbackServerContext* context,
                                              const wire::SetTrafficWeightRequest* request,
                                              wire::TrafficWeight* reply) override;
-  grpc::ServerUnaryReactor* ListCrossContextHits(
-      grpc::CallbackServerContext* context, const wire::ListCrossContextHitsRequest* request,
-      wire::ListCrossContextHitsReply* reply) override;
+  grpc::ServerUnaryReactor* ListCrossContextHits(grpc::CallbackServerContext* context,
+                                                 const wire::ListCrossContextHitsRequest* request,
+                                                 wire::ListCrossContextHitsReply* reply) override;
   grpc::ServerUnaryReactor* AckCrossContextHit(grpc::CallbackServerContext* context,
                                                const wire::AckCrossContextHitRequest* request,
                                                wire::CrossContextHit* reply) override;

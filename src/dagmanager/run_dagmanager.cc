@@ -57,12 +57,13 @@ class Dagmanager {
                                                {random_, server::log()}));
     WEIR_CHECK(http_->start());  // last: whoever sees /readyz finds everything there
     const server::ListenAddress http{config_.http.host, http_->port()};
-    server::log().info("serving", {{"grpc", grpc_address_},
-                                   {"http", http.text()},
-                                   {"instance", instance_},
-                                   {"profile", config_.prod ? "prod" : "dev"},
-                                   {"graph", config_.graph_dsn.empty() ? "memory" : "postgresql"},
-                                   {"topics", config_.topics_dsn.empty() ? "memory" : "postgresql"}});
+    server::log().info("serving",
+                       {{"grpc", grpc_address_},
+                        {"http", http.text()},
+                        {"instance", instance_},
+                        {"profile", config_.prod ? "prod" : "dev"},
+                        {"graph", config_.graph_dsn.empty() ? "memory" : "postgresql"},
+                        {"topics", config_.topics_dsn.empty() ? "memory" : "postgresql"}});
     return {};
   }
 
@@ -101,9 +102,8 @@ class Dagmanager {
     executor_ = std::make_unique<DiffExecutor>(
         DiffExecutor::Config{config_.policy, config_.compute_key_in_queue_map, config_.prod},
         *engines_.store, *engines_.topics, clock_, random_, dagmanager_metrics_);
-    diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{*executor_, *admission_, acks_,
-                                                            dagmanager_metrics_, *health_, clock_,
-                                                            random_});
+    diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{
+        *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_});
     const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_, clock_, random_};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);

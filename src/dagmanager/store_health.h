@@ -9,9 +9,9 @@
 
 namespace weir::dagmanager {
 
-/// What HealthCheck.Status says of the graph store (contract section 1.2): the last outcome, at once.
-/// Whoever asks and finds it older than a second starts a ping in the background; nobody waits for the
-/// store. Any thread.
+/// What HealthCheck.Status says of the graph store (contract section 1.2): the last outcome, at
+/// once. Whoever asks and finds it older than a second starts a ping in the background; nobody
+/// waits for the store. Any thread.
 class StoreHealth {
  public:
   /// Everything given outlives it.

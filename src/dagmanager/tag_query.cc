@@ -42,7 +42,8 @@ Result<std::optional<std::int64_t>> parse_interval(std::string_view text) {
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty()) return std::optional<std::int64_t>();
   if (read.ec != std::errc() || number < 0) return refuse();
-  const std::string_view unit(read.ptr, static_cast<std::size_t>(text.data() + text.size() - read.ptr));
+  const std::string_view unit(read.ptr,
+                              static_cast<std::size_t>(text.data() + text.size() - read.ptr));
   std::int64_t seconds = 1;
   if (unit == "m") seconds = 60;
   if (unit == "h") seconds = 3600;
@@ -96,9 +97,8 @@ Result<StatsFilter> parse_stats_filter(std::string_view text) {
     } else if (key == "interval") {
       WEIR_TRY(filter.interval, parse_interval(value));
     } else {
-      return base::invalid_argument("filter_invalid",
-                                    "filter part \"" + std::string(trimmed) +
-                                        "\" is neither tag=… nor interval=…");
+      return base::invalid_argument("filter_invalid", "filter part \"" + std::string(trimmed) +
+                                                          "\" is neither tag=… nor interval=…");
     }
   }
   return filter;

@@ -23,8 +23,8 @@ struct TagQueryAsked {
   std::string execution_domain;
 };
 
-/// Queues that answer. Without a world: base names (own namespace cut off), distinct. Empty tags find
-/// nothing. INVALID_ARGUMENT `match_mode_invalid`.
+/// Queues that answer. Without a world: base names (own namespace cut off), distinct. Empty tags
+/// find nothing. INVALID_ARGUMENT `match_mode_invalid`.
 Result<std::vector<QueueDescriptor>> find_queues(const GraphIndex& index,
                                                  const TagQueryAsked& asked);
 

@@ -52,8 +52,8 @@ Result<wire::DiffRequest> parse_diff_request(const grpc::ByteBuffer& bytes) {
 base::Digest hash_request(const wire::DiffRequest& request) {
   base::Blake3 hash;
   const std::array<const std::string*, 7> fields = {
-      &request.strategy_id(), &request.dag_json(),  &request.world_id(),
-      &request.execution_domain(), &request.as_of(), &request.partition(),
+      &request.strategy_id(),        &request.dag_json(), &request.world_id(),
+      &request.execution_domain(),   &request.as_of(),    &request.partition(),
       &request.dataset_fingerprint()};
   for (const std::string* field : fields) {
     std::array<char, 8> length{};

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -53,8 +53,8 @@ std::string joined_tags(const QuerySet& query, std::string_view separator) {
 
 std::string six_decimals(double weight) {
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), weight,
-                                 std::chars_format::fixed, 6);
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), weight, std::chars_format::fixed, 6);
   return {text.data(), end.ptr};
 }
 
@@ -95,7 +95,8 @@ void write_queues(std::string& out, std::span<const QueueDescriptor> queues) {
 }
 
 /// Rows of the added queues by tag and interval, rising.
-using AddedByTag = std::map<std::pair<std::string_view, std::int64_t>, std::vector<const AddedQueue*>>;
+using AddedByTag =
+    std::map<std::pair<std::string_view, std::int64_t>, std::vector<const AddedQueue*>>;
 
 AddedByTag by_tag(std::span<const AddedQueue> added) {
   AddedByTag index;
@@ -125,8 +126,8 @@ std::vector<RowId> answer_after(const GraphIndex& before, const AddedByTag& adde
   return rows;
 }
 
-/// Queries that a TagQuery node added by this very change asks are asked from now on; their answer is
-/// told like any other.
+/// Queries that a TagQuery node added by this very change asks are asked from now on; their answer
+/// is told like any other.
 void collect_asked(const GraphIndex& before, std::span<const AddedQueue> added,
                    const QueryScope& scope, std::set<QuerySet>& asked) {
   std::vector<QuerySet> fresh;
@@ -219,8 +220,8 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
   object.raw("version", "1");
   object.text("etag", "q:" + tags + ":" + interval + ":" + revision);
   object.text("ts", rfc3339(row.created_at));
-  object.text("idempotency_key", "queue_updated:" + tags + ":" + interval + ":" +
-                                     std::string(mode) + ":" + revision);
+  object.text("idempotency_key",
+              "queue_updated:" + tags + ":" + interval + ":" + std::string(mode) + ":" + revision);
   if (!query.scope.world_id.empty()) {
     object.text("world_id", query.scope.world_id);
     object.text("execution_domain", query.scope.execution_domain);
@@ -233,7 +234,8 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
 ControlEvent render_weight_update(const OutboxRow& row) {
   const WeightUpdate& update = *row.weight;
   const std::string& id = update.sentinel.text();
-  const std::string mark = id + ":" + update.version.text() + ":" + six_decimals(update.weight) + ":1";
+  const std::string mark =
+      id + ":" + update.version.text() + ":" + six_decimals(update.weight) + ":1";
   std::string data;
   ObjectWriter object(data);
   object.text("type", "SentinelWeightUpdated");
@@ -246,9 +248,9 @@ ControlEvent render_weight_update(const OutboxRow& row) {
   object.text("sentinel_version", update.version.view());
   if (!update.world.empty()) object.text("world_id", update.world.view());
   object.close();
-  return {"sentinel_weight", id,
-          envelope(row, "sentinel_weight_updated", "sentinel:" + id + ":" + update.world.text(),
-                   data)};
+  return {
+      "sentinel_weight", id,
+      envelope(row, "sentinel_weight_updated", "sentinel:" + id + ":" + update.world.text(), data)};
 }
 
 std::string rfc3339(Instant at, bool zulu) {

@@ -12,11 +12,11 @@
 
 /// Control events (contract sections 1.4 and 3.9): which ones a change causes, and their envelopes.
 ///
-/// A store writes one outbox row an event in the transaction that causes it. A row does not hold the
-/// rendered envelope but what decides it (the query, the queues' rows, the revision): a change of a
-/// thousand nodes answers hundreds of queries with hundreds of queues each, and the envelopes would be
-/// ten megabytes where the rows are half of one. A queue's name never changes, so the same row always
-/// renders to the same bytes.
+/// A store writes one outbox row an event in the transaction that causes it. A row does not hold
+/// the rendered envelope but what decides it (the query, the queues' rows, the revision): a change
+/// of a thousand nodes answers hundreds of queries with hundreds of queues each, and the envelopes
+/// would be ten megabytes where the rows are half of one. A queue's name never changes, so the same
+/// row always renders to the same bytes.
 namespace weir::dagmanager {
 
 /// A tag query whose answer changed, with its whole answer after the change.
@@ -69,14 +69,14 @@ inline constexpr std::size_t kOwnTagQueuesMax = 256;
 /// An envelope above this goes to the event stream only (Kafka's default limit is 1 MiB).
 inline constexpr std::size_t kEnvelopeBytesMax = 900 * 1024;
 
-/// The queries whose answers change when `added` (all of one binding) join `before`: those that TagQuery
-/// nodes ask, and each added node's own tags. Distinct, in a fixed order.
+/// The queries whose answers change when `added` (all of one binding) join `before`: those that
+/// TagQuery nodes ask, and each added node's own tags. Distinct, in a fixed order.
 std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
                                          std::span<const AddedQueue> added,
                                          const QueryScope& scope);
 
-/// Whether storing `wanted` after `last` (the newest of its world and id) is told: the weight differs
-/// by more than 1e-6, or the version label does (section 3.3).
+/// Whether storing `wanted` after `last` (the newest of its world and id) is told: the weight
+/// differs by more than 1e-6, or the version label does (section 3.3).
 bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted);
 
 /// Text that names a query set and no other: what its revision is counted by.

@@ -30,20 +30,20 @@ struct NodeDecision {
 
 /// The whole answer to a diff, before it is cut into chunks. Borrows the Dag it answers.
 struct DiffAnswer {
-  std::vector<AnswerEntry> entries;      ///< in submission order: the stream's order
-  std::vector<NodeDecision> decisions;   ///< plan_only: one an entry
+  std::vector<AnswerEntry> entries;     ///< in submission order: the stream's order
+  std::vector<NodeDecision> decisions;  ///< plan_only: one an entry
   std::vector<std::string> warnings;
   graph::SentinelId sentinel;
   graph::VersionLabel version;
   std::uint32_t crc32 = 0;
-  base::Digest hash{};                   ///< of all that a client keeps (section 3.8, `answer`)
+  base::Digest hash{};  ///< of all that a client keeps (section 3.8, `answer`)
 
   /// First 32 hex digits of the hash: the wire's `answer`.
   std::string answer_id() const;
 };
 
-/// Makes the answer of a finished plan. `chunked` entries are those with a topic (a refused node has
-/// none).
+/// Makes the answer of a finished plan. `chunked` entries are those with a topic (a refused node
+/// has none).
 DiffAnswer make_answer(const graph::Dag& dag, const DiffScope& scope, const DiffPlan& plan,
                        bool compute_key_in_key, bool with_decisions);
 

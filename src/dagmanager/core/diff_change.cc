@@ -79,8 +79,8 @@ class ChangeMaker {
     WEIR_ASSERT(in_.topics != nullptr);
     const std::size_t topic = topics_used_++;
     const WantedTopic& wanted = in_.topics->topics().at(topic);
-    const std::int64_t ttl = inherited(planned).value_or(
-        in_.policy->shapes.at(type_index(planned.type)).retention_ms);
+    const std::int64_t ttl =
+        inherited(planned).value_or(in_.policy->shapes.at(type_index(planned.type)).retention_ms);
     change_.queues.push_back({.queue = in_.reservation->outcomes.at(topic).queue,
                               .node = node,
                               .shape = wanted.shape,
@@ -90,16 +90,17 @@ class ChangeMaker {
     for (const TopicProvisioner::LeftAlone& left : in_.topics->left_alone()) {
       if (left.topic == topic) log_left_alone(planned, left.seen);
     }
-    change_.log.push_back({.topic = wanted.topic,
-                           .action = std::string(provision_outcome_text(in_.topics->outcome(topic))),
-                           .type = planned.type,
-                           .shape = wanted.shape,
-                           .node_id = planned.id.text(),
-                           .binding_key = planned.binding_key.text(),
-                           .actor = in_.actor,
-                           .cause = "diff:" + in_.diff_id,
-                           .result = "ok",
-                           .at = in_.now});
+    change_.log.push_back(
+        {.topic = wanted.topic,
+         .action = std::string(provision_outcome_text(in_.topics->outcome(topic))),
+         .type = planned.type,
+         .shape = wanted.shape,
+         .node_id = planned.id.text(),
+         .binding_key = planned.binding_key.text(),
+         .actor = in_.actor,
+         .cause = "diff:" + in_.diff_id,
+         .result = "ok",
+         .at = in_.now});
   }
 
   std::optional<std::int64_t> inherited(const PlannedNode& planned) const {
@@ -149,16 +150,16 @@ class ChangeMaker {
   void add_sentinel(const DeployRecord& deploy) {
     if (!deploy.sentinel_due) return;
     const graph::SentinelRequest& asked = *in_.dag->sentinel;
-    change_.sentinel = SentinelRecord{
-        .id = in_.scope->sentinel,
-        .world = graph::WorldId(in_.scope->context().world_id),
-        .version = in_.scope->version,
-        .commit_hash = asked.commit_hash.empty() ? "dag:" + base::to_hex(in_.dag->json_hash)
-                                                 : asked.commit_hash,
-        .release_tag = asked.release_tag,
-        .traffic_weight = asked.weight,
-        .deploy_key = deploy.key.text(),
-        .created_at = in_.now};
+    change_.sentinel = SentinelRecord{.id = in_.scope->sentinel,
+                                      .world = graph::WorldId(in_.scope->context().world_id),
+                                      .version = in_.scope->version,
+                                      .commit_hash = asked.commit_hash.empty()
+                                                         ? "dag:" + base::to_hex(in_.dag->json_hash)
+                                                         : asked.commit_hash,
+                                      .release_tag = asked.release_tag,
+                                      .traffic_weight = asked.weight,
+                                      .deploy_key = deploy.key.text(),
+                                      .created_at = in_.now};
   }
 
   const ChangeInput& in_;
@@ -171,8 +172,8 @@ class ChangeMaker {
 
 IntentBatch make_intents(const DiffPlan& plan, const DiffScope& scope, const PlannerPolicy& policy,
                          const std::string& diff_id, Instant now) {
-  IntentBatch batch{.diff_id = diff_id, .binding = scope.binding, .intents = {}, .new_nodes = 0,
-                    .at = now};
+  IntentBatch batch{
+      .diff_id = diff_id, .binding = scope.binding, .intents = {}, .new_nodes = 0, .at = now};
   for (const PlannedNode& node : plan.nodes) {
     if (node.node_row == 0) ++batch.new_nodes;
     if (!node.needs_topic()) continue;

@@ -26,11 +26,11 @@ struct ChangeInput {
   const graph::Dag* dag = nullptr;
   const DiffScope* scope = nullptr;
   const DiffPlan* plan = nullptr;
-  Epoch base = 0;                     ///< of the view the plan was made on
-  const Reservation* reservation = nullptr;    ///< null: no new topic
-  const TopicProvisioner* topics = nullptr;    ///< null: no new topic
+  Epoch base = 0;                            ///< of the view the plan was made on
+  const Reservation* reservation = nullptr;  ///< null: no new topic
+  const TopicProvisioner* topics = nullptr;  ///< null: no new topic
   const PlannerPolicy* policy = nullptr;
-  const InheritedTtl* inherited_ttl = nullptr; ///< null: none
+  const InheritedTtl* inherited_ttl = nullptr;  ///< null: none
   std::string diff_id;
   std::string node_set;
   std::string actor;

@@ -52,7 +52,8 @@ class Planner {
     for (const graph::IdentityFinding& finding : dag_.findings) {
       faults.push_back({finding.code, finding.path, finding.text});
     }
-    return base::invalid_argument(dag_.findings.front().code, "the identity check refuses the graph")
+    return base::invalid_argument(dag_.findings.front().code,
+                                  "the identity check refuses the graph")
         .with_faults(std::move(faults));
   }
 
@@ -101,8 +102,8 @@ class Planner {
   }
 
   /// The stored node of this content. A stored node of the same id and other content is a true
-  /// conflict: ours is named by the collision rule then, and by no id that another node of the graph
-  /// states or was given.
+  /// conflict: ours is named by the collision rule then, and by no id that another node of the
+  /// graph states or was given.
   const NodeRecord* identify(const graph::DagNode& source, PlannedNode& planned) {
     planned.id = source.node_id;
     const base::Digest fingerprint = base::blake3(source.canonical);
@@ -115,9 +116,9 @@ class Planner {
     if (graph_ids_.empty()) {
       for (const graph::DagNode& node : dag_.nodes) graph_ids_.insert(node.node_id.text());
     }
-    planned.id = graph::node_id_without_collision(
-        source.canonical,
-        [&](const graph::NodeId& id) { return graph_ids_.contains(id.text()) || other(id); });
+    planned.id = graph::node_id_without_collision(source.canonical, [&](const graph::NodeId& id) {
+      return graph_ids_.contains(id.text()) || other(id);
+    });
     graph_ids_.insert(planned.id.text());
     warn("id_conflict /nodes/" + std::to_string(source.index) + ": " + source.node_id.text() +
          " is stored with other content; this one is kept as " + planned.id.text());
@@ -189,8 +190,8 @@ void Planner::name(PlannedNode& planned) {
     if (policy_.cross_context == CrossContextPolicy::Block) {
       plan_.violations.push_back({planned.id, scope_.context(), holder->binding->context});
       planned.decision = Decision::Refused;
-      planned.reason = "its topic belongs to another context: " +
-                       describe_context(holder->binding->context);
+      planned.reason =
+          "its topic belongs to another context: " + describe_context(holder->binding->context);
       return;
     }
     planned.reason = "the node is stored for another context (" +
@@ -233,11 +234,16 @@ Result<DiffScope> make_scope(const graph::Dag& dag, const DiffFields& fields,
 
 std::string_view decision_text(Decision decision) {
   switch (decision) {
-    case Decision::New: return "new";
-    case Decision::Bind: return "bind";
-    case Decision::Reuse: return "reuse";
-    case Decision::Buffer: return "buffer";
-    case Decision::Refused: return "refused";
+    case Decision::New:
+      return "new";
+    case Decision::Bind:
+      return "bind";
+    case Decision::Reuse:
+      return "reuse";
+    case Decision::Buffer:
+      return "buffer";
+    case Decision::Refused:
+      return "refused";
   }
   return "";
 }

@@ -56,10 +56,10 @@ std::string_view decision_text(Decision decision);
 /// What is to become of one node of the graph.
 struct PlannedNode {
   const graph::DagNode* source = nullptr;
-  graph::NodeId id;      ///< as stored: the stated id, re-hashed on a true conflict (2.5)
+  graph::NodeId id;  ///< as stored: the stated id, re-hashed on a true conflict (2.5)
   Decision decision = Decision::New;
-  RowId node_row = 0;    ///< 0: the store does not know the node
-  RowId queue_row = 0;   ///< 0: no queue yet
+  RowId node_row = 0;   ///< 0: the store does not know the node
+  RowId queue_row = 0;  ///< 0: no queue yet
   graph::ComputeKey compute_key;
   graph::BindingKey binding_key;
   graph::TopicName topic;
@@ -67,8 +67,8 @@ struct PlannedNode {
   unsigned candidate = 0;  ///< which of its names it has (graph::topic_name)
   std::string reason;
   bool id_conflict = false;
-  bool mark_due = false;    ///< buffering, and the store does not have this schema_hash marked yet
-  bool mark_begins = false; ///< and nothing was marked before
+  bool mark_due = false;     ///< buffering, and the store does not have this schema_hash marked yet
+  bool mark_begins = false;  ///< and nothing was marked before
 
   bool needs_topic() const { return decision == Decision::New || decision == Decision::Bind; }
 };

@@ -31,9 +31,9 @@ struct IntentBatch {
   Instant at{};
 };
 
-/// What became of one intent. A name that another binding holds is not ours: take the next. A binding
-/// that holds another name than the wanted one, and does not give it up, keeps it: 0 as well, and the
-/// next name to take is the one it holds.
+/// What became of one intent. A name that another binding holds is not ours: take the next. A
+/// binding that holds another name than the wanted one, and does not give it up, keeps it: 0 as
+/// well, and the next name to take is the one it holds.
 struct IntentOutcome {
   RowId queue = 0;      ///< the row that now holds the name for this binding; 0: taken by another
   bool joined = false;  ///< the same binding key had it already (an earlier try, or a twin)
@@ -65,14 +65,14 @@ struct QueuePromotion {
 /// Everything one diff changes, written in one transaction or not at all (section 3.2, step 11).
 struct GraphChange {
   std::string diff_id;
-  Epoch base = 0;  ///< epoch of the view it was decided on: the fence
+  Epoch base = 0;                      ///< epoch of the view it was decided on: the fence
   std::vector<std::string> dag_nodes;  ///< ids of the whole DAG; a foreign change to one refuses
   std::vector<NodeRecord> nodes;       ///< rows from the reservation
   std::vector<QueuePromotion> queues;  ///< intents become queues
   std::vector<BufferMark> marks;
   std::shared_ptr<const BindingContext> binding;
-  std::optional<DeployRecord> deploy;   ///< insert, or move last_seen and revive
-  bool deploy_known = false;            ///< only last_seen moves
+  std::optional<DeployRecord> deploy;  ///< insert, or move last_seen and revive
+  bool deploy_known = false;           ///< only last_seen moves
   std::optional<SentinelRecord> sentinel;
   std::vector<TopicLogRow> log;
   Instant at{};

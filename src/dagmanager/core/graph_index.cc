@@ -16,10 +16,11 @@ std::size_t text_bytes(const std::string& text) {
 
 std::size_t bytes_of(const NodeRecord& node) {
   std::size_t bytes = sizeof(NodeRecord) + text_bytes(node.id.text()) +
-                      text_bytes(node.parts.params_canon) + text_bytes(node.parts.schema_compat_id) +
-                      text_bytes(node.parts.code_hash) + text_bytes(node.schema_hash) +
-                      text_bytes(node.name);
-  for (const std::string& input : node.parts.dependencies) bytes += sizeof(input) + text_bytes(input);
+                      text_bytes(node.parts.params_canon) +
+                      text_bytes(node.parts.schema_compat_id) + text_bytes(node.parts.code_hash) +
+                      text_bytes(node.schema_hash) + text_bytes(node.name);
+  for (const std::string& input : node.parts.dependencies)
+    bytes += sizeof(input) + text_bytes(input);
   for (const std::string& tag : node.tags) bytes += sizeof(tag) + text_bytes(tag) + sizeof(RowId);
   return bytes + 64;  // two table slots
 }

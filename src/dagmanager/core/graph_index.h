@@ -30,8 +30,8 @@ struct QuerySet {
 bool query_matches(const QuerySet& set, const NodeRecord& node);
 
 /// The global graph in memory: nodes, queues, bindings, and who answers which tag query. It is the
-/// memory store's content and the other stores' table of known nodes. Pure data structure; its owner
-/// keeps it from being read while it is written.
+/// memory store's content and the other stores' table of known nodes. Pure data structure; its
+/// owner keeps it from being read while it is written.
 ///
 /// Look-ups are O(1); a tag query costs the queues that carry one of its tags at its interval.
 class GraphIndex {
@@ -91,8 +91,7 @@ class GraphIndex {
   void link(const QueueRecord& queue, std::uint32_t slot);
   void unlink(const QueueRecord& queue);
   void list_under_tags(const QueueRecord& queue, const NodeRecord& node);
-  std::vector<RowId> collect(const QuerySet& set, const QueryScope* scope,
-                             std::size_t limit) const;
+  std::vector<RowId> collect(const QuerySet& set, const QueryScope* scope, std::size_t limit) const;
 
   std::deque<NodeRecord> nodes_;
   std::deque<QueueRecord> queues_;  // a removed one has row 0

@@ -14,8 +14,8 @@
 #include "graph/ids.h"
 #include "graph/topic.h"
 
-/// What the graph store keeps (contract section 3.17), as plain data. Engines differ in how they lay
-/// it out; these are the words every part of the DAG manager speaks.
+/// What the graph store keeps (contract section 3.17), as plain data. Engines differ in how they
+/// lay it out; these are the words every part of the DAG manager speaks.
 namespace weir::dagmanager {
 
 /// Number of a node or queue inside one store; never used again, never on the wire.
@@ -45,7 +45,7 @@ struct NodeRecord {
 
 /// Which queues one tag query sees: those without a namespace, or those of one world and domain.
 struct QueryScope {
-  std::string world_id;          ///< both empty: queues without a namespace
+  std::string world_id;  ///< both empty: queues without a namespace
   std::string execution_domain;
 
   friend bool operator==(const QueryScope&, const QueryScope&) = default;

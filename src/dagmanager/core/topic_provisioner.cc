@@ -40,10 +40,14 @@ std::string describe_shape(const graph::TopicShape& shape) {
 
 std::string_view provision_outcome_text(ProvisionOutcome outcome) {
   switch (outcome) {
-    case ProvisionOutcome::Pending: return "pending";
-    case ProvisionOutcome::Created: return "create";
-    case ProvisionOutcome::Adopted: return "adopt";
-    case ProvisionOutcome::AdoptedMismatch: return "mismatch";
+    case ProvisionOutcome::Pending:
+      return "pending";
+    case ProvisionOutcome::Created:
+      return "create";
+    case ProvisionOutcome::Adopted:
+      return "adopt";
+    case ProvisionOutcome::AdoptedMismatch:
+      return "mismatch";
   }
   return "";
 }
@@ -88,8 +92,8 @@ void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
       case CreateAnswer::Failed:
         break;  // a look decides: another instance or an earlier try may have made it
       case CreateAnswer::Refused:
-        fail(base::invalid_argument("name_illegal", "the broker refuses the topic " +
-                                                        wanted_[in_step_[i]].topic.text()));
+        fail(base::invalid_argument(
+            "name_illegal", "the broker refuses the topic " + wanted_[in_step_[i]].topic.text()));
         return;
     }
   }

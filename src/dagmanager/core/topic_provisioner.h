@@ -11,13 +11,15 @@
 #include "base/result.h"
 #include "dagmanager/core/topic_types.h"
 
-/// Making topics in five steps, CREATE, VERIFY, WAIT, BACKOFF and again (contract section 3.7), as a
-/// machine that only says what to do next. Who runs it calls the broker and tells it what was seen:
+/// Making topics in five steps, CREATE, VERIFY, WAIT, BACKOFF and again (contract section 3.7), as
+/// a machine that only says what to do next. Who runs it calls the broker and tells it what was
+/// seen:
 ///
 ///     while (true) switch (auto step = machine.next(); step.kind) {
 ///       case Create: machine.created(admin.create(...)) ...
 ///
-/// No answer of a broker, late, lost, partial or wrong, leads anywhere but to Done or a named Error.
+/// No answer of a broker, late, lost, partial or wrong, leads anywhere but to Done or a named
+/// Error.
 namespace weir::dagmanager {
 
 /// A topic to provision, by the name its intent holds.
@@ -82,8 +84,8 @@ class TopicProvisioner {
   enum class Next : std::uint8_t { Create, Look, Rename, Done };
   struct Progress {
     Next next = Next::Create;
-    bool asked = false;         // a create of ours may have made it
-    bool found_there = false;   // the broker said it existed before we had asked
+    bool asked = false;        // a create of ours may have made it
+    bool found_there = false;  // the broker said it existed before we had asked
     ProvisionOutcome outcome = ProvisionOutcome::Pending;
   };
 

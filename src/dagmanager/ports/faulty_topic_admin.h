@@ -12,11 +12,11 @@ namespace weir::dagmanager {
 
 /// How often each thing goes wrong, in percent of calls or topics.
 struct TopicFaults {
-  unsigned call_lost = 0;      ///< the request never arrives
-  unsigned reply_lost = 0;     ///< it is carried out, the caller hears nothing
-  unsigned time_out = 0;       ///< one topic answers Unknown although it was made
-  unsigned part_failed = 0;    ///< one topic of a bulk is not made and answers Failed
-  unsigned seen_late = 0;      ///< a made topic stays out of `look` for up to `late_looks` looks
+  unsigned call_lost = 0;    ///< the request never arrives
+  unsigned reply_lost = 0;   ///< it is carried out, the caller hears nothing
+  unsigned time_out = 0;     ///< one topic answers Unknown although it was made
+  unsigned part_failed = 0;  ///< one topic of a bulk is not made and answers Failed
+  unsigned seen_late = 0;    ///< a made topic stays out of `look` for up to `late_looks` looks
   unsigned late_looks = 2;
 };
 

@@ -41,9 +41,9 @@ class GraphView {
   std::optional<DeploySeen> deploy_;
 };
 
-/// Port: the global strategy graph, the single source of truth (specification section 0). Any number
-/// of instances may share one store, except the memory one. Every method may be called from any
-/// thread; all but `read` on a warm memory store may wait.
+/// Port: the global strategy graph, the single source of truth (specification section 0). Any
+/// number of instances may share one store, except the memory one. Every method may be called from
+/// any thread; all but `read` on a warm memory store may wait.
 ///
 /// Faults: UNAVAILABLE `graph_unavailable` when the engine does not answer; UNAVAILABLE
 /// `commit_unknown` when a commit's outcome is not known (read again before writing); ABORTED
@@ -55,10 +55,10 @@ class GraphStore {
   /// The graph up to date, and whether `deploy` (if given) is known. One round trip.
   virtual Result<GraphView> read(const DeployKey* deploy) = 0;
 
-  /// Commits the intents of a diff, all or none of those that are free. One transaction. A name held
-  /// under the same binding key is joined, one held by another comes back as taken; so does one whose
-  /// binding has an intent under another name that it does not give up. ABORTED `graph_moved` if a
-  /// binding has a queue under another name by now.
+  /// Commits the intents of a diff, all or none of those that are free. One transaction. A name
+  /// held under the same binding key is joined, one held by another comes back as taken; so does
+  /// one whose binding has an intent under another name that it does not give up. ABORTED
+  /// `graph_moved` if a binding has a queue under another name by now.
   virtual Result<Reservation> reserve(const IntentBatch& batch) = 0;
 
   /// Writes a change: nodes, queues, bindings, marks, deploy, sentinel, log, and the control events

@@ -13,9 +13,7 @@
 namespace weir::dagmanager {
 namespace {
 
-Error graph_moved(const std::string& what) {
-  return {Code::Aborted, "graph_moved", what};
-}
+Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved", what}; }
 
 std::vector<AddedQueue> added_queues(const GraphChange& change, const GraphIndex& index) {
   absl::flat_hash_map<RowId, const NodeRecord*> fresh;
@@ -29,8 +27,8 @@ std::vector<AddedQueue> added_queues(const GraphChange& change, const GraphIndex
   return added;
 }
 
-/// Ids of the nodes that a change, already applied, added or gave a queue or a mark; not those of its
-/// graph that it found as they are.
+/// Ids of the nodes that a change, already applied, added or gave a queue or a mark; not those of
+/// its graph that it found as they are.
 std::vector<std::string> touched_nodes(const GraphChange& change, const GraphIndex& index) {
   std::vector<std::string> ids;
   ids.reserve(change.nodes.size() + change.queues.size() + change.marks.size());
@@ -169,8 +167,7 @@ bool MemoryGraphStore::moved_under(const GraphChange& change) const {
   if (gone || known) return true;
   if (graph_.epoch == change.base) return false;
   if (touched_.empty() || touched_.front().first > change.base + 1) return true;
-  const absl::flat_hash_set<std::string_view> own(change.dag_nodes.begin(),
-                                                  change.dag_nodes.end());
+  const absl::flat_hash_set<std::string_view> own(change.dag_nodes.begin(), change.dag_nodes.end());
   for (const auto& [epoch, nodes] : touched_) {
     if (epoch <= change.base) continue;
     if (std::ranges::any_of(nodes, [&](const std::string& id) { return own.contains(id); })) {
@@ -213,8 +210,7 @@ OutboxRow MemoryGraphStore::new_event(Instant at) {
 std::size_t MemoryGraphStore::tell(const GraphChange& change) {
   const std::vector<AddedQueue> added = added_queues(change, graph_.index);
   if (added.empty()) return 0;
-  std::vector<QueueUpdate> updates =
-      changed_queries(graph_.index, added, change.binding->scope);
+  std::vector<QueueUpdate> updates = changed_queries(graph_.index, added, change.binding->scope);
   for (QueueUpdate& update : updates) {
     OutboxRow row = new_event(change.at);
     row.revision = ++graph_.revisions[query_key(update.query)];

@@ -80,7 +80,8 @@ class MemoryGraphStore final : public GraphStore {
   // One lock over everything: readers plan under it shared, writers hold it for less than a plan.
   mutable std::shared_mutex mutex_;
   MemoryGraph graph_;
-  std::deque<std::pair<Epoch, std::vector<std::string>>> touched_;  // node ids by epoch, newest last
+  std::deque<std::pair<Epoch, std::vector<std::string>>>
+      touched_;           // node ids by epoch, newest last
   bool unsaved_ = false;  // memory is ahead of the snapshot file
 };
 

@@ -18,8 +18,8 @@ namespace {
 constexpr std::string_view kMagicPrefix = "weir graph snapshot ";
 constexpr std::string_view kMagic = "weir graph snapshot 1\n";
 
-/// Writes values one after another; Reader reads the same sequence. `describe` below names the fields
-/// of each record once for both.
+/// Writes values one after another; Reader reads the same sequence. `describe` below names the
+/// fields of each record once for both.
 class Writer {
  public:
   static constexpr bool kReads = false;
@@ -80,7 +80,8 @@ class Reader {
     if (take(length)) value.assign(in_.substr(at_ - length, length));
   }
   void bytes(base::Digest& digest) {
-    if (take(digest.size())) std::memcpy(digest.data(), in_.data() + at_ - digest.size(), digest.size());
+    if (take(digest.size()))
+      std::memcpy(digest.data(), in_.data() + at_ - digest.size(), digest.size());
   }
   template <class T>
   std::size_t size(T& container) {
@@ -112,9 +113,13 @@ void field(A& archive, base::StrongText<Tag>& id) {
   if constexpr (A::kReads) id = base::StrongText<Tag>(std::move(text));
 }
 template <class A>
-void field(A& archive, std::string& value) { archive.text(value); }
+void field(A& archive, std::string& value) {
+  archive.text(value);
+}
 template <class A>
-void field(A& archive, base::Digest& value) { archive.bytes(value); }
+void field(A& archive, base::Digest& value) {
+  archive.bytes(value);
+}
 template <class A>
 void field(A& archive, Instant& value) {
   auto micros = value.time_since_epoch().count();
@@ -123,7 +128,9 @@ void field(A& archive, Instant& value) {
 }
 template <class A, class T>
   requires std::integral<T> || std::floating_point<T> || std::is_enum_v<T>
-void field(A& archive, T& value) { archive.number(value); }
+void field(A& archive, T& value) {
+  archive.number(value);
+}
 template <class A, class T>
 void field(A& archive, std::optional<T>& value);
 template <class A, class T>
@@ -132,7 +139,9 @@ template <class A, class T>
 void field(A& archive, std::deque<T>& values);
 
 template <class A, class... Fields>
-void fields(A& archive, Fields&... each) { (field(archive, each), ...); }
+void fields(A& archive, Fields&... each) {
+  (field(archive, each), ...);
+}
 
 template <class A>
 void field(A& a, graph::IdentityParts& p) {
@@ -140,15 +149,21 @@ void field(A& a, graph::IdentityParts& p) {
          p.code_hash);
 }
 template <class A>
-void field(A& a, graph::TagQuerySpec& q) { fields(a, q.tags, q.match_all, q.has_interval, q.interval); }
+void field(A& a, graph::TagQuerySpec& q) {
+  fields(a, q.tags, q.match_all, q.has_interval, q.interval);
+}
 template <class A>
-void field(A& a, graph::Artifact& x) { fields(a, x.path, x.checksum, x.size, x.framework, x.dtype); }
+void field(A& a, graph::Artifact& x) {
+  fields(a, x.path, x.checksum, x.size, x.framework, x.dtype);
+}
 template <class A>
-void field(A& a, graph::TopicShape& s) { fields(a, s.partitions, s.replication, s.retention_ms, s.cleanup); }
+void field(A& a, graph::TopicShape& s) {
+  fields(a, s.partitions, s.replication, s.retention_ms, s.cleanup);
+}
 template <class A>
 void field(A& a, graph::ComputeContext& c) {
-  fields(a, c.world_id, c.execution_domain, c.as_of, c.partition, c.dataset_fingerprint, c.safe_mode,
-         c.downgrade);
+  fields(a, c.world_id, c.execution_domain, c.as_of, c.partition, c.dataset_fingerprint,
+         c.safe_mode, c.downgrade);
 }
 template <class A>
 void field(A& a, NodeRecord& n) {
@@ -166,12 +181,15 @@ void field(A& a, QueueRecord& q) {
     strategy = q.binding->strategy;
   }
   fields(a, q.row, q.topic, q.type, q.shape, q.state, q.node, q.binding_key, q.compute_key, context,
-         name_space, strategy, q.schema_hash, q.pending_schema_hash, q.buffering_since, q.created_at,
-         q.ttl_ms, q.lag_alert_seconds);
-  if constexpr (A::kReads) q.binding = std::make_shared<const BindingContext>(context, name_space, strategy);
+         name_space, strategy, q.schema_hash, q.pending_schema_hash, q.buffering_since,
+         q.created_at, q.ttl_ms, q.lag_alert_seconds);
+  if constexpr (A::kReads)
+    q.binding = std::make_shared<const BindingContext>(context, name_space, strategy);
 }
 template <class A>
-void field(A& a, DeployNode& n) { fields(a, n.node, n.name, n.introduced); }
+void field(A& a, DeployNode& n) {
+  fields(a, n.node, n.name, n.introduced);
+}
 template <class A>
 void field(A& a, DeployRecord& d) {
   fields(a, d.key.strategy, d.key.context, d.key.version, d.key.node_set, d.nodes, d.sentinel_due,
@@ -184,8 +202,8 @@ void field(A& a, SentinelRecord& s) {
 }
 template <class A>
 void field(A& a, TopicLogRow& r) {
-  fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause, r.result,
-         r.at);
+  fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause,
+         r.result, r.at);
 }
 template <class A>
 void field(A& a, QueueUpdate& u) {
@@ -193,9 +211,13 @@ void field(A& a, QueueUpdate& u) {
          u.query.scope.execution_domain, u.queues);
 }
 template <class A>
-void field(A& a, WeightUpdate& u) { fields(a, u.sentinel, u.version, u.world, u.weight); }
+void field(A& a, WeightUpdate& u) {
+  fields(a, u.sentinel, u.version, u.world, u.weight);
+}
 template <class A>
-void field(A& a, OutboxRow& r) { fields(a, r.id, r.key_seq, r.revision, r.created_at, r.queues, r.weight); }
+void field(A& a, OutboxRow& r) {
+  fields(a, r.id, r.key_seq, r.revision, r.created_at, r.queues, r.weight);
+}
 
 template <class A, class T>
 void field(A& archive, std::optional<T>& value) {
@@ -223,7 +245,8 @@ void field(A& archive, std::deque<T>& values) {
 /// The parts that are plain sequences.
 template <class A>
 void describe_rest(A& archive, MemoryGraph& graph) {
-  fields(archive, graph.epoch, graph.last_row, graph.last_event, graph.sentinels, graph.log, graph.outbox);
+  fields(archive, graph.epoch, graph.last_row, graph.last_event, graph.sentinels, graph.log,
+         graph.outbox);
 }
 
 Error damaged(const std::string& what) {
@@ -292,8 +315,8 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
   if (kMagic.starts_with(all)) return damaged("it is cut short");
   if (!all.starts_with(kMagicPrefix)) return damaged("it is not a graph snapshot");
   if (!all.starts_with(kMagic)) {
-    return base::failed_precondition("snapshot_version",
-                                     "another version of Weir wrote the snapshot; this one reads 1");
+    return base::failed_precondition(
+        "snapshot_version", "another version of Weir wrote the snapshot; this one reads 1");
   }
   if (all.size() < kMagic.size() + sizeof(base::Digest)) return damaged("it is cut short");
   const std::string_view content = all.substr(0, all.size() - sizeof(base::Digest));
@@ -338,8 +361,8 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
 Result<MemoryGraph> load_snapshot(const std::string& path) {
   if (::access(path.c_str(), F_OK) != 0) {
     if (errno == ENOENT) return MemoryGraph{};
-    return base::unavailable("graph_unavailable", "cannot look for the snapshot " + path + ": " +
-                                                      std::strerror(errno));
+    return base::unavailable("graph_unavailable",
+                             "cannot look for the snapshot " + path + ": " + std::strerror(errno));
   }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;

@@ -10,8 +10,8 @@
 
 namespace weir::dagmanager {
 
-/// Port: administration of topics on a broker. One call, one round trip, any number of topics. May be
-/// called from any thread.
+/// Port: administration of topics on a broker. One call, one round trip, any number of topics. May
+/// be called from any thread.
 ///
 /// Faults of a whole call: UNAVAILABLE `broker_unavailable` (nothing is known of what it did) or
 /// DEADLINE_EXCEEDED (likewise).
