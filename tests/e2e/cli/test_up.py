@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -225,3 +226,32 @@ def test_settings_of_the_environment_reach_the_server_but_not_those_of_up(state_
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert all("#ck=" not in key for key in answer["queue_map"])
+
+
+def test_the_sample_starts_on_the_engines_whose_dsns_are_uncommented(state_dir, tmp_path):
+    up = Up(state_dir)
+    first = submit(up)
+    written = (state_dir / "weir.yml").read_text()
+    dsn = re.search(r"graph_dsn: '([^']*)'", written).group(1)
+    ok("init", tmp_path)
+    config = tmp_path / "weir.yml"
+    text, count = re.subn(
+        r"^  # (graph_dsn|topics_dsn): .*$", rf"  \1: {dsn}", config.read_text(), flags=re.MULTILINE
+    )
+    assert count == 2
+    config.write_text(text)
+    env = {"QMTL__DAGMANAGER__GRPC_PORT": "0", "QMTL__DAGMANAGER__HTTP_PORT": "0"}
+    with subprocess.Popen(
+        [binary(), "dagmanager", "server", "--config", str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(env),
+    ) as second:
+        serving = json.loads(second.stderr.readline())
+        assert (serving["graph"], serving["topics"]) == ("postgresql", "postgresql")
+        plan = ok_json("dagmanager", "diff", "--file", SMALL, "--target", serving["grpc"])
+        second.terminate()
+        second.communicate(timeout=SECONDS_MAX)
+    assert plan["queue_map"] == first["queue_map"]
+    assert {row["decision"] for row in plan["plan"]} == {"reuse"}
+    assert up.end() == 0
