@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at labelled points of a diff on PostgreSQL (contract section 3.2): whatever the moment, a
-repeat gives the same queue map, nothing is doubled, and every topic is bound or named by an intent."""
+repeat gives the same queue map, nothing is doubled, and every topic is bound or named by an
+intent."""
 
 import asyncio
 import subprocess

@@ -265,7 +265,8 @@ TEST(MakeChange, TouchesNoGraphWhereAllIsReused) {
 }
 
 const std::string kSentinelNode =
-    R"({"node_type":"VersionSentinel","node_id":"s1-sentinel","version":"v7","traffic_weight":0.25,)"
+    R"({"node_type":"VersionSentinel","node_id":"s1-sentinel","version":"v7",)"
+    R"("traffic_weight":0.25,)"
     R"("commit_hash":"abc","release_tag":"r1"})";
 
 std::shared_ptr<const graph::Dag> with_sentinel(const std::string& sentinel) {
