@@ -85,7 +85,14 @@ int run_up(const Session& session, const UpFlags& flags) {
             tell_ready(session, flags, note);
             if (flags.detach) let_go_of_terminal(flags.state_dir);
           },
-      .noted = [](const std::string& text) { print_error(text + "\n"); }};
+      .noted =
+          [&](const std::string& text) {
+            if (progress) {
+              progress->say(text);
+            } else {
+              print_error(text + "\n");
+            }
+          }};
   auto up = Supervisor::create({.state_dir = flags.state_dir,
                                 .ports = {.grpc = flags.grpc_port, .http = flags.http_port},
                                 .command = flags.command},

@@ -31,6 +31,11 @@ void Progress::update(std::string detail) {
   detail_ = std::move(detail);
 }
 
+void Progress::say(const std::string& line) {
+  const base::MutexLock lock(mutex_);
+  print_error((shown_ && terminal_ ? "\r\x1b[K" : "") + line + "\n");
+}
+
 void Progress::run() {
   const base::MutexLock lock(mutex_);
   Duration next = started_ + kProgressAfter;

@@ -23,6 +23,9 @@ class Progress {
   /// What is known of how far it is: "chunk 3 of 10".
   void update(std::string detail);
 
+  /// Says a line of its own meanwhile.
+  void say(const std::string& line);
+
  private:
   void run();
   void show() WEIR_REQUIRES(mutex_);

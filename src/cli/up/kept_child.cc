@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/up/kept_child.h"
 
+#include <system_error>
 #include <utility>
 
 #include "cli/up/limits.h"
@@ -17,7 +18,12 @@ constexpr int kExitConfiguration = 2;
 KeptChild::KeptChild(KeptChildPlan plan, Wakeup& wakeup, Clock& clock)
     : plan_(std::move(plan)), wakeup_(wakeup), clock_(clock) {}
 
-Result<void> KeptChild::start() { return spawn(); }
+Result<void> KeptChild::start() {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(plan_.log, error);
+  log_begins_ = error ? 0 : size;
+  return spawn();
+}
 
 Result<void> KeptChild::spawn() {
   process_.reset();
@@ -48,6 +54,7 @@ Result<KeptChild::News> KeptChild::tend() {
 Result<KeptChild::News> KeptChild::look_if_ready() {
   if (plan_.ready()) {
     state_ = State::Ready;
+    budget_.was_ready();
     return News::Ready;
   }
   if (clock_.monotonic() - since_ < kReadyTimeout) return News::None;
@@ -68,7 +75,7 @@ Result<KeptChild::News> KeptChild::ended(const server::ProcessExit& exit) {
 
 Error KeptChild::failed(const std::string& why) const {
   std::string text = plan_.name + " " + why + " (" + last_end_ + ")";
-  const std::string tail = log_tail(plan_.log);
+  const std::string tail = log_tail(plan_.log, log_begins_);
   if (!tail.empty()) text += "; the end of " + plan_.log.string() + ":\n" + tail;
   return base::unavailable("child_failed", text);
 }

@@ -70,6 +70,7 @@ class KeptChild {
   State state_ = State::Stopped;
   Duration since_{};  // of Starting: start; of Waiting: when to start
   std::string last_end_;
+  std::uintmax_t log_begins_ = 0;  // what stands before it was there before us
   std::unique_ptr<server::ChildProcess> process_;
 };
 

@@ -30,6 +30,9 @@ static_assert(kFreePortLast < 32'768,
 /// Restarts of one child, each after a wait that doubles; a child that was ready for kRestartForget
 /// is counted from zero again.
 inline constexpr int kRestartsMax = 8;
+/// The same for a child that was never ready: a fault that is there from the start seldom goes
+/// away.
+inline constexpr int kRestartsBeforeReadyMax = 2;
 inline constexpr Duration kRestartWaitFirst = std::chrono::milliseconds(200);
 inline constexpr Duration kRestartWaitMax = std::chrono::seconds(10);
 inline constexpr Duration kRestartForget = std::chrono::seconds(60);

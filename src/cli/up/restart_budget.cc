@@ -9,7 +9,7 @@ namespace weir::cli {
 
 std::optional<Duration> RestartBudget::spend(Duration ran) {
   if (ran >= kRestartForget) spent_ = 0;
-  if (spent_ == kRestartsMax) return {};
+  if (spent_ >= (was_ready_ ? kRestartsMax : kRestartsBeforeReadyMax)) return {};
   const Duration wait = std::min(kRestartWaitFirst * (1 << spent_), kRestartWaitMax);
   ++spent_;
   return wait;

@@ -146,15 +146,17 @@ Result<bool> stop_running_in(const std::filesystem::path& path, Duration span) {
                "weir up, pid " + std::to_string(note->pid) + ", did not end in time");
 }
 
-std::string log_tail(const std::filesystem::path& path) {
+std::string log_tail(const std::filesystem::path& path, std::uintmax_t skipped) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return {};
-  const auto size = static_cast<std::size_t>(file.tellg());
-  const std::size_t length = std::min(size, kLogTailBytesMax);
+  const auto size = static_cast<std::uintmax_t>(file.tellg());
+  if (size <= skipped) return {};
+  const std::uintmax_t length = std::min<std::uintmax_t>(size - skipped, kLogTailBytesMax);
   file.seekg(static_cast<std::streamoff>(size - length));
   std::string text(length, '\0');
   file.read(text.data(), static_cast<std::streamsize>(length));
-  if (length < size) text.erase(0, text.find('\n') + 1);
+  if (length < size - skipped) text.erase(0, text.find('\n') + 1);
+  while (text.ends_with('\n')) text.pop_back();
   return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -56,7 +57,8 @@ Result<std::optional<UpNote>> running_in(const std::filesystem::path& path);
 /// DEADLINE_EXCEEDED `still_up` after `span`.
 Result<bool> stop_running_in(const std::filesystem::path& path, Duration span);
 
-/// The end of a text file, at most kLogTailBytesMax, beginning with a whole line.
-std::string log_tail(const std::filesystem::path& path);
+/// The end of a text file after its first `skipped` bytes, at most kLogTailBytesMax, beginning with
+/// a whole line, without a line end.
+std::string log_tail(const std::filesystem::path& path, std::uintmax_t skipped = 0);
 
 }  // namespace weir::cli

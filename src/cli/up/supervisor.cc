@@ -121,6 +121,7 @@ Result<void> Supervisor::start() {
   events_.starting("PostgreSQL");
   WEIR_CHECK(postgres_->start());
   postgres_since_ = clock_.monotonic();
+  postgres_budget_.was_ready();
   events_.starting("DAG manager");
   WEIR_CHECK(write_config());
   bound_log(folder_->dagmanager_log());

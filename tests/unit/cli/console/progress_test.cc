@@ -54,5 +54,15 @@ TEST(Progress, SaysWhatIsWaitedForAndHowLong) {
   EXPECT_EQ(said_after(seconds(5), 3), "planning dag.json … 5 s\n");
 }
 
+TEST(Progress, SaysALineOfItsOwnMeanwhile) {
+  testing::internal::CaptureStderr();
+  {
+    const JumpingClock clock(Duration::zero());
+    Progress progress("starting", clock);
+    progress.say("a child died");
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "a child died\n");
+}
+
 }  // namespace
 }  // namespace weir::cli

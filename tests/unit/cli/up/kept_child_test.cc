@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <fstream>
@@ -88,10 +89,11 @@ TEST_F(KeptChildTest, IsStartedAgainAfterAWaitWhenItDies) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(runs), {}), "run\nrun\n");
 }
 
-TEST_F(KeptChildTest, IsGivenUpWhenTheRestartsAreSpent) {
+TEST_F(KeptChildTest, IsGivenUpSoonWhenItWasNeverReady) {
+  std::ofstream(folder_ / "log") << "of an earlier run\n";
   const auto kept = child("echo cannot live; exit 1");
   ASSERT_TRUE(kept->start().ok());
-  for (int i = 0; i < kRestartsMax; ++i) {
+  for (int i = 0; i < kRestartsBeforeReadyMax; ++i) {
     wait_for_wakeup();
     const auto news = kept->tend();
     ASSERT_TRUE(news.ok() && *news == KeptChild::News::Restarting);
@@ -104,7 +106,25 @@ TEST_F(KeptChildTest, IsGivenUpWhenTheRestartsAreSpent) {
   EXPECT_EQ(news.error().reason(), "child_failed");
   EXPECT_THAT(news.error().message(),
               testing::AllOf(testing::HasSubstr("the child died again and again (exit code 1)"),
-                             testing::HasSubstr("cannot live")));
+                             testing::EndsWith(":\ncannot live\ncannot live\ncannot live")));
+}
+
+TEST_F(KeptChildTest, IsGivenUpWhenTheRestartsOfAReadyOneAreSpent) {
+  const auto kept = child("read line < " + (folder_ / "gate").string() + "; exit 1");
+  ASSERT_EQ(mkfifo((folder_ / "gate").c_str(), 0600), 0);
+  ASSERT_TRUE(kept->start().ok());
+  ready_ = true;
+  for (int i = 0; i <= kRestartsMax; ++i) {
+    const auto ready = kept->tend();
+    ASSERT_TRUE(ready.ok() && *ready == KeptChild::News::Ready) << i;
+    std::ofstream(folder_ / "gate") << "die\n";
+    wait_for_wakeup();
+    const auto news = kept->tend();
+    ASSERT_EQ(news.ok(), i < kRestartsMax) << i;
+    if (!news.ok()) break;
+    clock_.sleep_for(kRestartWaitMax);
+    ASSERT_TRUE(kept->tend().ok());
+  }
 }
 
 TEST_F(KeptChildTest, IsGivenUpAtOnceWhenItRefusesItsConfiguration) {

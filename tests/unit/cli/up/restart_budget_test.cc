@@ -8,8 +8,15 @@
 namespace weir::cli {
 namespace {
 
+TEST(RestartBudget, IsSmallForAChildThatWasNeverReady) {
+  RestartBudget budget;
+  for (int i = 0; i < kRestartsBeforeReadyMax; ++i) EXPECT_TRUE(budget.spend({}));
+  EXPECT_FALSE(budget.spend({}));
+}
+
 TEST(RestartBudget, DoublesTheWaitUpToItsBound) {
   RestartBudget budget;
+  budget.was_ready();
   Duration expected = kRestartWaitFirst;
   for (int i = 0; i < kRestartsMax; ++i) {
     const auto wait = budget.spend({});
@@ -22,6 +29,7 @@ TEST(RestartBudget, DoublesTheWaitUpToItsBound) {
 
 TEST(RestartBudget, IsSpentAfterSoManyDeathsInARow) {
   RestartBudget budget;
+  budget.was_ready();
   for (int i = 0; i < kRestartsMax; ++i) EXPECT_TRUE(budget.spend(kRestartForget - Duration(1)));
   EXPECT_FALSE(budget.spend({}));
   EXPECT_FALSE(budget.spend({}));
@@ -29,6 +37,7 @@ TEST(RestartBudget, IsSpentAfterSoManyDeathsInARow) {
 
 TEST(RestartBudget, ForgivesAChildThatRanLongEnough) {
   RestartBudget budget;
+  budget.was_ready();
   for (int i = 0; i < kRestartsMax; ++i) EXPECT_TRUE(budget.spend({}));
   EXPECT_EQ(budget.spend(kRestartForget), kRestartWaitFirst);
 }

@@ -101,9 +101,11 @@ TEST(UpNote, OfOtherTextIsNone) {
 TEST_F(StateFolderTest, LogTailIsTheEndInWholeLines) {
   EXPECT_EQ(log_tail(path_ / "none"), "");
   std::ofstream(path_ / "short") << "one\ntwo\n";
-  EXPECT_EQ(log_tail(path_ / "short"), "one\ntwo\n");
+  EXPECT_EQ(log_tail(path_ / "short"), "one\ntwo");
+  EXPECT_EQ(log_tail(path_ / "short", 4), "two");
+  EXPECT_EQ(log_tail(path_ / "short", 8), "");
   std::ofstream(path_ / "long") << std::string(2 * kLogTailBytesMax, 'x') << "\nlast\n";
-  EXPECT_EQ(log_tail(path_ / "long"), "last\n");
+  EXPECT_EQ(log_tail(path_ / "long"), "last");
 }
 
 }  // namespace
