@@ -16,9 +16,14 @@
 namespace {
 
 using std::chrono::milliseconds;
+using weir::Duration;
+using weir::dagmanager::AckChanges;
+using weir::dagmanager::AckClient;
+using weir::dagmanager::AckWindows;
+using weir::dagmanager::AckWorld;
+using weir::dagmanager::StreamId;
 using weir::fuzz::Bytes;
 using weir::fuzz::require;
-using namespace weir::dagmanager;
 
 constexpr std::size_t kOwedMax = 11;
 constexpr int kCallsMax = 256;
@@ -98,7 +103,7 @@ class Calls {
   Bytes bytes_;
   AckWindows windows_{std::chrono::seconds(30)};
   std::vector<StreamId> streams_;
-  weir::Duration now_{};
+  Duration now_{};
   std::uint32_t chunk_ = 0;
   int stood_ = 0;
 };

@@ -15,7 +15,6 @@
 
 namespace {
 
-using namespace std::string_view_literals;
 using weir::JsonDocument;
 using weir::fuzz::require;
 
@@ -42,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           canonical);
   for (const int indent : {0, 2}) {
     const std::string ascii = weir::base::ascii_json(document->root(), indent);
-    require(ascii.find_first_not_of("\n\t\r "sv) == 0, "no blanks in front", ascii);
+    require(ascii.find_first_not_of("\n\t\r ") == 0, "no blanks in front", ascii);
     for (const char byte : ascii) require(byte >= 0, "ASCII only", ascii);
     require(canonical_of(ascii, "the ASCII form is JSON") == canonical, "the same value in ASCII",
             ascii);
