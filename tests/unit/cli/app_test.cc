@@ -99,15 +99,6 @@ TEST(App, SaysWhichFileCannotBeRead) {
   EXPECT_EQ(ran.error, "Failed to read file /nowhere/dag.json: No such file or directory\n");
 }
 
-TEST(App, SaysThatNobodyAnswers) {
-  const std::string graph = std::string(WEIR_SOURCE_DIR) + "/examples/strategies/tag_query.json";
-  const Ran ran = run_weir({"dagmanager", "diff", "--file", graph, "--target", "127.0.0.1:1"});
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_EQ(ran.out, "");
-  EXPECT_THAT(ran.error, testing::StartsWith("gRPC error: UNAVAILABLE: "));
-  EXPECT_THAT(ran.error, testing::HasSubstr("127.0.0.1:1: start one with `weir up`"));
-}
-
 TEST(App, DiffsOfflineWithADetailedExitCode) {
   const std::string graph = std::string(WEIR_SOURCE_DIR) + "/examples/strategies/tag_query.json";
   EXPECT_EQ(run_weir({"dagmanager", "diff", "--offline", "--file", graph}).code, 0);
