@@ -166,6 +166,7 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
     if (!asked.contains(query)) own.insert(std::move(query));
   }
   std::vector<QueueUpdate> updates;
+  updates.reserve(asked.size() + own.size());
   for (const QuerySet& query : asked) {
     updates.push_back({query, answer_after(before, tagged, query, 0)});
   }

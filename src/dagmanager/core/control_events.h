@@ -67,7 +67,7 @@ struct AddedQueue {
 /// A query for the node's own tags is told only if it has at most this many queues.
 inline constexpr std::size_t kOwnTagQueuesMax = 256;
 /// An envelope above this goes to the event stream only (Kafka's default limit is 1 MiB).
-inline constexpr std::size_t kEnvelopeBytesMax = 900 * 1024;
+inline constexpr std::size_t kEnvelopeBytesMax = std::size_t{900} * 1024;
 
 /// The queries whose answers change when `added` (all of one binding) join `before`: those that
 /// TagQuery nodes ask, and each added node's own tags. Distinct, in a fixed order.

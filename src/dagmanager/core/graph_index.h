@@ -37,10 +37,11 @@ bool query_matches(const QuerySet& set, const NodeRecord& node);
 class GraphIndex {
  public:
   GraphIndex() = default;
+  ~GraphIndex() = default;
   GraphIndex(const GraphIndex&) = delete;
   GraphIndex& operator=(const GraphIndex&) = delete;
-  GraphIndex(GraphIndex&&) = default;
-  GraphIndex& operator=(GraphIndex&&) = default;
+  GraphIndex(GraphIndex&&) noexcept = default;
+  GraphIndex& operator=(GraphIndex&&) noexcept = default;
 
   /// Adds a node; one that is known already (by id) stays as it is.
   void add_node(NodeRecord node);
