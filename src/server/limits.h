@@ -30,8 +30,8 @@ inline constexpr std::chrono::seconds kRetryAfter{1};
 
 /// gRPC: what a status message may take on the wire after percent-encoding. Clients refuse more
 /// than 8 KiB of metadata, of which the rest is room for other trailers.
-inline constexpr std::size_t kGrpcMessageBytesMax = 6 * 1024;
-inline constexpr std::size_t kGrpcMetadataBytesMax = 8 * 1024;
+inline constexpr std::size_t kGrpcMessageBytesMax = std::size_t{6} * 1024;
+inline constexpr std::size_t kGrpcMetadataBytesMax = std::size_t{8} * 1024;
 static_assert(kGrpcMessageBytesMax + 1024 <= kGrpcMetadataBytesMax,
               "the other trailers need room or the client loses the whole status");
 
