@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 include(GoogleTest)
+include(unity)
 
 function(weir_target target)
   target_compile_options(${target} PRIVATE ${WEIR_WARNINGS})
@@ -12,6 +13,7 @@ function(weir_library name)
   file(GLOB sources CONFIGURE_DEPENDS *.cc *.h)
   add_library(${name} STATIC ${sources})
   weir_target(${name})
+  weir_unity(${name})
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
@@ -32,6 +34,9 @@ function(weir_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   weir_target(${name})
+  weir_unity(${name})
+  # What is tested is optimised; the test itself compiles in half the time without.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
