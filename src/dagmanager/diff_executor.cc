@@ -135,11 +135,12 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
   wanted.reserve(batch.intents.size());
   for (std::size_t i = 0; i < batch.intents.size(); ++i) {
     IntentOutcome& got = attempt.reservation.outcomes[i];
+    PlannedNode& node = attempt.plan.nodes[attempt.topic_nodes[i]];
     if (got.queue == 0) {
       WEIR_TRY(got, reserve_next_name(attempt, i));
     }
-    wanted.push_back(
-        {attempt.plan.nodes[attempt.topic_nodes[i]].topic, batch.intents[i].shape, got.joined});
+    node.reserved = node.topic;
+    wanted.push_back({node.topic, batch.intents[i].shape, got.joined});
   }
   attempt.topics.emplace(std::move(wanted), config_.prod);
   return {};
@@ -148,7 +149,6 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
 Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::size_t topic) {
   PlannedNode& node = attempt.plan.nodes[attempt.topic_nodes[topic]];
   while (true) {
-    const graph::TopicName given_up = node.topic;
     {
       WEIR_TRY(const GraphView view, store_.read(nullptr));
       WEIR_CHECK(take_next_name(node, attempt.scope, view.index(), attempt.taken));
@@ -162,11 +162,13 @@ Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::siz
                      .node = node.id,
                      .binding_key = node.binding_key,
                      .compute_key = node.compute_key,
-                     .gives_up = given_up}},
+                     .gives_up = node.reserved}},
         .new_nodes = 0,
         .at = attempt.now};
     WEIR_TRY(const Reservation reserved, store_.reserve(one));
-    if (reserved.outcomes.front().queue != 0) return reserved.outcomes.front();
+    if (reserved.outcomes.front().queue == 0) continue;
+    node.reserved = node.topic;
+    return reserved.outcomes.front();
   }
 }
 

@@ -32,8 +32,7 @@ void fill_decision(wire::NodeDecision& out, const NodeDecision& decision) {
 }
 
 grpc::ByteBuffer to_buffer(const wire::DiffChunk& chunk) {
-  grpc::Slice slice(chunk.ByteSizeLong());
-  chunk.SerializeWithCachedSizesToArray(const_cast<std::uint8_t*>(slice.begin()));
+  const grpc::Slice slice(chunk.SerializeAsString());
   return {&slice, 1};
 }
 

@@ -282,9 +282,12 @@ Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const 
 Result<void> take_next_name(PlannedNode& node, const DiffScope& scope, const GraphIndex& index,
                             TakenTopics& taken) {
   taken.insert(graph::topic_key(node.topic).text());
-  // A twin of this diff may have given the name up before us: what it took is ours too.
   const QueueRecord* own = index.queue_by_binding(node.binding_key);
-  if (own != nullptr && !taken.contains(graph::topic_key(own->topic).text())) {
+  if (own != nullptr && own->topic != node.reserved) {
+    if (taken.contains(graph::topic_key(own->topic).text())) {
+      return Error(Code::Aborted, "graph_moved",
+                   "the topic of node " + node.id.text() + " is provisioned by another diff");
+    }
     node.topic = own->topic;
     return {};
   }

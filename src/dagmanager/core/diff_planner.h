@@ -63,6 +63,7 @@ struct PlannedNode {
   graph::ComputeKey compute_key;
   graph::BindingKey binding_key;
   graph::TopicName topic;
+  graph::TopicName reserved;  ///< the name that an intent holds for this diff; empty: none yet
   graph::TopicType type = graph::TopicType::Indicator;
   unsigned candidate = 0;  ///< which of its names it has (graph::topic_name)
   std::string reason;
@@ -109,8 +110,10 @@ struct PlanOptions {
 Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,
                            const PlannerPolicy& policy, const PlanOptions& options = {});
 
-/// Gives a planned node its next free name, after the present one turned out not to be ours.
-/// INVALID_ARGUMENT `name_illegal` when there is none a broker could have.
+/// Gives a planned node its next free name, after the present one turned out not to be ours. Where
+/// a twin of the diff has another name for the binding by now, it is that one. INVALID_ARGUMENT
+/// `name_illegal` when there is none a broker could have; ABORTED `graph_moved` when the twin took
+/// one that this diff could not have.
 Result<void> take_next_name(PlannedNode& node, const DiffScope& scope, const GraphIndex& index,
                             TakenTopics& taken);
 

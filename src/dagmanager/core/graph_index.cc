@@ -169,6 +169,15 @@ std::vector<RowId> GraphIndex::match_any_scope(const QuerySet& set) const {
 
 std::vector<RowId> GraphIndex::collect(const QuerySet& set, const QueryScope* scope,
                                        std::size_t limit) const {
+  if (limit > 0 && !set.match_all) {
+    // A tag that many queues carry says alone that there are too many, without uniting its list.
+    for (const std::string& tag : set.tags) {
+      const auto tagged = active_by_tag_.find(TagKey{tag, set.interval});
+      if (tagged == active_by_tag_.end() || tagged->second.size() <= limit) continue;
+      std::vector<RowId> rows = rows_in(tagged->second, scope, limit);
+      if (rows.size() > limit) return rows;
+    }
+  }
   std::vector<std::uint32_t> slots;
   std::vector<std::uint32_t> merged;
   for (const std::string& tag : set.tags) {
@@ -185,6 +194,11 @@ std::vector<RowId> GraphIndex::collect(const QuerySet& set, const QueryScope* sc
     }
     slots.swap(merged);
   }
+  return rows_in(slots, scope, limit);
+}
+
+std::vector<RowId> GraphIndex::rows_in(std::span<const std::uint32_t> slots,
+                                       const QueryScope* scope, std::size_t limit) const {
   std::vector<RowId> rows;
   for (const std::uint32_t slot : slots) {
     const QueueRecord& found = queues_[slot];

@@ -93,6 +93,8 @@ class GraphIndex {
   void unlink(const QueueRecord& queue);
   void list_under_tags(const QueueRecord& queue, const NodeRecord& node);
   std::vector<RowId> collect(const QuerySet& set, const QueryScope* scope, std::size_t limit) const;
+  std::vector<RowId> rows_in(std::span<const std::uint32_t> slots, const QueryScope* scope,
+                             std::size_t limit) const;
 
   std::deque<NodeRecord> nodes_;
   std::deque<QueueRecord> queues_;  // a removed one has row 0

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <ranges>
 
 #include "dagmanager/ports/limits.h"
 #include "dagmanager/ports/memory_snapshot.h"
@@ -271,8 +272,8 @@ Result<void> MemoryGraphStore::save() {
 Result<std::optional<DeployRecord>> MemoryGraphStore::newest_deploy(
     const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) {
   const std::shared_lock lock(mutex_);
-  for (auto key = graph_.deploy_order.rbegin(); key != graph_.deploy_order.rend(); ++key) {
-    const DeployRecord& deploy = graph_.deploys.at(*key);
+  for (const std::string& key : std::views::reverse(graph_.deploy_order)) {
+    const DeployRecord& deploy = graph_.deploys.at(key);
     if (deploy.key.strategy != strategy) continue;
     if (world && deploy.key.context.world_id != world->text()) continue;
     return std::optional(deploy);

@@ -108,9 +108,13 @@ class Reader {
 
 template <class A, class Tag>
 void field(A& archive, base::StrongText<Tag>& id) {
-  std::string text = id.text();
-  archive.text(text);
-  if constexpr (A::kReads) id = base::StrongText<Tag>(std::move(text));
+  if constexpr (A::kReads) {
+    std::string text;
+    archive.text(text);
+    id = base::StrongText<Tag>(std::move(text));
+  } else {
+    archive.text(id.text());
+  }
 }
 template <class A>
 void field(A& archive, std::string& value) {
@@ -305,7 +309,8 @@ std::string encode_snapshot(const MemoryGraph& graph) {
     writer.text(key);
     writer.number(revision);
   }
-  describe_rest(writer, const_cast<MemoryGraph&>(graph));  // the Writer only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
+  describe_rest(writer, const_cast<MemoryGraph&>(graph));
   writer.bytes(base::blake3(out));
   return out;
 }

@@ -19,7 +19,6 @@
 namespace weir::dagmanager {
 namespace {
 
-using postgres::Connection;
 using postgres::Params;
 using postgres::Pipeline;
 using postgres::Rows;
