@@ -43,6 +43,25 @@ auto write_call(CallFate& fate, const Error& lost, const Error& unknown, Call ca
   return call();
 }
 
+std::string outcomes_text(const dagmanager::IntentBatch& batch, const Reservation& reserved) {
+  std::string text = "reserve";
+  for (std::size_t i = 0; i < batch.intents.size(); ++i) {
+    const dagmanager::IntentOutcome& outcome = reserved.outcomes[i];
+    text += " " + batch.intents[i].topic.text() +
+            (outcome.queue == 0 ? " taken"
+             : outcome.joined   ? " joined"
+                                : " made") +
+            ";";
+  }
+  return text;
+}
+
+std::string names_text(const char* what, std::span<const TopicSpec> topics) {
+  std::string text = what;
+  for (const TopicSpec& topic : topics) text += " " + topic.topic.text();
+  return text;
+}
+
 }  // namespace
 
 CallFate::Kind CallFate::draw() {
@@ -50,16 +69,23 @@ CallFate::Kind CallFate::draw() {
   if (between_) between_();
   if (random_.chance(faults_.crash_before)) {
     crashed_ = true;
+    tell("dies before the next call");
     return Kind::LostBefore;
   }
   if (random_.chance(faults_.crash_after)) {
     crashed_ = true;
+    tell("dies after the next call");
     return Kind::LostAfter;
   }
-  if (random_.chance(faults_.lost_before)) return Kind::LostBefore;
-  if (random_.chance(faults_.lost_after)) return Kind::LostAfter;
-  if (random_.chance(faults_.twice)) return Kind::Twice;
+  if (random_.chance(faults_.lost_before)) return told(Kind::LostBefore, "the next call is lost");
+  if (random_.chance(faults_.lost_after)) return told(Kind::LostAfter, "the next reply is lost");
+  if (random_.chance(faults_.twice)) return told(Kind::Twice, "the next call arrives twice");
   return Kind::Normal;
+}
+
+CallFate::Kind CallFate::told(Kind kind, const char* what) {
+  tell(what);
+  return kind;
 }
 
 Result<GraphView> CrashingGraphStore::read(const DeployKey* deploy) {
@@ -70,6 +96,7 @@ Result<Reservation> CrashingGraphStore::reserve(const dagmanager::IntentBatch& b
   return write_call(fate_, store_down(), outcome_unknown(), [&] {
     auto reserved = inner_.reserve(batch);
     if (reserved.ok()) {
+      if (fate_.traces()) fate_.tell(outcomes_text(batch, *reserved));
       fate_.reserved_ = true;
       for (const dagmanager::IntentOutcome& outcome : reserved->outcomes) {
         fate_.joined_ = fate_.joined_ || outcome.joined;
@@ -84,6 +111,7 @@ Result<dagmanager::Committed> CrashingGraphStore::commit(const dagmanager::Graph
   const auto call = [&] {
     auto committed = inner_.commit(change);
     fate_.committed_ = fate_.committed_ || committed.ok();
+    fate_.tell(committed.ok() ? "commit" : "commit: " + committed.error().describe());
     return committed;
   };
   auto committed = write_call(fate_, store_down(), outcome_unknown(), call);
@@ -111,7 +139,10 @@ Result<void> CrashingGraphStore::ping() {
 }
 
 Result<std::vector<CreateAnswer>> CrashingTopicAdmin::create(std::span<const TopicSpec> topics) {
-  return write_call(fate_, broker_down(), broker_down(), [&] { return inner_.create(topics); });
+  return write_call(fate_, broker_down(), broker_down(), [&] {
+    if (fate_.traces()) fate_.tell(names_text("create", topics));
+    return inner_.create(topics);
+  });
 }
 
 Result<std::vector<TopicSeen>> CrashingTopicAdmin::look(std::span<const graph::TopicName> topics) {

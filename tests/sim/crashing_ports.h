@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,11 +43,18 @@ class CallFate {
  public:
   enum class Kind { Normal, LostBefore, LostAfter, Twice };
 
-  CallFate(base::SeededRandom& random, CallFaults faults, std::function<void()> between)
-      : random_(random), faults_(faults), between_(std::move(between)) {}
+  /// `trace`, if given, is told of every call.
+  CallFate(base::SeededRandom& random, CallFaults faults, std::function<void()> between,
+           std::string* trace)
+      : random_(random), faults_(faults), between_(std::move(between)), trace_(trace) {}
 
   /// Lets others run first, then says what becomes of the next call.
   Kind draw();
+
+  bool traces() const { return trace_ != nullptr; }
+  void tell(const std::string& what) {
+    if (trace_ != nullptr) *trace_ += "    . " + what + "\n";
+  }
 
   bool crashed() const { return crashed_; }
   /// What the process had done when it died.
@@ -59,9 +67,12 @@ class CallFate {
  private:
   friend class CrashingGraphStore;
 
+  Kind told(Kind kind, const char* what);
+
   base::SeededRandom& random_;
   CallFaults faults_;
   std::function<void()> between_;
+  std::string* trace_;
   bool crashed_ = false;
   bool reserved_ = false;
   bool committed_ = false;

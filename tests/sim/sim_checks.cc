@@ -219,6 +219,17 @@ Violation check_answer(const SimCommand& command, const dagmanager::DiffOutcome&
   return check_deploy(command, outcome, store);
 }
 
+Violation check_shapes(const GraphIndex& index, const graph::TopicShapes& shapes) {
+  Violation wrong;
+  index.for_each_queue([&](const QueueRecord& queue) {
+    if (queue.state != QueueState::Active) return;
+    if (queue.shape != shapes.at(static_cast<std::size_t>(queue.type))) {
+      wrong = "a topic of another shape in prod: " + queue.topic.text();
+    }
+  });
+  return wrong;
+}
+
 Violation ComputeKeys::check(const GraphIndex& index) {
   Violation wrong;
   index.for_each_queue([&](const QueueRecord& queue) {

@@ -35,6 +35,9 @@ Violation check_graph(const dagmanager::GraphIndex& index,
                       const std::vector<dagmanager::TopicSeen>& topics,
                       const ForeignTopics& foreign);
 
+/// In prod no topic of another shape is used.
+Violation check_shapes(const dagmanager::GraphIndex& index, const graph::TopicShapes& shapes);
+
 /// The answer is what the store holds: every node's topic is bound in the context that was asked
 /// for, to a node of the very content (I14, I15).
 Violation check_answer(const SimCommand& command, const dagmanager::DiffOutcome& outcome,

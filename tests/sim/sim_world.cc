@@ -27,7 +27,8 @@ constexpr int kBrokerFaultsMax = 8;
 struct SimWorld::Process final : dagmanager::DiffObserver {
   Process(SimWorld& world, GraphStore& graph, TopicAdmin& topics, CallFaults faults,
           std::function<void()> between)
-      : fate(world.random_, faults, std::move(between)),
+      : fate(world.random_, faults, std::move(between),
+             world.traces_calls_ ? &world.trace_ : nullptr),
         store(graph, fate),
         admin(topics, fate),
         executor(world.config_, store, admin, world.clock_, world.random_, *this) {}
@@ -58,7 +59,7 @@ SimWorld::SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& 
   menu_ = families.menu(random_);
   known_.resize(menu_.size());
   choose_settings();
-  plant_foreign_topics();
+  if (foreigners_ > 0) plant_foreign_topics();
 }
 
 SimWorld::~SimWorld() = default;
@@ -78,6 +79,7 @@ void SimWorld::choose_settings() {
              .crash_before = percent(12),
              .crash_after = percent(12)};
   overtaking_ = random_.chance(50) ? 0 : 5 + static_cast<unsigned>(random_.below(40));
+  foreigners_ = random_.chance(60) ? 0 : 1 + static_cast<unsigned>(random_.below(8));
   const dagmanager::TopicFaults broker{.call_lost = percent(20),
                                        .reply_lost = percent(20),
                                        .time_out = percent(20),
@@ -88,27 +90,40 @@ void SimWorld::choose_settings() {
                          static_cast<int>(random_.below(kBrokerFaultsMax)));
 }
 
-/// Topics that others made: similar to one of ours, of another shape, or the very one.
+/// Topics that others made, under names that one of the commands will want.
 void SimWorld::plant_foreign_topics() {
-  if (!random_.chance(25)) return;
   const SimCommand& command = menu_[random_.below(menu_.size())];
   const auto scope = dagmanager::make_scope(*command.dag, command.fields, config_.policy);
   const auto plan = dagmanager::plan_diff(*command.dag, *scope, GraphIndex(), config_.policy);
   for (const dagmanager::PlannedNode& node : plan->nodes) {
-    if (!random_.chance(40)) continue;
-    TopicSpec spec{node.topic, config_.policy.shapes.at(static_cast<std::size_t>(node.type))};
-    const auto kind = random_.below(3);
-    if (kind == 0) {
-      std::string similar = spec.topic.text();
-      similar[0] = static_cast<char>(similar[0] ^ 0x20);  // the other case
-      spec.topic = graph::TopicName(similar);
-    } else if (kind == 1) {
-      spec.shape.partitions += 4;
-    }
-    if ((*kept_broker_.create(std::vector{spec})).front() == CreateAnswer::Created) {
-      foreign_[spec.topic.text()] = spec.shape;
-    }
+    if (random_.chance(40)) plant_foreign_topic(node);
   }
+}
+
+/// A similar one, one of another shape, or the very topic.
+void SimWorld::plant_foreign_topic(const dagmanager::PlannedNode& node) {
+  TopicSpec spec{node.topic, config_.policy.shapes.at(static_cast<std::size_t>(node.type))};
+  const auto kind = random_.below(3);
+  if (kind == 0) {
+    std::string similar = spec.topic.text();
+    similar[0] = static_cast<char>(similar[0] ^ 0x20);  // the other case
+    spec.topic = graph::TopicName(similar);
+  } else if (kind == 1) {
+    spec.shape.partitions += 4;
+  }
+  const auto made = kept_broker_.create(std::vector{spec});
+  if (made->front() != CreateAnswer::Created) return;
+  foreign_[spec.topic.text()] = spec.shape;
+  trace_ += "somebody else makes " + spec.topic.text() + "\n";
+}
+
+/// What others do while an executor waits for an answer: a whole diff, often the very same one, or
+/// a topic of their own.
+void SimWorld::before_a_call(std::size_t command, int depth) {
+  if (random_.chance(foreigners_)) plant_foreign_topics();
+  if (depth >= kOvertakingDepthMax || !random_.chance(overtaking_)) return;
+  ++marks_["overtaken"];
+  step(random_.chance(40) ? command : random_.below(menu_.size()), depth + 1);
 }
 
 Violation SimWorld::run() {
@@ -118,7 +133,7 @@ Violation SimWorld::run() {
     if (overtaking_ == 0) {
       watched_step();
     } else {
-      step(0);
+      step(random_.below(menu_.size()), 0);
     }
     check_standing();
   }
@@ -126,24 +141,28 @@ Violation SimWorld::run() {
   return violation_;
 }
 
-void SimWorld::step(int depth) {
+void SimWorld::step(std::size_t command, int depth) {
   if (diffs_ >= kDiffsMax || !violation_.empty()) return;
   ++diffs_;
-  const std::size_t command = random_.below(menu_.size());
   if (depth == 0 && random_.chance(15)) {
     plan_then_commit(command);
+  } else if (depth == 0 && random_.chance(15)) {
+    check_settled(command);
   } else {
     judge(command, run_diff(command, depth));
   }
 }
 
-/// A step that nobody overtakes: its events can be told apart.
+/// A step that nobody overtakes: its events can be told apart, and it is one change at most.
 void SimWorld::watched_step() {
   const std::size_t told_before = kept_store_->backlog().pending;
   const AskedQueries asked(kept_store_->read(nullptr)->index());
-  const int diffs_before = diffs_;
-  step(0);
-  if (!violation_.empty() || diffs_ != diffs_before + 1) return;
+  const std::string graph_before = bound_graph();
+  const dagmanager::Epoch epoch_before = kept_store_->read(nullptr)->epoch();
+  step(random_.below(menu_.size()), 0);
+  if (!violation_.empty()) return;
+  const dagmanager::Epoch raised = kept_store_->read(nullptr)->epoch() - epoch_before;
+  if (raised != (bound_graph() == graph_before ? 0 : 1)) violated("the epoch is not one further");
   auto events = kept_store_->pending_events(SIZE_MAX, "queue");
   if (events.size() == told_before) return;
   events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(told_before));
@@ -151,11 +170,7 @@ void SimWorld::watched_step() {
 }
 
 Result<DiffOutcome> SimWorld::run_diff(std::size_t command, int depth) {
-  const auto between = [this, depth] {
-    if (depth >= kOvertakingDepthMax || !random_.chance(overtaking_)) return;
-    ++marks_["overtaken"];
-    step(depth + 1);
-  };
+  const auto between = [this, command, depth] { before_a_call(command, depth); };
   Process process(*this, *store_, *faulty_broker_, faults_, between);
   auto outcome = process.executor.run({.dag = menu_[command].dag,
                                        .fields = menu_[command].fields,
@@ -173,7 +188,7 @@ Result<DiffOutcome> SimWorld::run_diff(std::size_t command, int depth) {
 void SimWorld::plan_then_commit(std::size_t command) {
   const std::string before = standing();
   const auto planned = run_soundly(command, true);
-  if (standing() != before) violated("plan_only changed something");
+  if (wrote_ || standing() != before) violated("plan_only changed something");
   if (!planned.ok()) return judge_error(planned.error());
   const bool refused = std::ranges::any_of(
       planned->answer.decisions, [](const auto& row) { return row.decision == "refused"; });
@@ -188,6 +203,19 @@ void SimWorld::plan_then_commit(std::size_t command) {
   judge(command, committed);
 }
 
+/// Where an outcome that wrote nothing is said to hold still, asking again writes nothing again.
+void SimWorld::check_settled(std::size_t command) {
+  const std::optional<DiffOutcome>& settled = known_[command].settled;
+  if (!settled) return;
+  Process process(*this, *store_, *broker_, {}, {});
+  const auto holds = process.executor.holds(*settled);
+  if (!*holds) return;
+  ++marks_["an answer that holds"];
+  const std::string before = standing();
+  judge(command, run_soundly(command, false));
+  if (wrote_ || standing() != before) violated("an answer that was said to hold did not");
+}
+
 /// A diff that nothing befalls.
 Result<DiffOutcome> SimWorld::run_soundly(std::size_t command, bool plan_only) {
   Process process(*this, *store_, *broker_, {}, {});
@@ -198,6 +226,7 @@ Result<DiffOutcome> SimWorld::run_soundly(std::size_t command, bool plan_only) {
                                        .request_hash = [] { return base::Digest{}; }});
   if (plan_only && process.hits > 0) violated("plan_only counted a cross-context hit");
   if (!plan_only) note(process, outcome);
+  wrote_ = process.fate.reserved() || process.fate.committed();
   return outcome;
 }
 
@@ -209,6 +238,7 @@ void SimWorld::judge(std::size_t command, const Result<DiffOutcome>& outcome) {
   std::optional<SimAnswer>& known = known_[command].answer;
   if (known && *known != answer) violated("a repeated diff answers otherwise");
   known = std::move(answer);
+  if (outcome->settled) known_[command].settled = *outcome;
   note_answer(*outcome);
 }
 
@@ -266,6 +296,7 @@ void SimWorld::check_standing() {
   const auto topics = kept_broker_.list();
   const auto view = kept_store_->read(nullptr);
   violated(check_graph(view->index(), *topics, foreign_));
+  if (config_.prod) violated(check_shapes(view->index(), config_.policy.shapes));
   violated(compute_keys_.check(view->index()));
 }
 
@@ -280,7 +311,7 @@ void SimWorld::finish() {
     const auto second = run_soundly(command, false);
     judge(command, second);
     if (first.ok() != second.ok()) violated("a repeat ends otherwise");
-    if (standing() != before) violated("a repeat that changes nothing wrote something");
+    if (wrote_ || standing() != before) violated("a repeat that changes nothing wrote something");
     if (!first.ok()) {
       known_[command].refused_at_the_end = true;
       if (first.error().reason() != "cross_context") {
@@ -311,6 +342,17 @@ void SimWorld::check_left_intents() {
   view->index().for_each_queue([&](const QueueRecord& queue) {
     if (queue.state != QueueState::Active) violated("an intent is left: " + queue.topic.text());
   });
+}
+
+/// What the epoch speaks of: nodes, queues and marks.
+std::string SimWorld::bound_graph() {
+  const auto view = kept_store_->read(nullptr);
+  std::string text = std::to_string(view->index().node_count()) + " nodes\n";
+  view->index().for_each_queue([&](const QueueRecord& queue) {
+    if (queue.state != QueueState::Active) return;
+    text += queue.topic.text() + " " + queue.pending_schema_hash + "\n";
+  });
+  return text;
 }
 
 /// All that a diff could have changed, as text.

@@ -52,6 +52,8 @@ class SimWorld {
 
   /// Plays the history. The first violation, or nothing.
   Violation run();
+  /// Adds every call to the trace.
+  void trace_calls() { traces_calls_ = true; }
   /// What happened, a line a step; the same for the same seed.
   const std::string& trace() const { return trace_; }
 
@@ -59,15 +61,19 @@ class SimWorld {
   struct Process;
   struct Known {
     std::optional<SimAnswer> answer;
+    std::optional<dagmanager::DiffOutcome> settled;  // the last outcome that wrote nothing
     bool refused_at_the_end = false;
   };
 
   void choose_settings();
   void plant_foreign_topics();
-  void step(int depth);
+  void plant_foreign_topic(const dagmanager::PlannedNode& node);
+  void before_a_call(std::size_t command, int depth);
+  void step(std::size_t command, int depth);
   void watched_step();
   Result<dagmanager::DiffOutcome> run_diff(std::size_t command, int depth);
   void plan_then_commit(std::size_t command);
+  void check_settled(std::size_t command);
   Result<dagmanager::DiffOutcome> run_soundly(std::size_t command, bool plan_only);
   void judge(std::size_t command, const Result<dagmanager::DiffOutcome>& outcome);
   void judge_error(const Error& error);
@@ -76,6 +82,7 @@ class SimWorld {
   void check_standing();
   void finish();
   void check_left_intents();
+  std::string bound_graph();
   std::string standing();
   void violated(const Violation& what);
 
@@ -91,13 +98,16 @@ class SimWorld {
   dagmanager::DiffExecutor::Config config_;
   CallFaults faults_;
   unsigned overtaking_ = 0;  // percent of calls that another executor comes before
+  unsigned foreigners_ = 0;  // percent of calls that somebody else makes a topic before
   std::vector<SimCommand> menu_;
   std::vector<Known> known_;
   ForeignTopics foreign_;
   ComputeKeys compute_keys_;
   int diffs_ = 0;
   bool finishing_ = false;
+  bool wrote_ = false;  // the last diff that nothing befell
   Violation violation_;
+  bool traces_calls_ = false;
   std::string trace_;
 };
 

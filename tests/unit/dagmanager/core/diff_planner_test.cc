@@ -480,6 +480,31 @@ TEST(TakeNextName, TakesTheNameThatItsOwnBindingHoldsByNow) {
   EXPECT_EQ(stale.nodes[0].topic, twin.nodes[0].topic);
 }
 
+TEST(TakeNextName, LeavesTheNameThatItHeldItself) {
+  const auto dag = test_dag({{.name = "a", .id = "aaaaaaaabbccdd"}});
+  TestGraph graph;
+  const DiffScope scope = graph.scope(*dag, kLive);
+  DiffPlan plan = graph.leave_intents(*dag, kLive);
+  plan.nodes[0].reserved = plan.nodes[0].topic;
+  TakenTopics taken;
+  ASSERT_TRUE(take_next_name(plan.nodes[0], scope, graph.index(), taken).ok());
+  EXPECT_THAT(plan.nodes[0].topic.text(), EndsWith("aaaaaaaabb_v1"));
+}
+
+TEST(TakeNextName, DecidesAnewWhereATwinTookANameThatWasGivenUp) {
+  const auto dag = test_dag({{.name = "a", .id = "aaaaaaaabbccdd"}});
+  TestGraph graph;
+  const DiffScope scope = graph.scope(*dag, kLive);
+  DiffPlan plan = graph.planned(*dag, kLive);
+  TakenTopics taken;
+  ASSERT_TRUE(take_next_name(plan.nodes[0], scope, graph.index(), taken).ok());
+  plan.nodes[0].reserved = plan.nodes[0].topic;
+  graph.leave_intents(*dag, kLive);  // the twin holds the first name
+  const auto next = take_next_name(plan.nodes[0], scope, graph.index(), taken);
+  ASSERT_FALSE(next.ok());
+  EXPECT_EQ(next.error().reason(), "graph_moved");
+}
+
 TEST(TakeNextName, EndsWithANamedErrorWhenNoneIsLeft) {
   const TestGraph graph;
   const auto dag = test_dag({{.name = "a", .id = "abc"}});
