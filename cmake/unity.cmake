@@ -21,11 +21,14 @@ if(WEIR_UNITY)
   list(APPEND WEIR_WARNINGS -Wno-shadow)
 endif()
 
-# weir_unity(TARGET): as the option says.
+# weir_unity(TARGET): as the option says, with all sources that the target has at the end of its folder.
 function(weir_unity target)
-  if(NOT WEIR_UNITY)
-    return()
+  if(WEIR_UNITY)
+    cmake_language(EVAL CODE "cmake_language(DEFER CALL weir_unity_of ${target})")
   endif()
+endfunction()
+
+function(weir_unity_of target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${WEIR_UNITY_BATCH})
   get_target_property(sources ${target} SOURCES)
   foreach(source ${sources})
