@@ -18,6 +18,9 @@ inline constexpr Duration kDiffTimeout = std::chrono::minutes(10);
 /// Calls that are answered at once.
 inline constexpr Duration kCallTimeout = std::chrono::seconds(30);
 
+/// One try to connect, its greeting included: a busy server takes its time.
+inline constexpr int kConnectTimeoutMs = 5'000;
+
 /// Waits of the channel before it connects anew after a lost connection.
 inline constexpr int kReconnectWaitMsMin = 100;
 inline constexpr int kReconnectWaitMsMax = 1'000;

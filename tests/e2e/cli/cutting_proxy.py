@@ -8,14 +8,16 @@ BLOCK = 4096
 
 
 class CuttingProxy:
-    """Forwards to `target`; connection number i (from 0) is cut once `cuts[i]` bytes came back
-    through it, later ones are left alone."""
+    """Forwards to `target`; a connection is cut once as many bytes came back through it as the
+    next of `cuts` says. A connection that ends before leaves its cut to a later one; when none is
+    left, connections are left alone. `made` counts the cuts that came about."""
 
     def __init__(self, target, cuts):
         host, port = target.rsplit(":", 1)
         self._target = (host, int(port))
         self._cuts = list(cuts)
-        self.connections = 0
+        self._lock = threading.Lock()
+        self.made = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.target = "127.0.0.1:%d" % self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -29,17 +31,15 @@ class CuttingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            number = self.connections
-            self.connections += 1
-            cut = self._cuts[number] if number < len(self._cuts) else None
             server = socket.create_connection(self._target)
+            with self._lock:
+                cut = self._cuts.pop(0) if self._cuts else None
             for source, sink, bound in ((client, server, None), (server, client, cut)):
                 threading.Thread(
                     target=self._forward, args=(source, sink, bound), daemon=True
                 ).start()
 
-    @staticmethod
-    def _forward(source, sink, bound):
+    def _forward(self, source, sink, bound):
         passed = 0
         try:
             while bound is None or passed < bound:
@@ -50,6 +50,12 @@ class CuttingProxy:
                 passed += len(block)
         except OSError:
             pass
+        if bound is not None:
+            with self._lock:
+                if passed == bound:
+                    self.made += 1
+                else:
+                    self._cuts.insert(0, bound)
         for end in (source, sink):
             try:
                 end.shutdown(socket.SHUT_RDWR)

@@ -25,13 +25,13 @@ constexpr int kSchedules = 10'000;
 // A schedule that goes on longer than this goes round in circles.
 constexpr int kStepsMax = 500;
 
-TopicSpec spec(const std::string& name) { return {graph::TopicName(name), {}}; }
+TopicSpec plain_spec(const std::string& name) { return {graph::TopicName(name), {}}; }
 
 TEST(FaultyTopicAdmin, IsTransparentWithoutFaults) {
   MemoryTopicAdmin inner;
   base::SeededRandom random(1);
   FaultyTopicAdmin admin(inner, random, {}, 0);
-  const std::vector<TopicSpec> specs = {spec("a")};
+  const std::vector<TopicSpec> specs = {plain_spec("a")};
   const auto answers = admin.create(specs);
   ASSERT_TRUE(answers.ok());
   EXPECT_THAT(*answers, testing::ElementsAre(CreateAnswer::Created));
@@ -45,16 +45,16 @@ TEST(FaultyTopicAdmin, CarriesOutWhatItLosesTheReplyOf) {
   MemoryTopicAdmin inner;
   base::SeededRandom random(1);
   FaultyTopicAdmin admin(inner, random, {.reply_lost = 100}, 1);
-  EXPECT_FALSE(admin.create(std::vector{spec("a")}).ok());
+  EXPECT_FALSE(admin.create(std::vector{plain_spec("a")}).ok());
   EXPECT_THAT(*inner.list(), SizeIs(1));
-  EXPECT_TRUE(admin.create(std::vector{spec("b")}).ok()) << "faults have an end";
+  EXPECT_TRUE(admin.create(std::vector{plain_spec("b")}).ok()) << "faults have an end";
 }
 
 TEST(FaultyTopicAdmin, DoesNothingWhenItLosesTheCall) {
   MemoryTopicAdmin inner;
   base::SeededRandom random(1);
   FaultyTopicAdmin admin(inner, random, {.call_lost = 100}, 1);
-  EXPECT_FALSE(admin.create(std::vector{spec("a")}).ok());
+  EXPECT_FALSE(admin.create(std::vector{plain_spec("a")}).ok());
   EXPECT_THAT(*inner.list(), IsEmpty());
 }
 
@@ -62,12 +62,12 @@ TEST(FaultyTopicAdmin, FailsOneTopicOfABulkAndHidesAnother) {
   MemoryTopicAdmin inner;
   base::SeededRandom random(1);
   FaultyTopicAdmin part(inner, random, {.part_failed = 100}, 1);
-  const auto answers = part.create(std::vector{spec("a"), spec("b")});
+  const auto answers = part.create(std::vector{plain_spec("a"), plain_spec("b")});
   EXPECT_THAT(*answers, testing::ElementsAre(CreateAnswer::Failed, CreateAnswer::Created));
   EXPECT_THAT(*inner.list(), SizeIs(1));
 
   FaultyTopicAdmin late(inner, random, {.seen_late = 100, .late_looks = 1}, 1);
-  ASSERT_TRUE(late.create(std::vector{spec("c")}).ok());
+  ASSERT_TRUE(late.create(std::vector{plain_spec("c")}).ok());
   const std::vector<graph::TopicName> names = {graph::TopicName("c")};
   EXPECT_THAT(*late.look(names), IsEmpty());
   EXPECT_THAT(*late.look(names), SizeIs(1));
