@@ -6,6 +6,9 @@
 #   std::span<const weir::postgres::Migration> steps = weir::embedded_sql::<leaf>();
 #
 # TARGET must link weir_postgres. A file added, removed or edited is noticed by the next build.
+# The target embedded_sql makes all of these sources and compiles none.
+add_custom_target(embedded_sql)
+
 function(weir_embed_sql target folder)
   cmake_path(GET folder FILENAME leaf)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.sql)
@@ -19,6 +22,9 @@ function(weir_embed_sql target folder)
     DEPENDS ${scripts} ${CMAKE_SOURCE_DIR}/cmake/embed_sql_generate.cmake
     COMMENT "Embedding ${folder}"
     VERBATIM)
+  add_custom_target(embedded_sql_${leaf} DEPENDS ${stem}.cc ${stem}.h)
+  add_dependencies(embedded_sql embedded_sql_${leaf})
+  add_dependencies(${target} embedded_sql_${leaf})
   target_sources(${target} PRIVATE ${stem}.cc ${stem}.h)
   target_include_directories(${target} PUBLIC ${include_dir})
 endfunction()

@@ -78,7 +78,7 @@ std::vector<std::string> child_environment(const std::map<std::string, std::stri
       variables.emplace_back(text);
   }
   for (const auto& [name, value] : changes) {
-    if (!value.empty()) variables.push_back(name + "=" + value);
+    if (!value.empty()) variables.emplace_back(name).append("=").append(value);
   }
   return variables;
 }

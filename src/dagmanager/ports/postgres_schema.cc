@@ -114,6 +114,7 @@ Result<std::vector<Right>> missing_rights(Connection& connection, const Schema& 
                          " OR NOT has_schema_privilege($1, $2, 'USAGE')",
                          params));
   std::vector<Right> missing;
+  missing.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     missing.push_back(schema.rights[static_cast<std::size_t>(rows.int64(row, 0)) - 1]);
   }
@@ -141,7 +142,7 @@ std::string grant_script(const Schema& schema, const Login& login,
 }
 
 Result<void> run_grants(Connection& connection, const std::string& script) {
-  const auto granted = connection.execute_script(script);
+  auto granted = connection.execute_script(script);
   if (granted.ok()) return {};
   if (connection.usable() && connection.in_transaction()) WEIR_CHECK(connection.rollback());
   return granted;
@@ -192,7 +193,7 @@ Result<SchemaReport> prepare(Connection& connection, const Schema& schema) {
   WEIR_TRY(const Login login, read_login(connection));
   WEIR_TRY(report.service_role, prepare_role(connection, schema, login, report.notes));
   if (login.unlimited) {
-    report.notes.push_back("this login is a superuser or bypasses row level security");
+    report.notes.emplace_back("this login is a superuser or bypasses row level security");
   }
   if (!login.durability.empty()) {
     report.notes.push_back("commits may be lost in a crash: " + login.durability);
