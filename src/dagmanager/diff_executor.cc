@@ -250,13 +250,13 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
   if (!previous) return ttl;
   WEIR_TRY(const GraphView view, store_.read(nullptr));
   for (const DeployNode& node : previous->nodes) {
-    const NodeRecord* record = view.index().node(node.node);
-    if (record == nullptr || node.name.empty()) continue;
-    const graph::ComputeKey key = graph::compute_key(record->id, previous->key.context);
-    const QueueRecord* queue = view.index().queue_by_binding(
+    const NodeView stored = view.index().node(node.node);
+    if (!stored || node.name.empty()) continue;
+    const graph::ComputeKey key = graph::compute_key(stored.id(), previous->key.context);
+    const QueueView queue = view.index().queue_by_binding(
         graph::binding_key(key, previous->key.context, previous->key.strategy));
-    if (queue != nullptr && queue->state == QueueState::Active) {
-      ttl.try_emplace({node.name, record->parts.node_type}, queue->ttl_ms);
+    if (queue && queue.is_active()) {
+      ttl.try_emplace({node.name, std::string(stored.node_type())}, queue.record().ttl_ms);
     }
   }
   return ttl;

@@ -75,7 +75,7 @@ void refresh_graph_gauges(const HttpParts& parts) {
       {{{"node_id", "all"}, {"scope", "total"}}, static_cast<double>(index.resident_bytes())}};
   for (const auto& [node, bytes] : index.largest_nodes(kLargestNodesShown)) {
     resident.push_back(
-        {{{"node_id", node->id.text()}, {"scope", "node"}}, static_cast<double>(bytes)});
+        {{{"node_id", node.id().text()}, {"scope", "node"}}, static_cast<double>(bytes)});
   }
   metrics.replace_gauges({"nodecache_resident_bytes", "Bytes of the table of known nodes."},
                          resident);

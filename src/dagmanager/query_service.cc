@@ -46,7 +46,7 @@ grpc::ServerUnaryReactor* not_available(grpc::CallbackServerContext& context,
 
 /// The ids to describe, with the names they had in the deploy asked for.
 struct Described {
-  std::vector<const NodeRecord*> nodes;
+  std::vector<NodeView> nodes;
   absl::flat_hash_map<RowId, std::string> names;
 };
 
@@ -91,10 +91,11 @@ std::vector<wire::DescribeNodesReply> make_replies(const Described& described,
                                                    const GraphIndex& index) {
   std::vector<wire::DescribeNodesReply> replies;
   std::size_t bytes = 0;
-  for (const NodeRecord* node : described.nodes) {
-    const auto named = described.names.find(node->row);
+  for (const NodeView& view : described.nodes) {
+    const NodeRecord node = view.record();
+    const auto named = described.names.find(node.row);
     wire::NodeRecord record =
-        make_node_record(*node, index, named == described.names.end() ? node->name : named->second);
+        make_node_record(node, index, named == described.names.end() ? node.name : named->second);
     const std::size_t size = record.ByteSizeLong() + 8;
     const bool full = !replies.empty() && (static_cast<std::size_t>(replies.back().nodes_size()) ==
                                                kDescribeRecordsMax ||
@@ -127,14 +128,14 @@ Result<std::vector<wire::DescribeNodesReply>> describe(GraphStore& store,
   WEIR_TRY(const GraphView view, store.read(nullptr));
   Described described;
   for (const std::string& id : request.node_ids()) {
-    const NodeRecord* node = view.index().node(graph::NodeId(id));
-    if (node != nullptr) described.nodes.push_back(node);
+    const NodeView node = view.index().node(graph::NodeId(id));
+    if (node) described.nodes.push_back(node);
   }
   if (deploy) {
     for (const DeployNode& node : deploy->nodes) {
-      const NodeRecord* record = view.index().node(node.node);
-      if (record == nullptr) continue;
-      described.nodes.push_back(record);
+      const NodeView stored = view.index().node(node.node);
+      if (!stored) continue;
+      described.nodes.push_back(stored);
       described.names.emplace(node.node, node.name);
     }
   }

@@ -22,9 +22,9 @@ std::vector<std::string> clean_tags(const std::vector<std::string>& tags) {
 }
 
 /// The name a client puts its own namespace in front of.
-graph::TopicName base_name(const QueueRecord& queue) {
-  const std::string& prefix = queue.binding->name_space.text();
-  std::string_view name = queue.topic.view();
+graph::TopicName base_name(const QueueView& queue) {
+  const std::string& prefix = queue.binding().name_space.text();
+  std::string_view name = queue.topic();
   if (!prefix.empty() && name.size() > prefix.size() + 1 && name.starts_with(prefix) &&
       name[prefix.size()] == '.') {
     name.remove_prefix(prefix.size() + 1);
@@ -72,10 +72,10 @@ Result<std::vector<QueueDescriptor>> find_queues(const GraphIndex& index,
   std::vector<QueueDescriptor> found;
   std::set<std::string> names;
   for (const RowId row : exact ? index.match(set) : index.match_any_scope(set)) {
-    const QueueRecord* queue = index.queue(row);
-    const NodeRecord* node = index.node(queue->node);
-    QueueDescriptor descriptor{exact ? queue->topic : base_name(*queue),
-                               node != nullptr && node->global};
+    const QueueView queue = index.queue(row);
+    const NodeView node = index.node(queue.node());
+    QueueDescriptor descriptor{exact ? graph::TopicName(queue.topic()) : base_name(queue),
+                               node && node.global()};
     if (names.insert(descriptor.topic.text()).second) found.push_back(std::move(descriptor));
   }
   return found;
@@ -106,17 +106,18 @@ Result<StatsFilter> parse_stats_filter(std::string_view text) {
 
 std::vector<graph::TopicName> filter_queues(const GraphIndex& index, const StatsFilter& filter) {
   std::vector<graph::TopicName> topics;
-  index.for_each_queue([&](const QueueRecord& queue) {
-    if (queue.state != QueueState::Active) return;
-    const NodeRecord* node = index.node(queue.node);
-    if (node == nullptr) return;
-    if (filter.interval && node->parts.interval != *filter.interval) return;
+  index.for_each_queue([&](const QueueView& queue) {
+    if (!queue.is_active()) return;
+    const NodeView node = index.node(queue.node());
+    if (!node) return;
+    if (filter.interval && node.interval() != *filter.interval) return;
+    const std::vector<std::string_view> tags = node.tags();
     const auto tagged = [&](const std::string& tag) {
-      return tag == graph::topic_type_name(queue.type) ||
-             std::ranges::find(node->tags, tag) != node->tags.end();
+      return tag == graph::topic_type_name(queue.type()) ||
+             std::ranges::find(tags, tag) != tags.end();
     };
     if (!filter.tags.empty() && std::ranges::none_of(filter.tags, tagged)) return;
-    topics.push_back(queue.topic);
+    topics.emplace_back(queue.topic());
   });
   return topics;
 }

@@ -112,16 +112,17 @@ wire::NodeRecord make_node_record(const NodeRecord& node, const GraphIndex& inde
   for (const std::string& tag : node.tags) out.add_tags(tag);
   out.set_name(name);
   for (const RowId row : index.queues_of(node.row)) {
-    const QueueRecord* queue = index.queue(row);
-    if (queue == nullptr || queue->state != QueueState::Active) continue;
+    const QueueView stored = index.queue(row);
+    if (!stored.is_active()) continue;
+    const QueueRecord queue = stored.record();
     wire::Binding& binding = *out.add_bindings();
-    binding.set_compute_key(queue->compute_key.text());
-    binding.set_topic(queue->topic.text());
-    binding.set_world_id(queue->binding->context.world_id);
-    binding.set_execution_domain(queue->binding->context.execution_domain);
-    if (queue->buffering_since) {
+    binding.set_compute_key(queue.compute_key.text());
+    binding.set_topic(queue.topic.text());
+    binding.set_world_id(queue.binding->context.world_id);
+    binding.set_execution_domain(queue.binding->context.execution_domain);
+    if (queue.buffering_since) {
       binding.set_buffering_since_ms(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                         queue->buffering_since->time_since_epoch())
+                                         queue.buffering_since->time_since_epoch())
                                          .count());
     }
   }

@@ -54,16 +54,15 @@ std::string node_text(const dm::NodeRecord& node) {
 }
 
 std::string queue_text(const dm::QueueRecord& queue, const dm::GraphIndex& index) {
-  const dm::NodeRecord* node = index.node(queue.node);
+  const dm::NodeView node = index.node(queue.node);
   std::ostringstream text;
   text << "queue " << queue.topic.text() << " " << graph::topic_type_name(queue.type) << " "
        << shape_text(queue.shape) << " "
        << (queue.state == dm::QueueState::Active ? "active" : "intent")
-       << " node=" << (node == nullptr ? "-" : node->id.text())
-       << " binding=" << queue.binding_key.text() << " key=" << queue.compute_key.text()
-       << " in=" << context_text(queue.binding->context) << "|" << queue.binding->name_space.text()
-       << "|" << queue.binding->strategy.text() << " schema=" << queue.schema_hash
-       << " pending=" << queue.pending_schema_hash
+       << " node=" << (node ? node.id().text() : "-") << " binding=" << queue.binding_key.text()
+       << " key=" << queue.compute_key.text() << " in=" << context_text(queue.binding->context)
+       << "|" << queue.binding->name_space.text() << "|" << queue.binding->strategy.text()
+       << " schema=" << queue.schema_hash << " pending=" << queue.pending_schema_hash
        << " since=" << (queue.buffering_since ? time_text(*queue.buffering_since) : "-")
        << " at=" << time_text(queue.created_at) << " ttl=" << queue.ttl_ms
        << " lag=" << queue.lag_alert_seconds;
@@ -176,12 +175,12 @@ Diff& Diff::view() {
   wanting_.clear();
   change_.dag_nodes.clear();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const dm::NodeRecord* node = view->index().node(nodes_[i].id);
-    known_.push_back(node == nullptr ? 0 : node->row);
+    const dm::NodeView node = view->index().node(nodes_[i].id);
+    known_.push_back(node ? node.row() : 0);
     change_.dag_nodes.push_back(nodes_[i].id.text());
     const auto key = make_intent(nodes_[i], *batch_.binding).binding_key;
-    const dm::QueueRecord* queue = view->index().queue_by_binding(key);
-    if (queue == nullptr || queue->state == dm::QueueState::Intent) wanting_.push_back(i);
+    const dm::QueueView queue = view->index().queue_by_binding(key);
+    if (!queue || !queue.is_active()) wanting_.push_back(i);
   }
   return *this;
 }
@@ -226,10 +225,10 @@ Result<dm::Committed> Diff::commit() { return store_.commit(change_); }
 
 std::string describe(const dm::GraphIndex& index, Shown shown) {
   std::vector<std::string> lines;
-  index.for_each_node([&](const dm::NodeRecord& node) { lines.push_back(node_text(node)); });
-  index.for_each_queue([&](const dm::QueueRecord& queue) {
-    if (queue.state == dm::QueueState::Intent && shown == Shown::NoIntents) return;
-    lines.push_back(queue_text(queue, index));
+  index.for_each_node([&](const dm::NodeView& node) { lines.push_back(node_text(node.record())); });
+  index.for_each_queue([&](const dm::QueueView& queue) {
+    if (!queue.is_active() && shown == Shown::NoIntents) return;
+    lines.push_back(queue_text(queue.record(), index));
   });
   std::ranges::sort(lines);
   return base::join(lines, "\n");
@@ -251,8 +250,8 @@ std::string describe(const dm::DeployRecord& deploy, const dm::GraphIndex& index
        << " first=" << time_text(deploy.first_seen) << " last=" << time_text(deploy.last_seen)
        << " ended=" << (deploy.ended_at ? time_text(*deploy.ended_at) : "-");
   for (const dm::DeployNode& node : deploy.nodes) {
-    const dm::NodeRecord* record = index.node(node.node);
-    text << " " << (record == nullptr ? "?" : record->id.text()) << "/" << node.name << "/"
+    const dm::NodeView stored = index.node(node.node);
+    text << " " << (stored ? stored.id().text() : "?") << "/" << node.name << "/"
          << node.introduced;
   }
   return text.str();

@@ -152,9 +152,9 @@ class RandomGraph {
       ASSERT_TRUE(succeeded(seen));
       diff.base[side] = seen->epoch();
       for (const std::size_t node : diff.nodes) {
-        const NodeRecord* record = seen->index().node(nodes_[node].id);
-        diff.known[side].push_back(record != nullptr);
-        diff.rows[side].push_back(record == nullptr ? 0 : record->row);
+        const NodeView stored = seen->index().node(nodes_[node].id);
+        diff.known[side].push_back(bool(stored));
+        diff.rows[side].push_back(stored ? stored.row() : 0);
       }
     }
     ASSERT_EQ(diff.known[0], diff.known[1]);
@@ -162,8 +162,8 @@ class RandomGraph {
 
   bool is_bound(const TopicIntent& intent) {
     const auto seen = store(0).read(nullptr);
-    const QueueRecord* queue = seen->index().queue_by_binding(intent.binding_key);
-    return queue != nullptr && queue->state == QueueState::Active;
+    const QueueView queue = seen->index().queue_by_binding(intent.binding_key);
+    return queue && queue.is_active();
   }
 
   bool reserve(const IntentBatch& batch, std::array<Reservation, 2>& reserved) {
@@ -270,7 +270,7 @@ class RandomGraph {
       change.binding = places_[place];
       change.at = at(now_);
       change.dag_nodes = {nodes_[node].id.text()};
-      change.marks = {{seen->index().queue_by_binding(key)->row, "hash " + std::to_string(now_),
+      change.marks = {{seen->index().queue_by_binding(key).row(), "hash " + std::to_string(now_),
                        begins ? std::optional(at(now_)) : std::nullopt}};
       return change;
     });
@@ -314,8 +314,8 @@ class RandomGraph {
         make_intent(nodes_[node], *places_[place], "odd." + std::to_string(random_.below(8)));
     {
       const auto seen = store(0).read(nullptr);
-      const QueueRecord* own = seen->index().queue_by_binding(intent.binding_key);
-      if (own != nullptr && random_.chance(60)) intent.gives_up = own->topic;
+      const QueueView own = seen->index().queue_by_binding(intent.binding_key);
+      if (own && random_.chance(60)) intent.gives_up = graph::TopicName(own.topic());
     }
     batch.intents.push_back(std::move(intent));
     std::array<Reservation, 2> reserved;

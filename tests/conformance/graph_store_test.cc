@@ -35,15 +35,14 @@ class GraphStoreTest : public testing::TestWithParam<test::Adapter> {
     const auto view = store_.read(nullptr);
     EXPECT_TRUE(succeeded(view));
     if (!view.ok()) return {};
-    const QueueRecord* found =
-        view->index().queue_by_topic(graph::topic_key(graph::TopicName(topic)));
-    return found == nullptr ? QueueRecord{} : *found;
+    const QueueView found = view->index().queue_by_topic(graph::topic_key(graph::TopicName(topic)));
+    return found ? found.record() : QueueRecord{};
   }
   RowId node_row(const std::string& name) {
     const auto view = store_.read(nullptr);
     EXPECT_TRUE(succeeded(view));
-    const NodeRecord* node = view->index().node(graph::NodeId("id-" + name));
-    return node == nullptr ? 0 : node->row;
+    const NodeView node = view->index().node(graph::NodeId("id-" + name));
+    return node ? node.row() : 0;
   }
   IntentOutcome reserve_one(const TopicIntent& intent) {
     const auto reserved = store_.reserve(
@@ -78,27 +77,28 @@ TEST_P(GraphStoreTest, GivesBackEveryFieldOfNodeAndQueue) {
 
   const auto view = store_.read(nullptr);
   ASSERT_TRUE(succeeded(view));
-  const NodeRecord* stored = view->index().node(node.id);
+  const NodeView stored = view->index().node(node.id);
   ASSERT_NE(stored, nullptr);
-  node.row = stored->row;
-  EXPECT_TRUE(*stored == node);
-  EXPECT_EQ(view->index().node(stored->row), stored);
-  const QueueRecord* queue = view->index().queue_by_binding(graph::BindingKey("id-n@w1|own"));
-  ASSERT_NE(queue, nullptr);
-  EXPECT_EQ(queue->topic.text(), "w1.id-n");
-  EXPECT_EQ(queue->type, graph::TopicType::Raw);
-  EXPECT_EQ(queue->shape, diff.change().queues.at(0).shape);
-  EXPECT_EQ(queue->state, QueueState::Active);
-  EXPECT_EQ(queue->node, stored->row);
-  EXPECT_EQ(queue->compute_key.text(), "id-n@w1");
-  EXPECT_EQ(*queue->binding, *binding_);
-  EXPECT_EQ(queue->schema_hash, "schema-n");
-  EXPECT_EQ(queue->pending_schema_hash, "");
-  EXPECT_FALSE(queue->buffering_since);
-  EXPECT_EQ(queue->created_at, at(5));
-  EXPECT_EQ(queue->ttl_ms, 7'200'000);
-  EXPECT_EQ(queue->lag_alert_seconds, 300);
-  EXPECT_THAT(view->index().queues_of(stored->row), testing::ElementsAre(queue->row));
+  node.row = stored.row();
+  EXPECT_TRUE(stored.record() == node);
+  EXPECT_EQ(view->index().node(node.row), stored);
+  const QueueView bound = view->index().queue_by_binding(graph::BindingKey("id-n@w1|own"));
+  ASSERT_NE(bound, nullptr);
+  const QueueRecord queue = bound.record();
+  EXPECT_EQ(queue.topic.text(), "w1.id-n");
+  EXPECT_EQ(queue.type, graph::TopicType::Raw);
+  EXPECT_EQ(queue.shape, diff.change().queues.at(0).shape);
+  EXPECT_EQ(queue.state, QueueState::Active);
+  EXPECT_EQ(queue.node, node.row);
+  EXPECT_EQ(queue.compute_key.text(), "id-n@w1");
+  EXPECT_EQ(*queue.binding, *binding_);
+  EXPECT_EQ(queue.schema_hash, "schema-n");
+  EXPECT_EQ(queue.pending_schema_hash, "");
+  EXPECT_FALSE(queue.buffering_since);
+  EXPECT_EQ(queue.created_at, at(5));
+  EXPECT_EQ(queue.ttl_ms, 7'200'000);
+  EXPECT_EQ(queue.lag_alert_seconds, 300);
+  EXPECT_THAT(view->index().queues_of(node.row), testing::ElementsAre(queue.row));
 }
 
 TEST_P(GraphStoreTest, KeepsAQueryWithoutAnIntervalApartFromOneAtZero) {
@@ -109,8 +109,8 @@ TEST_P(GraphStoreTest, KeepsAQueryWithoutAnIntervalApartFromOneAtZero) {
   ASSERT_TRUE(succeeded(Diff(store_, binding_, {none, zero}).run()));
   const auto view = store_.read(nullptr);
   ASSERT_TRUE(succeeded(view));
-  EXPECT_EQ(view->index().node(none.id)->query, none.query);
-  EXPECT_EQ(view->index().node(zero.id)->query, zero.query);
+  EXPECT_EQ(view->index().node(none.id).query(), none.query);
+  EXPECT_EQ(view->index().node(zero.id).query(), zero.query);
 }
 
 TEST_P(GraphStoreTest, RaisesTheEpochByOneForEachChange) {

@@ -67,7 +67,7 @@ TEST_F(PostgresGraphStoreTest, ShowsMarksOfAnotherInstance) {
   {
     const auto view = one_->store().read(nullptr);
     ASSERT_TRUE(succeeded(view));
-    row = view->index().queue_by_binding(graph::BindingKey("id-a@w1|own"))->row;
+    row = view->index().queue_by_binding(graph::BindingKey("id-a@w1|own")).row();
   }
   diff.view().change().marks.push_back({row, "schema-2", at(3)});
   ASSERT_TRUE(succeeded(diff.commit()));
@@ -115,9 +115,9 @@ TEST_F(PostgresGraphStoreTest, LearnsWhoHoldsTheNameItWasRefused) {
   EXPECT_EQ(refused->node_rows.size(), 2U);
   const auto view = other_->store().read(nullptr);
   ASSERT_TRUE(succeeded(view));
-  const QueueRecord* holder = view->index().queue_by_topic(graph::TopicKey("the_topic"));
+  const QueueView holder = view->index().queue_by_topic(graph::TopicKey("the_topic"));
   ASSERT_NE(holder, nullptr);
-  EXPECT_EQ(holder->binding_key, first.binding_key);
+  EXPECT_EQ(holder.record().binding_key, first.binding_key);
 }
 
 TEST_F(PostgresGraphStoreTest, RefusesANodeThatAnotherInstanceAddedFirst) {

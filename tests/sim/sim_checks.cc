@@ -12,23 +12,23 @@ namespace weir::sim {
 namespace {
 
 using dagmanager::GraphIndex;
-using dagmanager::NodeRecord;
+using dagmanager::NodeView;
 using dagmanager::PendingEvent;
 using dagmanager::QuerySet;
 using dagmanager::QueueRecord;
 using dagmanager::QueueState;
+using dagmanager::QueueView;
 using dagmanager::RowId;
 using dagmanager::TopicSeen;
 
 /// The queries that TagQuery nodes with a queue ask.
 std::vector<QuerySet> asked_queries(const GraphIndex& index) {
   std::vector<QuerySet> asked;
-  index.for_each_queue([&](const QueueRecord& queue) {
-    if (queue.state != QueueState::Active) return;
-    const NodeRecord& node = *index.node(queue.node);
-    if (!node.query || !node.query->has_interval || node.query->tags.empty()) return;
-    asked.push_back(
-        {node.query->tags, node.query->interval, node.query->match_all, queue.binding->scope});
+  index.for_each_queue([&](const QueueView& queue) {
+    if (!queue.is_active()) return;
+    const auto query = index.node(queue.node()).query();
+    if (!query || !query->has_interval || query->tags.empty()) return;
+    asked.push_back({query->tags, query->interval, query->match_all, queue.binding().scope});
   });
   return asked;
 }
@@ -36,9 +36,9 @@ std::vector<QuerySet> asked_queries(const GraphIndex& index) {
 /// The answer to a query, found by looking through everything.
 std::set<std::string> answer_to(const QuerySet& query, const GraphIndex& index) {
   std::set<std::string> topics;
-  index.for_each_queue([&](const QueueRecord& queue) {
-    if (queue.state != QueueState::Active || queue.binding->scope != query.scope) return;
-    if (query_matches(query, *index.node(queue.node))) topics.insert(queue.topic.text());
+  index.for_each_queue([&](const QueueView& queue) {
+    if (!queue.is_active() || queue.binding().scope != query.scope) return;
+    if (query_matches(query, index.node(queue.node()).record())) topics.emplace(queue.topic());
   });
   return topics;
 }
@@ -46,7 +46,7 @@ std::set<std::string> answer_to(const QuerySet& query, const GraphIndex& index) 
 Violation check_queue(const QueueRecord& queue, const GraphIndex& index,
                       const std::map<std::string, graph::TopicShape>& topics) {
   if (queue.state != QueueState::Active) return {};
-  if (index.node(queue.node) == nullptr) return "no node for queue " + queue.topic.text();
+  if (!index.node(queue.node)) return "no node for queue " + queue.topic.text();
   const auto topic = topics.find(queue.topic.text());
   if (topic == topics.end()) return "no topic for queue " + queue.topic.text();
   if (topic->second != queue.shape) return "another shape of topic " + queue.topic.text();
@@ -96,8 +96,9 @@ Violation check_graph(const GraphIndex& index, const std::vector<TopicSeen>& top
   std::set<std::string> names;
   std::set<std::string> bindings;
   Violation wrong;
-  index.for_each_queue([&](const QueueRecord& queue) {
+  index.for_each_queue([&](const QueueView& stored) {
     if (!wrong.empty()) return;
+    const QueueRecord queue = stored.record();
     if (!names.insert(graph::topic_key(queue.topic).text()).second) {
       wrong = "topic twice: " + queue.topic.text();
     } else if (!bindings.insert(queue.binding_key.text()).second) {
@@ -114,8 +115,8 @@ Violation check_graph(const GraphIndex& index, const std::vector<TopicSeen>& top
   }
   for (const auto& [name, shape] : there) {
     const graph::TopicKey key = graph::topic_key(graph::TopicName(name));
-    const QueueRecord* owner = index.queue_by_topic(key);
-    if (owner != nullptr && owner->topic.text() == name) continue;
+    const QueueView owner = index.queue_by_topic(key);
+    if (owner && owner.topic() == name) continue;
     // Beside a name that a broker would confuse with it, ours is made before the other is seen.
     if (!foreign_keys.contains(key.text())) return "a topic without owner: " + name;
   }
@@ -126,20 +127,21 @@ namespace {
 
 Violation check_entry(const dagmanager::AnswerEntry& entry, const dagmanager::DiffScope& scope,
                       const GraphIndex& index) {
-  const QueueRecord* queue = index.queue_by_topic(graph::topic_key(entry.topic));
-  if (queue == nullptr || queue->topic != entry.topic || queue->state != QueueState::Active) {
+  const QueueView queue = index.queue_by_topic(graph::topic_key(entry.topic));
+  if (!queue || queue.topic() != entry.topic.view() || !queue.is_active()) {
     return "answered topic is not bound: " + entry.topic.text();
   }
-  const NodeRecord* node = index.node(queue->node);
-  if (node == nullptr || node->fingerprint != base::blake3(entry.node->canonical)) {
+  const NodeView node = index.node(queue.node());
+  if (!node || node.fingerprint() != base::blake3(entry.node->canonical)) {
     return "topic " + entry.topic.text() + " carries another content than " +
            entry.node->node_id.text();
   }
-  const graph::ComputeKey key = graph::compute_key(node->id, scope.context());
-  if (queue->compute_key != key) return "reuse under another compute key: " + entry.topic.text();
+  const graph::ComputeKey key = graph::compute_key(node.id(), scope.context());
+  const QueueRecord kept = queue.record();
+  if (kept.compute_key != key) return "reuse under another compute key: " + entry.topic.text();
   const graph::BindingKey binding =
       graph::binding_key(key, scope.context(), scope.binding->strategy);
-  if (queue->binding_key != binding) return "another's binding: " + entry.topic.text();
+  if (kept.binding_key != binding) return "another's binding: " + entry.topic.text();
   if (entry.key.find("#ck=" + key.text()) == std::string::npos) {
     return "the map's key has another compute key: " + entry.key;
   }
@@ -152,8 +154,8 @@ std::vector<std::string> stored_ids(const dagmanager::DiffOutcome& outcome,
   const auto view = store.read(nullptr);
   std::vector<std::string> ids;
   for (const dagmanager::AnswerEntry& entry : outcome.answer.entries) {
-    const QueueRecord* queue = view->index().queue_by_topic(graph::topic_key(entry.topic));
-    ids.push_back(view->index().node(queue->node)->id.text());
+    const QueueView queue = view->index().queue_by_topic(graph::topic_key(entry.topic));
+    ids.push_back(view->index().node(queue.node()).id().text());
   }
   return ids;
 }
@@ -187,11 +189,12 @@ Violation check_deploy(const SimCommand& command, const dagmanager::DiffOutcome&
   const dagmanager::DeployRecord& deploy = **newest;
   if (deploy.nodes.size() != outcome.answer.entries.size()) return "deploy of other nodes";
   for (std::size_t i = 0; i < deploy.nodes.size(); ++i) {
-    const NodeRecord* node = view->index().node(deploy.nodes[i].node);
-    if (node == nullptr) return "deploy of a node that is not stored";
-    const QueueRecord* queue = view->index().queue_by_binding(graph::binding_key(
-        graph::compute_key(node->id, deploy.key.context), deploy.key.context, deploy.key.strategy));
-    if (queue == nullptr || queue->topic != outcome.answer.entries[i].topic) {
+    const NodeView node = view->index().node(deploy.nodes[i].node);
+    if (!node) return "deploy of a node that is not stored";
+    const QueueView queue = view->index().queue_by_binding(
+        graph::binding_key(graph::compute_key(node.id(), deploy.key.context), deploy.key.context,
+                           deploy.key.strategy));
+    if (!queue || queue.topic() != outcome.answer.entries[i].topic.view()) {
       return "the deploy's topics are not the map's";
     }
   }
@@ -221,8 +224,9 @@ Violation check_answer(const SimCommand& command, const dagmanager::DiffOutcome&
 
 Violation check_shapes(const GraphIndex& index, const graph::TopicShapes& shapes) {
   Violation wrong;
-  index.for_each_queue([&](const QueueRecord& queue) {
-    if (queue.state != QueueState::Active) return;
+  index.for_each_queue([&](const QueueView& stored) {
+    if (!stored.is_active()) return;
+    const QueueRecord queue = stored.record();
     if (queue.shape != shapes.at(static_cast<std::size_t>(queue.type))) {
       wrong = "a topic of another shape in prod: " + queue.topic.text();
     }
@@ -232,8 +236,9 @@ Violation check_shapes(const GraphIndex& index, const graph::TopicShapes& shapes
 
 Violation ComputeKeys::check(const GraphIndex& index) {
   Violation wrong;
-  index.for_each_queue([&](const QueueRecord& queue) {
-    if (queue.state != QueueState::Active) return;
+  index.for_each_queue([&](const QueueView& stored) {
+    if (!stored.is_active()) return;
+    const QueueRecord queue = stored.record();
     const auto [seen, fresh] = seen_.emplace(queue.topic.text(), queue.compute_key.text());
     if (!fresh && seen->second != queue.compute_key.text()) {
       wrong = "topic under two compute keys: " + queue.topic.text();

@@ -17,7 +17,7 @@ using dagmanager::GraphChange;
 using dagmanager::GraphStore;
 using dagmanager::GraphView;
 using dagmanager::IntentBatch;
-using dagmanager::QueueRecord;
+using dagmanager::QueueView;
 using dagmanager::Reservation;
 using dagmanager::RowId;
 using dagmanager::SentinelRecord;
@@ -38,10 +38,10 @@ class MistakenGraphStore final : public GraphStore {
     if (!shares_) return reserved;
     WEIR_TRY(const GraphView view, inner_.read(nullptr));
     for (std::size_t i = 0; i < batch.intents.size(); ++i) {
-      const QueueRecord* holder =
+      const QueueView holder =
           view.index().queue_by_topic(graph::topic_key(batch.intents[i].topic));
-      if (reserved.outcomes[i].queue == 0 && holder != nullptr) {
-        reserved.outcomes[i] = {holder->row, true};
+      if (reserved.outcomes[i].queue == 0 && holder) {
+        reserved.outcomes[i] = {holder.row(), true};
       }
     }
     return reserved;

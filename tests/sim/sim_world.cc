@@ -15,6 +15,7 @@ using dagmanager::DiffOutcome;
 using dagmanager::GraphIndex;
 using dagmanager::QueueRecord;
 using dagmanager::QueueState;
+using dagmanager::QueueView;
 
 // Diffs of one history, those included that overtake others.
 constexpr int kDiffsMax = 24;
@@ -339,8 +340,8 @@ void SimWorld::check_left_intents() {
     }
   }
   const auto view = kept_store_->read(nullptr);
-  view->index().for_each_queue([&](const QueueRecord& queue) {
-    if (queue.state != QueueState::Active) violated("an intent is left: " + queue.topic.text());
+  view->index().for_each_queue([&](const QueueView& queue) {
+    if (!queue.is_active()) violated("an intent is left: " + std::string(queue.topic()));
   });
 }
 
@@ -348,7 +349,8 @@ void SimWorld::check_left_intents() {
 std::string SimWorld::bound_graph() {
   const auto view = kept_store_->read(nullptr);
   std::string text = std::to_string(view->index().node_count()) + " nodes\n";
-  view->index().for_each_queue([&](const QueueRecord& queue) {
+  view->index().for_each_queue([&](const QueueView& stored) {
+    const QueueRecord queue = stored.record();
     if (queue.state != QueueState::Active) return;
     text += queue.topic.text() + " " + queue.pending_schema_hash + "\n";
   });
@@ -366,7 +368,8 @@ std::string SimWorld::standing() {
   const auto view = kept_store_->read(nullptr);
   text += std::to_string(view->epoch()) + ". epoch, ";
   text += std::to_string(view->index().node_count()) + " nodes\n";
-  view->index().for_each_queue([&](const QueueRecord& queue) {
+  view->index().for_each_queue([&](const QueueView& stored) {
+    const QueueRecord queue = stored.record();
     text += std::to_string(queue.row) + queue.topic.text() + queue.pending_schema_hash +
             (queue.state == QueueState::Active ? " active\n" : " intent\n");
   });

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/core/control_events.h"
 
+#include <absl/container/flat_hash_map.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -175,6 +178,21 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
     if (rows.size() <= kOwnTagQueuesMax) updates.push_back({query, std::move(rows)});
   }
   return updates;
+}
+
+std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphChange& change) {
+  if (change.queues.empty()) return {};
+  absl::flat_hash_map<RowId, const NodeRecord*> nodes;
+  for (const NodeRecord& node : change.nodes) nodes.emplace(node.row, &node);
+  std::deque<NodeRecord> stored;
+  std::vector<AddedQueue> added;
+  added.reserve(change.queues.size());
+  for (const QueuePromotion& queue : change.queues) {
+    const auto [node, unseen] = nodes.try_emplace(queue.node, nullptr);
+    if (unseen) node->second = &stored.emplace_back(before.node(queue.node).record());
+    added.push_back({queue.queue, node->second});
+  }
+  return changed_queries(before, added, change.binding->scope);
 }
 
 bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dagmanager/core/graph_change.h"
 #include "dagmanager/core/graph_index.h"
 #include "dagmanager/core/records.h"
 
@@ -74,6 +75,9 @@ inline constexpr std::size_t kEnvelopeBytesMax = std::size_t{900} * 1024;
 std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
                                          std::span<const AddedQueue> added,
                                          const QueryScope& scope);
+
+/// The same of the queues that a change adds, before it is applied.
+std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphChange& change);
 
 /// Whether storing `wanted` after `last` (the newest of its world and id) is told: the weight
 /// differs by more than 1e-6, or the version label does (section 3.3).

@@ -79,21 +79,21 @@ class Planner {
     PlannedNode planned;
     planned.source = &source;
     planned.type = graph::topic_type_of(source.parts.node_type);
-    const NodeRecord* known = identify(source, planned);
+    const NodeView known = identify(source, planned);
     planned.compute_key = graph::compute_key(planned.id, scope_.context());
     planned.binding_key =
         graph::binding_key(planned.compute_key, scope_.context(), scope_.binding->strategy);
-    planned.node_row = known == nullptr ? 0 : known->row;
-    const QueueRecord* bound = index_.queue_by_binding(planned.binding_key);
-    if (known != nullptr && bound != nullptr && bound->state == QueueState::Active) {
-      reuse(planned, *bound);
+    planned.node_row = known ? known.row() : 0;
+    const QueueView bound = index_.queue_by_binding(planned.binding_key);
+    if (known && bound && bound.is_active()) {
+      reuse(planned, bound);
     } else {
-      planned.decision = known == nullptr ? Decision::New : Decision::Bind;
-      planned.reason = known == nullptr ? "no node of this name is stored"
-                                        : "the node is stored, this context has no queue of it";
-      if (bound != nullptr) {  // an intent that an earlier try left
-        planned.topic = bound->topic;
-        claimed_.insert(graph::topic_key(bound->topic).text());
+      planned.decision = known ? Decision::Bind : Decision::New;
+      planned.reason = known ? "the node is stored, this context has no queue of it"
+                             : "no node of this name is stored";
+      if (bound) {  // an intent that an earlier try left
+        planned.topic = graph::TopicName(bound.topic());
+        claimed_.insert(bound.topic_key().text());
       } else {
         name(planned);
       }
@@ -104,20 +104,20 @@ class Planner {
   /// The stored node of this content. A stored node of the same id and other content is a true
   /// conflict: ours is named by the collision rule then, and by no id that another node of the
   /// graph states or was given.
-  const NodeRecord* identify(const graph::DagNode& source, PlannedNode& planned) {
+  NodeView identify(const graph::DagNode& source, PlannedNode& planned) {
     planned.id = source.node_id;
     const base::Digest fingerprint = base::blake3(source.canonical);
-    const auto other = [&](const graph::NodeId& id) {
-      const NodeRecord* stored = index_.node(id);
-      return stored != nullptr && stored->fingerprint != fingerprint;
+    const auto is_other = [&](const NodeView& stored) {
+      return stored && stored.fingerprint() != fingerprint;
     };
-    if (!other(source.node_id)) return index_.node(source.node_id);
+    const NodeView known = index_.node(source.node_id);
+    if (!is_other(known)) return known;
     planned.id_conflict = true;
     if (graph_ids_.empty()) {
       for (const graph::DagNode& node : dag_.nodes) graph_ids_.insert(node.node_id.text());
     }
     planned.id = graph::node_id_without_collision(source.canonical, [&](const graph::NodeId& id) {
-      return graph_ids_.contains(id.text()) || other(id);
+      return graph_ids_.contains(id.text()) || is_other(index_.node(id));
     });
     graph_ids_.insert(planned.id.text());
     warn("id_conflict /nodes/" + std::to_string(source.index) + ": " + source.node_id.text() +
@@ -125,15 +125,16 @@ class Planner {
     return index_.node(planned.id);
   }
 
-  void reuse(PlannedNode& planned, const QueueRecord& bound) {
-    planned.queue_row = bound.row;
-    planned.topic = bound.topic;
+  void reuse(PlannedNode& planned, const QueueView& bound) {
+    planned.queue_row = bound.row();
+    planned.topic = graph::TopicName(bound.topic());
     const std::string& hash = planned.source->schema_hash;
-    if (!hash.empty() && !bound.schema_hash.empty() && hash != bound.schema_hash) {
+    if (!hash.empty() && !bound.schema_hash().empty() && hash != bound.schema_hash()) {
+      const QueueRecord kept = bound.record();
       planned.decision = Decision::Buffer;
-      planned.mark_begins = !bound.buffering_since.has_value();
-      planned.mark_due = planned.mark_begins || bound.pending_schema_hash != hash;
-      planned.reason = "schema_hash changed from " + bound.schema_hash + " to " + hash +
+      planned.mark_begins = !kept.buffering_since.has_value();
+      planned.mark_due = planned.mark_begins || kept.pending_schema_hash != hash;
+      planned.reason = "schema_hash changed from " + kept.schema_hash + " to " + hash +
                        ", still compatible: its queue is kept and buffered";
     } else {
       planned.decision = Decision::Reuse;
@@ -175,8 +176,8 @@ void Planner::name(PlannedNode& planned) {
       return;
     }
     const graph::TopicKey key = graph::topic_key(topic);
-    const QueueRecord* holder = index_.queue_by_topic(key);
-    const bool free = holder == nullptr &&
+    const QueueView holder = index_.queue_by_topic(key);
+    const bool free = !holder &&
                       (options_.taken == nullptr || !options_.taken->contains(key.text())) &&
                       !claimed_.contains(key.text());
     if (free) {
@@ -185,17 +186,18 @@ void Planner::name(PlannedNode& planned) {
       planned.topic = std::move(topic);
       return;
     }
-    if (holder == nullptr || holder->node != planned.node_row || planned.node_row == 0) continue;
-    if (holder->compute_key == planned.compute_key) continue;  // safe mode, another strategy
+    if (!holder || holder.node() != planned.node_row || planned.node_row == 0) continue;
+    if (holder.record().compute_key == planned.compute_key)
+      continue;  // safe mode, another strategy
     if (policy_.cross_context == CrossContextPolicy::Block) {
-      plan_.violations.push_back({planned.id, scope_.context(), holder->binding->context});
+      plan_.violations.push_back({planned.id, scope_.context(), holder.binding().context});
       planned.decision = Decision::Refused;
       planned.reason =
-          "its topic belongs to another context: " + describe_context(holder->binding->context);
+          "its topic belongs to another context: " + describe_context(holder.binding().context);
       return;
     }
     planned.reason = "the node is stored for another context (" +
-                     describe_context(holder->binding->context) + "): it gets a topic of its own";
+                     describe_context(holder.binding().context) + "): it gets a topic of its own";
   }
   faults_.push_back({"name_illegal", "/nodes/" + std::to_string(planned.source->index),
                      "every candidate for its topic's name is taken"});
@@ -282,20 +284,20 @@ Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const 
 Result<void> take_next_name(PlannedNode& node, const DiffScope& scope, const GraphIndex& index,
                             TakenTopics& taken) {
   taken.insert(graph::topic_key(node.topic).text());
-  const QueueRecord* own = index.queue_by_binding(node.binding_key);
-  if (own != nullptr && own->topic != node.reserved) {
-    if (taken.contains(graph::topic_key(own->topic).text())) {
+  const QueueView own = index.queue_by_binding(node.binding_key);
+  if (own && own.topic() != node.reserved.view()) {
+    if (taken.contains(own.topic_key().text())) {
       return Error(Code::Aborted, "graph_moved",
                    "the topic of node " + node.id.text() + " is provisioned by another diff");
     }
-    node.topic = own->topic;
+    node.topic = graph::TopicName(own.topic());
     return {};
   }
   while (++node.candidate < kNameCandidatesMax) {
     graph::TopicName topic = candidate_name(node, scope, node.candidate);
     if (graph::illegal_topic(topic.view())) break;
     const graph::TopicKey key = graph::topic_key(topic);
-    if (index.queue_by_topic(key) != nullptr || taken.contains(key.text())) continue;
+    if (index.queue_by_topic(key) || taken.contains(key.text())) continue;
     node.topic = std::move(topic);
     return {};
   }

@@ -10,25 +10,9 @@
 namespace weir::dagmanager {
 namespace {
 
-std::size_t text_bytes(const std::string& text) {
-  return text.capacity() > 15 ? text.capacity() + 17 : 0;
-}
-
-std::size_t bytes_of(const NodeRecord& node) {
-  std::size_t bytes = sizeof(NodeRecord) + text_bytes(node.id.text()) +
-                      text_bytes(node.parts.params_canon) +
-                      text_bytes(node.parts.schema_compat_id) + text_bytes(node.parts.code_hash) +
-                      text_bytes(node.schema_hash) + text_bytes(node.name);
-  for (const std::string& input : node.parts.dependencies)
-    bytes += sizeof(input) + text_bytes(input);
-  for (const std::string& tag : node.tags) bytes += sizeof(tag) + text_bytes(tag) + sizeof(RowId);
-  return bytes + 64;  // two table slots
-}
-
-std::size_t bytes_of(const QueueRecord& queue) {
-  return sizeof(QueueRecord) + text_bytes(queue.topic.text()) * 2 +
-         text_bytes(queue.binding_key.text()) + text_bytes(queue.compute_key.text()) + 128;
-}
+// What the tables take for a record: a place in the list of records, and about 8 bytes a set.
+constexpr std::size_t kNodeTableBytes = sizeof(void*) + 2 * 8;
+constexpr std::size_t kQueueTableBytes = sizeof(void*) + 3 * 8;
 
 }  // namespace
 
@@ -41,122 +25,163 @@ bool query_matches(const QuerySet& set, const NodeRecord& node) {
   return set.match_all ? std::ranges::all_of(set.tags, has) : std::ranges::any_of(set.tags, has);
 }
 
-void GraphIndex::add_node(NodeRecord node) {
-  if (node_by_id_.contains(node.id.view())) return;
-  const auto slot = static_cast<std::uint32_t>(nodes_.size());
-  const NodeRecord& kept = nodes_.emplace_back(std::move(node));
-  bytes_ += bytes_of(kept);
-  node_by_id_.emplace(kept.id.view(), slot);
-  node_by_row_.emplace(kept.row, slot);
-  const auto queues = queues_by_node_.find(kept.row);
-  if (queues == queues_by_node_.end()) return;
-  for (const RowId row : queues->second) {  // queues that came before their node
-    const QueueRecord& queue = queues_[queue_by_row_.at(row)];
-    if (queue.state == QueueState::Active) list_under_tags(queue, kept);
+GraphIndex::GraphIndex()
+    : records_(std::make_unique<GraphRecords>()),
+      node_by_id_(*records_),
+      node_by_row_(*records_),
+      queue_by_row_(*records_),
+      queue_by_topic_(*records_),
+      queue_by_binding_(*records_) {}
+
+void GraphIndex::add_node(const NodeRecord& node) {
+  const PackedText id(node.id.view());
+  if (node_by_id_.find(id.view()) != kNoSlot) return;
+  const Slot slot = records_->add_node(node);
+  bytes_ += records_->node_bytes(slot) + kNodeTableBytes;
+  node_by_id_.put(slot, id.view());
+  node_by_row_.put(slot, node.row);
+  const auto early = before_node_.extract(node.row);
+  if (early.empty()) return;
+  for (const Slot queue : early.mapped()) {
+    records_->append_to_node(slot, queue);
+    if (records_->queue(queue).is_active()) list_under_tags(queue, records_->node(slot));
   }
 }
 
-void GraphIndex::put_queue(QueueRecord queue) {
+void GraphIndex::put_queue(const QueueRecord& queue) {
   WEIR_ASSERT(queue.row != 0);
-  const auto known = queue_by_row_.find(queue.row);
-  if (known != queue_by_row_.end()) {
-    QueueRecord& kept = queues_[known->second];
-    unlink(kept);
-    if (kept.node != queue.node) {
-      if (kept.node != 0) std::erase(queues_by_node_[kept.node], kept.row);
-      if (queue.node != 0) queues_by_node_[queue.node].push_back(queue.row);
-    }
-    kept = std::move(queue);
-    link(kept, known->second);
+  const Slot known = queue_by_row_.find(queue.row);
+  if (known == kNoSlot) {
+    const Slot slot = records_->add_queue(queue);
+    queue_by_row_.put(slot, queue.row);
+    join_node(slot);
+    link(slot);
     return;
   }
-  const auto slot = static_cast<std::uint32_t>(queues_.size());
-  const QueueRecord& kept = queues_.emplace_back(std::move(queue));
-  queue_by_row_.emplace(kept.row, slot);
-  if (kept.node != 0) queues_by_node_[kept.node].push_back(kept.row);
-  link(kept, slot);
+  unlink(known);
+  const bool moves = records_->queue(known).node() != queue.node;
+  if (moves) leave_node(known);
+  records_->replace_queue(known, queue);
+  if (moves) join_node(known);
+  link(known);
 }
 
 void GraphIndex::remove_queue(RowId row) {
-  const auto known = queue_by_row_.find(row);
-  if (known == queue_by_row_.end()) return;
-  QueueRecord& queue = queues_[known->second];
-  unlink(queue);
-  if (queue.node != 0) std::erase(queues_by_node_[queue.node], row);
-  queue = QueueRecord{};
-  queue_by_row_.erase(known);
+  const Slot slot = queue_by_row_.find(row);
+  if (slot == kNoSlot) return;
+  unlink(slot);
+  leave_node(slot);
+  queue_by_row_.erase(slot);
+  records_->drop_queue(slot);
 }
 
-void GraphIndex::link(const QueueRecord& queue, std::uint32_t slot) {
-  bytes_ += bytes_of(queue);
-  queue_by_topic_[graph::topic_key(queue.topic).text()] = slot;
-  queue_by_binding_[queue.binding_key.view()] = slot;
-  if (queue.state != QueueState::Active) return;
+void GraphIndex::join_node(Slot slot) {
+  const RowId row = records_->queue(slot).node();
+  if (row == 0) return;
+  const Slot node = node_by_row_.find(row);
+  if (node == kNoSlot) {
+    before_node_[row].push_back(slot);
+  } else {
+    records_->append_to_node(node, slot);
+  }
+}
+
+void GraphIndex::leave_node(Slot slot) {
+  const RowId row = records_->queue(slot).node();
+  if (row == 0) return;
+  const Slot node = node_by_row_.find(row);
+  if (node == kNoSlot) {
+    std::erase(before_node_[row], slot);
+  } else {
+    records_->take_from_node(node, slot);
+  }
+}
+
+void GraphIndex::link(Slot slot) {
+  const QueueView queue = records_->queue(slot);
+  bytes_ += records_->queue_bytes(slot) + kQueueTableBytes;
+  queue_by_topic_.put(slot, queue.topic_key());
+  queue_by_binding_.put(slot, queue.packed_binding_key());
+  if (!queue.is_active()) return;
   ++active_;
-  if (const NodeRecord* owner = node(queue.node)) list_under_tags(queue, *owner);
+  if (const NodeView owner = node(queue.node())) list_under_tags(slot, owner);
 }
 
-void GraphIndex::unlink(const QueueRecord& queue) {
-  bytes_ -= bytes_of(queue);
-  queue_by_topic_.erase(graph::topic_key(queue.topic).text());
-  queue_by_binding_.erase(queue.binding_key.view());
-  if (queue.state != QueueState::Active) return;
+void GraphIndex::unlink(Slot slot) {
+  const QueueView queue = records_->queue(slot);
+  bytes_ -= records_->queue_bytes(slot) + kQueueTableBytes;
+  queue_by_topic_.erase(slot);
+  queue_by_binding_.erase(slot);
+  if (!queue.is_active()) return;
   --active_;
-  const NodeRecord* owner = node(queue.node);
-  if (owner == nullptr) return;
-  const std::uint32_t slot = queue_by_row_.at(queue.row);
-  for (const std::string& tag : owner->tags) {
-    std::erase(active_by_tag_[{tag, owner->parts.interval}], slot);
+  const NodeView owner = node(queue.node());
+  if (!owner) return;
+  for (const TextId tag : owner.tag_ids()) {
+    bytes_ -= sizeof(Slot) * std::erase(active_by_tag_[{tag, owner.interval()}], slot);
   }
 }
 
-void GraphIndex::list_under_tags(const QueueRecord& queue, const NodeRecord& node) {
-  const std::uint32_t slot = queue_by_row_.at(queue.row);
-  for (const std::string& tag : node.tags) {
-    std::vector<std::uint32_t>& slots = active_by_tag_[{tag, node.parts.interval}];
+void GraphIndex::list_under_tags(Slot slot, const NodeView& node) {
+  for (const TextId tag : node.tag_ids()) {
+    std::vector<Slot>& slots = active_by_tag_[{tag, node.interval()}];
     const auto place = std::ranges::lower_bound(slots, slot);
-    if (place == slots.end() || *place != slot) slots.insert(place, slot);
+    if (place != slots.end() && *place == slot) continue;
+    slots.insert(place, slot);
+    bytes_ += sizeof(Slot);
   }
-  if (!node.query || !node.query->has_interval || node.query->tags.empty()) return;
-  QuerySet asked{node.query->tags, node.query->interval, node.query->match_all,
-                 queue.binding->scope};
-  const auto& first = queries_by_tag_[{asked.tags.front(), asked.interval}];
+  const auto query = node.query();
+  if (!query || !query->has_interval || query->tags.empty()) return;
+  QuerySet asked{query->tags, query->interval, query->match_all,
+                 records_->queue(slot).binding().scope};
+  TextPool& texts = records_->texts();
+  const auto& first = queries_by_tag_[{texts.id_of(asked.tags.front()), asked.interval}];
   if (std::ranges::any_of(first, [&](const QuerySet* known) { return *known == asked; })) return;
   const QuerySet& kept = queries_.emplace_back(std::move(asked));
   for (const std::string& tag : kept.tags) {
-    queries_by_tag_[{tag, kept.interval}].push_back(&kept);
+    queries_by_tag_[{texts.id_of(tag), kept.interval}].push_back(&kept);
   }
 }
 
-const NodeRecord* GraphIndex::node(const graph::NodeId& id) const {
-  const auto found = node_by_id_.find(id.view());
-  return found == node_by_id_.end() ? nullptr : &nodes_[found->second];
+NodeView GraphIndex::node(const graph::NodeId& id) const {
+  const Slot slot = node_by_id_.find(PackedText(id.view()).view());
+  return slot == kNoSlot ? NodeView() : records_->node(slot);
 }
 
-const NodeRecord* GraphIndex::node(RowId row) const {
-  const auto found = node_by_row_.find(row);
-  return found == node_by_row_.end() ? nullptr : &nodes_[found->second];
+NodeView GraphIndex::node(RowId row) const {
+  const Slot slot = node_by_row_.find(row);
+  return slot == kNoSlot ? NodeView() : records_->node(slot);
 }
 
-const QueueRecord* GraphIndex::queue(RowId row) const {
-  const auto found = queue_by_row_.find(row);
-  return found == queue_by_row_.end() ? nullptr : &queues_[found->second];
+QueueView GraphIndex::queue(RowId row) const {
+  const Slot slot = queue_by_row_.find(row);
+  return slot == kNoSlot ? QueueView() : records_->queue(slot);
 }
 
-const QueueRecord* GraphIndex::queue_by_topic(const graph::TopicKey& key) const {
-  const auto found = queue_by_topic_.find(key.text());
-  return found == queue_by_topic_.end() ? nullptr : &queues_[found->second];
+QueueView GraphIndex::queue_by_topic(const graph::TopicKey& key) const {
+  const Slot slot = queue_by_topic_.find(key);
+  return slot == kNoSlot ? QueueView() : records_->queue(slot);
 }
 
-const QueueRecord* GraphIndex::queue_by_binding(const graph::BindingKey& key) const {
-  const auto found = queue_by_binding_.find(key.view());
-  return found == queue_by_binding_.end() ? nullptr : &queues_[found->second];
+QueueView GraphIndex::queue_by_binding(const graph::BindingKey& key) const {
+  const Slot slot = queue_by_binding_.find(PackedText(key.view()).view());
+  return slot == kNoSlot ? QueueView() : records_->queue(slot);
 }
 
-std::span<const RowId> GraphIndex::queues_of(RowId node) const {
-  const auto found = queues_by_node_.find(node);
-  if (found == queues_by_node_.end()) return {};
-  return found->second;
+std::vector<RowId> GraphIndex::queues_of(RowId node) const {
+  if (const Slot slot = node_by_row_.find(node); slot != kNoSlot) return records_->queues_of(slot);
+  std::vector<RowId> rows;
+  if (const auto early = before_node_.find(node); early != before_node_.end()) {
+    for (const Slot slot : early->second) rows.push_back(records_->queue(slot).row());
+  }
+  return rows;
+}
+
+const std::vector<Slot>* GraphIndex::active_under(const std::string& tag,
+                                                  std::int64_t interval) const {
+  const auto id = records_->texts().find(tag);
+  if (!id) return nullptr;
+  const auto tagged = active_by_tag_.find(TagKey{*id, interval});
+  return tagged == active_by_tag_.end() ? nullptr : &tagged->second;
 }
 
 std::vector<RowId> GraphIndex::match(const QuerySet& set, std::size_t limit) const {
@@ -172,51 +197,52 @@ std::vector<RowId> GraphIndex::collect(const QuerySet& set, const QueryScope* sc
   if (limit > 0 && !set.match_all) {
     // A tag that many queues carry says alone that there are too many, without uniting its list.
     for (const std::string& tag : set.tags) {
-      const auto tagged = active_by_tag_.find(TagKey{tag, set.interval});
-      if (tagged == active_by_tag_.end() || tagged->second.size() <= limit) continue;
-      std::vector<RowId> rows = rows_in(tagged->second, scope, limit);
+      const std::vector<Slot>* tagged = active_under(tag, set.interval);
+      if (tagged == nullptr || tagged->size() <= limit) continue;
+      std::vector<RowId> rows = rows_in(*tagged, scope, limit);
       if (rows.size() > limit) return rows;
     }
   }
-  std::vector<std::uint32_t> slots;
-  std::vector<std::uint32_t> merged;
+  std::vector<Slot> slots;
+  std::vector<Slot> merged;
   for (const std::string& tag : set.tags) {
-    const auto tagged = active_by_tag_.find(TagKey{tag, set.interval});
-    if (tagged == active_by_tag_.end()) {
+    const std::vector<Slot>* tagged = active_under(tag, set.interval);
+    if (tagged == nullptr) {
       if (set.match_all) return {};
       continue;
     }
     merged.clear();
     if (set.match_all && &tag != &set.tags.front()) {
-      std::ranges::set_intersection(slots, tagged->second, std::back_inserter(merged));
+      std::ranges::set_intersection(slots, *tagged, std::back_inserter(merged));
     } else {
-      std::ranges::set_union(slots, tagged->second, std::back_inserter(merged));
+      std::ranges::set_union(slots, *tagged, std::back_inserter(merged));
     }
     slots.swap(merged);
   }
   return rows_in(slots, scope, limit);
 }
 
-std::vector<RowId> GraphIndex::rows_in(std::span<const std::uint32_t> slots,
-                                       const QueryScope* scope, std::size_t limit) const {
+std::vector<RowId> GraphIndex::rows_in(std::span<const Slot> slots, const QueryScope* scope,
+                                       std::size_t limit) const {
   std::vector<RowId> rows;
-  for (const std::uint32_t slot : slots) {
-    const QueueRecord& found = queues_[slot];
-    if (scope != nullptr && found.binding->scope != *scope) continue;
-    rows.push_back(found.row);
+  for (const Slot slot : slots) {
+    const QueueView found = records_->queue(slot);
+    if (scope != nullptr && found.binding().scope != *scope) continue;
+    rows.push_back(found.row());
     if (limit > 0 && rows.size() > limit) break;
   }
   return rows;
 }
 
-std::vector<std::pair<const NodeRecord*, std::size_t>> GraphIndex::largest_nodes(
-    std::size_t count) const {
-  std::vector<std::pair<const NodeRecord*, std::size_t>> nodes;
-  nodes.reserve(nodes_.size());
-  for (const NodeRecord& node : nodes_) nodes.emplace_back(&node, bytes_of(node));
+std::vector<std::pair<NodeView, std::size_t>> GraphIndex::largest_nodes(std::size_t count) const {
+  std::vector<std::pair<NodeView, std::size_t>> nodes;
+  nodes.reserve(node_count());
+  for (Slot slot = 0; slot < records_->node_slots(); ++slot) {
+    nodes.emplace_back(records_->node(slot), records_->node_bytes(slot) + kNodeTableBytes);
+  }
   const auto middle = nodes.begin() + static_cast<std::ptrdiff_t>(std::min(count, nodes.size()));
   std::ranges::partial_sort(nodes, middle, std::greater<>(), [](const auto& node) {
-    return std::pair(node.second, -node.first->row);
+    return std::pair(node.second, -node.first.row());
   });
   nodes.erase(middle, nodes.end());
   return nodes;
@@ -226,7 +252,9 @@ std::vector<const QuerySet*> GraphIndex::asked_queries_for(const NodeRecord& nod
                                                            const QueryScope& scope) const {
   std::vector<const QuerySet*> asked;
   for (const std::string& tag : node.tags) {
-    const auto found = queries_by_tag_.find(TagKey{tag, node.parts.interval});
+    const auto id = records_->texts().find(tag);
+    if (!id) continue;
+    const auto found = queries_by_tag_.find(TagKey{*id, node.parts.interval});
     if (found == queries_by_tag_.end()) continue;
     for (const QuerySet* query : found->second) {
       if (query->scope == scope && query_matches(*query, node)) asked.push_back(query);

@@ -2,15 +2,20 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "dagmanager/core/graph_records.h"
 #include "dagmanager/core/records.h"
 
 namespace weir::dagmanager {
@@ -34,9 +39,10 @@ bool query_matches(const QuerySet& set, const NodeRecord& node);
 /// owner keeps it from being read while it is written.
 ///
 /// Look-ups are O(1); a tag query costs the queues that carry one of its tags at its interval.
+/// Records are kept packed (graph_records.h), and each table of keys is a set of their places.
 class GraphIndex {
  public:
-  GraphIndex() = default;
+  GraphIndex();
   ~GraphIndex() = default;
   GraphIndex(const GraphIndex&) = delete;
   GraphIndex& operator=(const GraphIndex&) = delete;
@@ -44,19 +50,20 @@ class GraphIndex {
   GraphIndex& operator=(GraphIndex&&) noexcept = default;
 
   /// Adds a node; one that is known already (by id) stays as it is.
-  void add_node(NodeRecord node);
+  void add_node(const NodeRecord& node);
   /// Adds a queue, or replaces the record of the same row. Its node may follow later.
-  void put_queue(QueueRecord queue);
+  void put_queue(const QueueRecord& queue);
   /// Forgets a queue: an intent that was given up.
   void remove_queue(RowId row);
 
-  const NodeRecord* node(const graph::NodeId& id) const;
-  const NodeRecord* node(RowId row) const;
-  const QueueRecord* queue(RowId row) const;
-  const QueueRecord* queue_by_topic(const graph::TopicKey& key) const;
-  const QueueRecord* queue_by_binding(const graph::BindingKey& key) const;
+  // Views of what is asked for; of nothing if it is not there.
+  NodeView node(const graph::NodeId& id) const;
+  NodeView node(RowId row) const;
+  QueueView queue(RowId row) const;
+  QueueView queue_by_topic(const graph::TopicKey& key) const;
+  QueueView queue_by_binding(const graph::BindingKey& key) const;
   /// Rows of the queues of a node, in order of their making.
-  std::span<const RowId> queues_of(RowId node) const;
+  std::vector<RowId> queues_of(RowId node) const;
 
   /// Active queues that answer a query, by row. With `limit` > 0 stops after limit + 1.
   std::vector<RowId> match(const QuerySet& set, std::size_t limit = 0) const;
@@ -66,48 +73,113 @@ class GraphIndex {
   std::vector<const QuerySet*> asked_queries_for(const NodeRecord& node,
                                                  const QueryScope& scope) const;
 
-  std::size_t node_count() const { return nodes_.size(); }
+  std::size_t node_count() const { return records_->node_slots(); }
   /// Active queues.
   std::size_t queue_count() const { return active_; }
-  /// About how many bytes the nodes and queues take.
-  std::size_t resident_bytes() const { return bytes_; }
+  /// About how many bytes the nodes and queues take, with the texts that they share.
+  std::size_t resident_bytes() const { return bytes_ + records_->texts().resident_bytes(); }
   /// The `count` nodes that take most, largest first, with about how many bytes.
-  std::vector<std::pair<const NodeRecord*, std::size_t>> largest_nodes(std::size_t count) const;
+  std::vector<std::pair<NodeView, std::size_t>> largest_nodes(std::size_t count) const;
 
-  /// Calls visit(const NodeRecord&) / visit(const QueueRecord&) for each, in order of rows.
+  /// Calls visit(NodeView) / visit(QueueView) for each, in the order in which they came.
   template <class Visit>
   void for_each_node(Visit visit) const {
-    for (const NodeRecord& node : nodes_) visit(node);
+    for (Slot slot = 0; slot < records_->node_slots(); ++slot) visit(records_->node(slot));
   }
   template <class Visit>
   void for_each_queue(Visit visit) const {
-    for (const QueueRecord& queue : queues_) {
-      if (queue.row != 0) visit(queue);
+    for (Slot slot = 0; slot < records_->queue_slots(); ++slot) {
+      if (const QueueView queue = records_->queue(slot)) visit(queue);
     }
   }
 
  private:
-  using TagKey = std::pair<std::string, std::int64_t>;  // tag, interval
+  using TagKey = std::pair<TextId, std::int64_t>;  // tag, interval
 
-  void link(const QueueRecord& queue, std::uint32_t slot);
-  void unlink(const QueueRecord& queue);
-  void list_under_tags(const QueueRecord& queue, const NodeRecord& node);
+  /// A set of slots that is searched by what `KeyOf` reads off the records.
+  template <class KeyOf>
+  struct HashBy {
+    using is_transparent = void;
+    const GraphRecords* records;
+    std::size_t operator()(Slot slot) const { return absl::HashOf(KeyOf::key(*records, slot)); }
+    std::size_t operator()(const typename KeyOf::Key& key) const { return absl::HashOf(key); }
+  };
+  template <class KeyOf>
+  struct EqualBy {
+    using is_transparent = void;
+    const GraphRecords* records;
+    bool operator()(Slot a, Slot b) const { return a == b; }
+    bool operator()(Slot a, const typename KeyOf::Key& b) const {
+      return KeyOf::key(*records, a) == b;
+    }
+  };
+  template <class KeyOf>
+  class SlotsBy {
+   public:
+    explicit SlotsBy(const GraphRecords& records)
+        : slots_(0, HashBy<KeyOf>{&records}, EqualBy<KeyOf>{&records}) {}
+    Slot find(const typename KeyOf::Key& key) const {
+      const auto found = slots_.find(key);
+      return found == slots_.end() ? kNoSlot : *found;
+    }
+    /// Another slot of the same key gives way.
+    void put(Slot slot, const typename KeyOf::Key& key) {
+      slots_.erase(key);
+      slots_.insert(slot);
+    }
+    void erase(Slot slot) { slots_.erase(slot); }
+
+   private:
+    absl::flat_hash_set<Slot, HashBy<KeyOf>, EqualBy<KeyOf>> slots_;
+  };
+
+  struct IdOfNode {
+    using Key = std::string_view;  // packed
+    static Key key(const GraphRecords& records, Slot slot) {
+      return records.node(slot).packed_id();
+    }
+  };
+  struct RowOfNode {
+    using Key = RowId;
+    static Key key(const GraphRecords& records, Slot slot) { return records.node(slot).row(); }
+  };
+  struct RowOfQueue {
+    using Key = RowId;
+    static Key key(const GraphRecords& records, Slot slot) { return records.queue(slot).row(); }
+  };
+  struct TopicOfQueue {
+    using Key = graph::TopicKey;
+    static Key key(const GraphRecords& records, Slot slot) {
+      return records.queue(slot).topic_key();
+    }
+  };
+  struct BindingOfQueue {
+    using Key = std::string_view;  // packed
+    static Key key(const GraphRecords& records, Slot slot) {
+      return records.queue(slot).packed_binding_key();
+    }
+  };
+
+  void link(Slot slot);
+  void unlink(Slot slot);
+  void join_node(Slot slot);
+  void leave_node(Slot slot);
+  void list_under_tags(Slot slot, const NodeView& node);
   std::vector<RowId> collect(const QuerySet& set, const QueryScope* scope, std::size_t limit) const;
-  std::vector<RowId> rows_in(std::span<const std::uint32_t> slots, const QueryScope* scope,
+  std::vector<RowId> rows_in(std::span<const Slot> slots, const QueryScope* scope,
                              std::size_t limit) const;
+  const std::vector<Slot>* active_under(const std::string& tag, std::int64_t interval) const;
 
-  std::deque<NodeRecord> nodes_;
-  std::deque<QueueRecord> queues_;  // a removed one has row 0
+  std::unique_ptr<GraphRecords> records_;  // stays where it is: the tables read it
   std::size_t active_ = 0;
   std::size_t bytes_ = 0;
-  // Keys are views into nodes_ and queues_, which never move.
-  absl::flat_hash_map<std::string_view, std::uint32_t> node_by_id_;
-  absl::flat_hash_map<RowId, std::uint32_t> node_by_row_;
-  absl::flat_hash_map<RowId, std::uint32_t> queue_by_row_;
-  absl::flat_hash_map<std::string, std::uint32_t> queue_by_topic_;
-  absl::flat_hash_map<std::string_view, std::uint32_t> queue_by_binding_;
-  absl::flat_hash_map<RowId, std::vector<RowId>> queues_by_node_;
-  absl::flat_hash_map<TagKey, std::vector<std::uint32_t>> active_by_tag_;  // slots, rising
+  SlotsBy<IdOfNode> node_by_id_;
+  SlotsBy<RowOfNode> node_by_row_;
+  SlotsBy<RowOfQueue> queue_by_row_;
+  SlotsBy<TopicOfQueue> queue_by_topic_;
+  SlotsBy<BindingOfQueue> queue_by_binding_;
+  absl::flat_hash_map<RowId, std::vector<Slot>> before_node_;     // queues whose node is to follow
+  absl::flat_hash_map<TagKey, std::vector<Slot>> active_by_tag_;  // rising
   std::deque<QuerySet> queries_;  // asked by TagQuery nodes, distinct
   absl::flat_hash_map<TagKey, std::vector<const QuerySet*>> queries_by_tag_;
 };

@@ -16,32 +16,18 @@ namespace {
 
 Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved", what}; }
 
-std::vector<AddedQueue> added_queues(const GraphChange& change, const GraphIndex& index) {
-  absl::flat_hash_map<RowId, const NodeRecord*> fresh;
-  for (const NodeRecord& node : change.nodes) fresh.emplace(node.row, &node);
-  std::vector<AddedQueue> added;
-  added.reserve(change.queues.size());
-  for (const QueuePromotion& queue : change.queues) {
-    const auto found = fresh.find(queue.node);
-    added.push_back({queue.queue, found == fresh.end() ? index.node(queue.node) : found->second});
-  }
-  return added;
-}
-
-/// Ids of the nodes that a change, already applied, added or gave a queue or a mark; not those of
-/// its graph that it found as they are.
-std::vector<std::string> touched_nodes(const GraphChange& change, const GraphIndex& index) {
-  std::vector<std::string> ids;
-  ids.reserve(change.nodes.size() + change.queues.size() + change.marks.size());
-  for (const NodeRecord& node : change.nodes) ids.push_back(node.id.text());
-  const auto add_owner = [&](RowId row) {
-    const QueueRecord* queue = index.queue(row);
-    const NodeRecord* node = queue == nullptr ? nullptr : index.node(queue->node);
-    if (node != nullptr) ids.push_back(node->id.text());
-  };
-  for (const QueuePromotion& promotion : change.queues) add_owner(promotion.queue);
-  for (const BufferMark& mark : change.marks) add_owner(mark.queue);
-  return ids;
+/// Rows of the nodes that a change, already applied, added or gave a queue or a mark, rising; not
+/// those of its graph that it found as they are.
+std::vector<RowId> touched_nodes(const GraphChange& change, const GraphIndex& index) {
+  std::vector<RowId> rows;
+  rows.reserve(change.nodes.size() + change.queues.size() + change.marks.size());
+  for (const NodeRecord& node : change.nodes) rows.push_back(node.row);
+  for (const QueuePromotion& promotion : change.queues) rows.push_back(promotion.node);
+  for (const BufferMark& mark : change.marks) rows.push_back(index.queue(mark.queue).node());
+  std::ranges::sort(rows);
+  rows.erase(std::ranges::unique(rows).begin(), rows.end());
+  rows.shrink_to_fit();
+  return rows;
 }
 
 }  // namespace
@@ -79,9 +65,9 @@ Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
 Result<Reservation> MemoryGraphStore::reserve(const IntentBatch& batch) {
   const std::unique_lock lock(mutex_);
   for (const TopicIntent& intent : batch.intents) {
-    if (const QueueRecord* own = bound_elsewhere(intent)) {
+    if (const QueueView own = bound_elsewhere(intent)) {
       return graph_moved("the node of topic " + intent.topic.text() + " was bound to topic " +
-                         own->topic.text() + " meanwhile");
+                         std::string(own.topic()) + " meanwhile");
     }
   }
   Reservation reservation;
@@ -99,20 +85,19 @@ Result<Reservation> MemoryGraphStore::reserve(const IntentBatch& batch) {
 }
 
 /// The queue that the intent's binding has by now under another name.
-const QueueRecord* MemoryGraphStore::bound_elsewhere(const TopicIntent& intent) const {
-  const QueueRecord* own = graph_.index.queue_by_binding(intent.binding_key);
-  const bool elsewhere =
-      own != nullptr && own->state == QueueState::Active && own->topic != intent.topic;
-  return elsewhere ? own : nullptr;
+QueueView MemoryGraphStore::bound_elsewhere(const TopicIntent& intent) const {
+  const QueueView own = graph_.index.queue_by_binding(intent.binding_key);
+  const bool elsewhere = own && own.is_active() && own.topic() != intent.topic.view();
+  return elsewhere ? own : QueueView();
 }
 
 IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const IntentBatch& batch) {
-  const QueueRecord* own = graph_.index.queue_by_binding(intent.binding_key);
-  if (own != nullptr && own->topic == intent.topic) return {own->row, true};
-  if (graph_.index.queue_by_topic(graph::topic_key(intent.topic)) != nullptr) return {};
-  if (own != nullptr) {
-    if (own->topic != intent.gives_up) return {};
-    graph_.index.remove_queue(own->row);
+  const QueueView own = graph_.index.queue_by_binding(intent.binding_key);
+  if (own && own.topic() == intent.topic.view()) return {own.row(), true};
+  if (graph_.index.queue_by_topic(graph::topic_key(intent.topic))) return {};
+  if (own) {
+    if (own.topic() != intent.gives_up.view()) return {};
+    graph_.index.remove_queue(own.row());
   }
   QueueRecord queue;
   queue.row = ++graph_.last_row;
@@ -123,11 +108,10 @@ IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const Int
   queue.compute_key = intent.compute_key;
   queue.binding = batch.binding;
   queue.created_at = batch.at;
-  const NodeRecord* node = graph_.index.node(intent.node);
-  queue.node = node == nullptr ? 0 : node->row;
-  const RowId row = queue.row;
-  graph_.index.put_queue(std::move(queue));
-  return {row, false};
+  const NodeView node = graph_.index.node(intent.node);
+  queue.node = node ? node.row() : 0;
+  graph_.index.put_queue(queue);
+  return {queue.row, false};
 }
 
 Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
@@ -160,28 +144,28 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
 bool MemoryGraphStore::moved_under(const GraphChange& change) const {
   const GraphIndex& index = graph_.index;
   const bool gone = std::ranges::any_of(change.queues, [&](const QueuePromotion& promotion) {
-    const QueueRecord* queue = index.queue(promotion.queue);
-    return queue == nullptr || queue->state != QueueState::Intent;
+    const QueueView queue = index.queue(promotion.queue);
+    return !queue || queue.is_active();
   });
   const bool known = std::ranges::any_of(
-      change.nodes, [&](const NodeRecord& node) { return index.node(node.id) != nullptr; });
+      change.nodes, [&](const NodeRecord& node) { return bool(index.node(node.id)); });
   if (gone || known) return true;
   if (graph_.epoch == change.base) return false;
   if (touched_.empty() || touched_.front().first > change.base + 1) return true;
-  const absl::flat_hash_set<std::string_view> own(change.dag_nodes.begin(), change.dag_nodes.end());
-  for (const auto& [epoch, nodes] : touched_) {
-    if (epoch <= change.base) continue;
-    if (std::ranges::any_of(nodes, [&](const std::string& id) { return own.contains(id); })) {
-      return true;
-    }
+  absl::flat_hash_set<RowId> own;
+  for (const std::string& id : change.dag_nodes) {
+    if (const NodeView node = index.node(graph::NodeId(id))) own.insert(node.row());
   }
-  return false;
+  return std::ranges::any_of(touched_, [&](const auto& touched) {
+    return touched.first > change.base &&
+           std::ranges::any_of(touched.second, [&](RowId row) { return own.contains(row); });
+  });
 }
 
 void MemoryGraphStore::apply_graph(const GraphChange& change) {
   for (const NodeRecord& node : change.nodes) graph_.index.add_node(node);
   for (const QueuePromotion& promotion : change.queues) {
-    QueueRecord queue = *graph_.index.queue(promotion.queue);
+    QueueRecord queue = graph_.index.queue(promotion.queue).record();
     queue.state = QueueState::Active;
     queue.node = promotion.node;
     queue.shape = promotion.shape;
@@ -190,13 +174,13 @@ void MemoryGraphStore::apply_graph(const GraphChange& change) {
     queue.lag_alert_seconds = promotion.lag_alert_seconds;
     queue.created_at = change.at;
     queue.binding = change.binding;
-    graph_.index.put_queue(std::move(queue));
+    graph_.index.put_queue(queue);
   }
   for (const BufferMark& mark : change.marks) {
-    QueueRecord queue = *graph_.index.queue(mark.queue);
+    QueueRecord queue = graph_.index.queue(mark.queue).record();
     queue.pending_schema_hash = mark.pending_schema_hash;
     if (mark.since && !queue.buffering_since) queue.buffering_since = mark.since;
-    graph_.index.put_queue(std::move(queue));
+    graph_.index.put_queue(queue);
   }
 }
 
@@ -209,9 +193,7 @@ OutboxRow MemoryGraphStore::new_event(Instant at) {
 }
 
 std::size_t MemoryGraphStore::tell(const GraphChange& change) {
-  const std::vector<AddedQueue> added = added_queues(change, graph_.index);
-  if (added.empty()) return 0;
-  std::vector<QueueUpdate> updates = changed_queries(graph_.index, added, change.binding->scope);
+  std::vector<QueueUpdate> updates = changed_queries(graph_.index, change);
   for (QueueUpdate& update : updates) {
     OutboxRow row = new_event(change.at);
     row.revision = ++graph_.revisions[query_key(update.query)];
@@ -323,10 +305,10 @@ std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
     } else {
       std::vector<QueueDescriptor> queues;
       for (const RowId id : row.queues->queues) {
-        const QueueRecord* queue = graph_.index.queue(id);
-        if (queue == nullptr) continue;
-        const NodeRecord* node = graph_.index.node(queue->node);
-        queues.push_back({queue->topic, node != nullptr && node->global});
+        const QueueView queue = graph_.index.queue(id);
+        if (!queue) continue;
+        const NodeView node = graph_.index.node(queue.node());
+        queues.push_back({graph::TopicName(queue.topic()), node && node.global()});
       }
       event.event = render_queue_update(row, queues, queue_topic);
     }

@@ -65,7 +65,7 @@ class MemoryGraphStore final : public GraphStore {
   MemoryGraphStore(MemoryStoreOptions options, Random& random)
       : options_(std::move(options)), random_(random) {}
 
-  const QueueRecord* bound_elsewhere(const TopicIntent& intent) const;
+  QueueView bound_elsewhere(const TopicIntent& intent) const;
   IntentOutcome reserve_one(const TopicIntent& intent, const IntentBatch& batch);
   bool moved_under(const GraphChange& change) const;
   void apply_graph(const GraphChange& change);
@@ -80,8 +80,7 @@ class MemoryGraphStore final : public GraphStore {
   // One lock over everything: readers plan under it shared, writers hold it for less than a plan.
   mutable std::shared_mutex mutex_;
   MemoryGraph graph_;
-  std::deque<std::pair<Epoch, std::vector<std::string>>>
-      touched_;           // node ids by epoch, newest last
+  std::deque<std::pair<Epoch, std::vector<RowId>>> touched_;  // nodes by epoch, newest last
   bool unsaved_ = false;  // memory is ahead of the snapshot file
 };
 

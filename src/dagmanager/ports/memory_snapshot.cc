@@ -294,11 +294,17 @@ std::string encode_snapshot(const MemoryGraph& graph) {
   std::string out(kMagic);
   Writer writer(out);
   writer.number(graph.index.node_count());
-  graph.index.for_each_node([&](NodeRecord node) { field(writer, node); });
+  graph.index.for_each_node([&](const NodeView& view) {
+    NodeRecord node = view.record();
+    field(writer, node);
+  });
   std::size_t queues = 0;
-  graph.index.for_each_queue([&](const QueueRecord&) { ++queues; });
+  graph.index.for_each_queue([&](const QueueView&) { ++queues; });
   writer.number(queues);
-  graph.index.for_each_queue([&](QueueRecord queue) { field(writer, queue); });
+  graph.index.for_each_queue([&](const QueueView& view) {
+    QueueRecord queue = view.record();
+    field(writer, queue);
+  });
   writer.number(graph.deploy_order.size());
   for (const std::string& key : graph.deploy_order) {
     DeployRecord deploy = graph.deploys.at(key);
@@ -336,14 +342,14 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {
     NodeRecord node;
     field(reader, node);
-    graph.index.add_node(std::move(node));
+    graph.index.add_node(node);
   }
   reader.number(count);
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {
     QueueRecord queue;
     field(reader, queue);
     if (reader.ok() && queue.row <= 0) return damaged("it has a queue without a number");
-    if (reader.ok()) graph.index.put_queue(std::move(queue));
+    if (reader.ok()) graph.index.put_queue(queue);
   }
   reader.number(count);
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {

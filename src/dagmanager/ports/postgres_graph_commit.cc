@@ -331,7 +331,7 @@ Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
     const auto lock = mirror_.share();
     if (touches_own(changes, &*delta)) return graph_moved("a node of the graph was changed");
   }
-  mirror_.apply(*std::move(delta));
+  mirror_.apply(*delta);
   if (mirror_.standing().position != locked_) {
     return graph_moved("the graph was read anew meanwhile");
   }
@@ -354,14 +354,14 @@ bool PostgresGraphStore::Commit::touches_own(const Rows& changes, const GraphDel
   const auto is_own = [&](RowId row) {
     const auto fresh = fresh_nodes.find(row);
     if (fresh != fresh_nodes.end()) return own.contains(fresh->second);
-    const NodeRecord* node = index.node(row);
-    return node == nullptr || own.contains(node->id.view());
+    const NodeView node = index.node(row);
+    return !node || own.contains(node.id().view());
   };
   const auto node_of = [&](RowId row) {
     const auto fresh = fresh_queues.find(row);
     if (fresh != fresh_queues.end()) return fresh->second;
-    const QueueRecord* queue = index.queue(row);
-    return queue == nullptr ? 0 : queue->node;
+    const QueueView queue = index.queue(row);
+    return queue ? queue.node() : 0;
   };
   for (std::size_t row = 0; row < changes.size(); ++row) {
     if (std::ranges::any_of(changes.int64_array(row, 2), is_own)) return true;
@@ -393,18 +393,8 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
 
 std::vector<QueueUpdate> PostgresGraphStore::Commit::decide_events() const {
   if (change_.queues.empty()) return {};
-  absl::flat_hash_map<RowId, const NodeRecord*> fresh;
-  for (const NodeRecord& node : change_.nodes) fresh.emplace(node.row, &node);
   const auto lock = mirror_.share();
-  std::vector<AddedQueue> added;
-  added.reserve(change_.queues.size());
-  for (const QueuePromotion& queue : change_.queues) {
-    const auto found = fresh.find(queue.node);
-    const NodeRecord* node =
-        found == fresh.end() ? mirror_.index().node(queue.node) : found->second;
-    added.push_back({queue.queue, node});
-  }
-  return changed_queries(mirror_.index(), added, change_.binding->scope);
+  return changed_queries(mirror_.index(), change_);
 }
 
 void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
@@ -488,9 +478,9 @@ void PostgresGraphStore::Commit::show_in_mirror() {
   {
     const auto lock = mirror_.share();
     for (const QueuePromotion& promotion : change_.queues) {
-      const QueueRecord* intent = mirror_.index().queue(promotion.queue);
-      if (intent == nullptr) return;
-      QueueRecord& queue = delta.queues.emplace_back(*intent);
+      const QueueView intent = mirror_.index().queue(promotion.queue);
+      if (!intent) return;
+      QueueRecord& queue = delta.queues.emplace_back(intent.record());
       queue.state = QueueState::Active;
       queue.node = promotion.node;
       queue.shape = promotion.shape;
@@ -501,14 +491,14 @@ void PostgresGraphStore::Commit::show_in_mirror() {
       queue.binding = change_.binding;
     }
     for (const BufferMark& mark : change_.marks) {
-      const QueueRecord* marked = mirror_.index().queue(mark.queue);
-      if (marked == nullptr) return;
-      QueueRecord& queue = delta.queues.emplace_back(*marked);
+      const QueueView marked = mirror_.index().queue(mark.queue);
+      if (!marked) return;
+      QueueRecord& queue = delta.queues.emplace_back(marked.record());
       queue.pending_schema_hash = mark.pending_schema_hash;
       if (!queue.buffering_since) queue.buffering_since = mark.since;
     }
   }
-  mirror_.apply(std::move(delta));
+  mirror_.apply(delta);
 }
 
 }  // namespace weir::dagmanager

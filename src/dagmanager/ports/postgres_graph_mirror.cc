@@ -28,14 +28,14 @@ constexpr postgres::Statement kReadStamps = {
     " LIMIT $2"};
 
 /// A new row that holds a name or binding which another row had: the other one is no more.
-void put_newer(GraphIndex& index, QueueRecord queue) {
-  if (index.queue(queue.row) == nullptr) {
-    const QueueRecord* held = index.queue_by_topic(graph::topic_key(queue.topic));
-    if (held != nullptr) index.remove_queue(held->row);
+void put_newer(GraphIndex& index, const QueueRecord& queue) {
+  if (!index.queue(queue.row)) {
+    QueueView held = index.queue_by_topic(graph::topic_key(queue.topic));
+    if (held) index.remove_queue(held.row());
     held = index.queue_by_binding(queue.binding_key);
-    if (held != nullptr) index.remove_queue(held->row);
+    if (held) index.remove_queue(held.row());
   }
-  index.put_queue(std::move(queue));
+  index.put_queue(queue);
 }
 
 /// Places of the results of the statements of one delta.
@@ -112,7 +112,7 @@ Result<void> copy_nodes(Connection& connection, GraphIndex& index) {
     ends.int64(nodes.front().row).int64(last);
     WEIR_TRY(const Rows uses, connection.execute(sql::kReadUses, ends));
     read_uses(uses, nodes);
-    for (NodeRecord& node : nodes) index.add_node(std::move(node));
+    for (const NodeRecord& node : nodes) index.add_node(node);
   }
 }
 
@@ -128,8 +128,8 @@ Result<void> copy_queues(Connection& connection, const BindingContexts& contexts
       last = rows.int64(row, 0);
       const std::string_view state = rows.text(row, 7);
       if (state != "intent" && state != "active") continue;  // a newer build's
-      WEIR_TRY(QueueRecord queue, read_queue(rows, row, contexts));
-      index.put_queue(std::move(queue));
+      WEIR_TRY(const QueueRecord queue, read_queue(rows, row, contexts));
+      index.put_queue(queue);
     }
   }
 }
@@ -153,26 +153,25 @@ GraphMirror::Standing GraphMirror::standing() const {
   return {copy_.position, generation_};
 }
 
-bool GraphMirror::apply(GraphDelta delta) {
+bool GraphMirror::apply(const GraphDelta& delta) {
   const Writing writing(*this);
   if (copy_.position != delta.from) return false;
-  for (NodeRecord& node : delta.nodes) copy_.index.add_node(std::move(node));
-  for (QueueRecord& queue : delta.queues) put_newer(copy_.index, std::move(queue));
+  for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
+  for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
   copy_.position = delta.to;
   ++generation_;
   return true;
 }
 
-void GraphMirror::apply_intents(std::vector<QueueRecord> intents,
+void GraphMirror::apply_intents(const std::vector<QueueRecord>& intents,
                                 const std::vector<RowId>& given_up) {
   const Writing writing(*this);
   for (const RowId row : given_up) {
-    const QueueRecord* held = copy_.index.queue(row);
-    if (held != nullptr && held->state == QueueState::Intent) copy_.index.remove_queue(row);
+    const QueueView held = copy_.index.queue(row);
+    if (held && !held.is_active()) copy_.index.remove_queue(row);
   }
-  for (QueueRecord& intent : intents) {
-    const QueueRecord* held = copy_.index.queue(intent.row);
-    if (held == nullptr) put_newer(copy_.index, std::move(intent));
+  for (const QueueRecord& intent : intents) {
+    if (!copy_.index.queue(intent.row)) put_newer(copy_.index, intent);
   }
 }
 

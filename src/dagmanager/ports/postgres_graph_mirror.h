@@ -57,9 +57,9 @@ class GraphMirror {
 
   /// Moves on from delta.from to delta.to. False, and nothing changes, if the mirror is not at
   /// `from`.
-  bool apply(GraphDelta delta);
+  bool apply(const GraphDelta& delta);
   /// Intents that were reserved or met, and rows of intents that were given up.
-  void apply_intents(std::vector<QueueRecord> intents, const std::vector<RowId>& given_up);
+  void apply_intents(const std::vector<QueueRecord>& intents, const std::vector<RowId>& given_up);
   void replace(GraphCopy copy);
 
  private:

@@ -278,7 +278,7 @@ Result<void> PostgresGraphStore::refresh(const GraphPosition& wanted) {
     WEIR_TRY(auto delta, fetch_delta(*connection, now.position));
     // If the mirror is no longer where it was, a commit of our own moved it: further than we know.
     if (delta) {
-      mirror_.apply(*std::move(delta));
+      mirror_.apply(*delta);
       return {};
     }
   }
@@ -295,10 +295,10 @@ Result<Reservation> PostgresGraphStore::reserve(const IntentBatch& batch) {
     const auto lock = mirror_.share();
     for (std::size_t i = 0; i < batch.intents.size(); ++i) {
       const TopicIntent& intent = batch.intents[i];
-      contested = contested || mirror_.index().queue_by_binding(intent.binding_key) != nullptr ||
-                  mirror_.index().queue_by_topic(graph::TopicKey(keys[i])) != nullptr;
-      const NodeRecord* node = mirror_.index().node(intent.node);
-      if (node != nullptr) nodes[i] = node->row;
+      contested = contested || mirror_.index().queue_by_binding(intent.binding_key) ||
+                  mirror_.index().queue_by_topic(graph::TopicKey(keys[i]));
+      const NodeView node = mirror_.index().node(intent.node);
+      if (node) nodes[i] = node.row();
     }
   }
   for (int attempt = 0; attempt < kStoreTriesMax; ++attempt) {
@@ -379,7 +379,7 @@ Result<Reservation> PostgresGraphStore::reserve_contested(const IntentBatch& bat
     const bool stays = std::ranges::find(plan.given_up, holder.row) == plan.given_up.end();
     if (holder.state == QueueState::Intent && stays) met.push_back(std::move(holder));
   }
-  mirror_.apply_intents(std::move(met), plan.given_up);
+  mirror_.apply_intents(met, plan.given_up);
   return reservation;
 }
 

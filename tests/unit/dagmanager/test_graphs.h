@@ -161,7 +161,7 @@ class TestGraph {
     queue.compute_key = graph::ComputeKey("other-" + topic.text());
     queue.binding = std::make_shared<const BindingContext>(graph::ComputeContext(),
                                                            graph::Namespace(), graph::StrategyId());
-    index_.put_queue(std::move(queue));
+    index_.put_queue(queue);
   }
 
  private:
@@ -175,30 +175,30 @@ class TestGraph {
     node.name = planned.source->name;
     node.tags = planned.source->tags;
     node.query = planned.source->query;
-    index_.add_node(std::move(node));
+    index_.add_node(node);
   }
 
   void put(const PlannedNode& planned, const DiffScope& where, QueueState state) {
     QueueRecord queue;
-    const QueueRecord* intent = index_.queue_by_binding(planned.binding_key);
-    queue.row = intent == nullptr ? ++last_row_ : intent->row;
+    const QueueView intent = index_.queue_by_binding(planned.binding_key);
+    queue.row = intent ? intent.row() : ++last_row_;
     queue.topic = planned.topic;
     queue.type = planned.type;
     queue.state = state;
-    const NodeRecord* node = index_.node(planned.id);
-    queue.node = node == nullptr ? 0 : node->row;
+    const NodeView node = index_.node(planned.id);
+    queue.node = node ? node.row() : 0;
     queue.binding_key = planned.binding_key;
     queue.compute_key = planned.compute_key;
     queue.binding = where.binding;
     queue.schema_hash = planned.source->schema_hash;
-    index_.put_queue(std::move(queue));
+    index_.put_queue(queue);
   }
 
   void mark(const PlannedNode& planned, Instant now) {
-    QueueRecord queue = *index_.queue(planned.queue_row);
+    QueueRecord queue = index_.queue(planned.queue_row).record();
     queue.pending_schema_hash = planned.source->schema_hash;
     if (planned.mark_begins) queue.buffering_since = now;
-    index_.put_queue(std::move(queue));
+    index_.put_queue(queue);
   }
 
   GraphIndex index_;

@@ -236,7 +236,7 @@ TEST(WireNodeRecord, ShowsANodeWithItsActiveBindings) {
   graph.leave_intents(*dag, test_fields("s1", "w3", "live"));
   graph.commit(*test_dag({{.name = "a", .schema = "h2"}}), kLive, {},
                Instant(std::chrono::seconds(3)));
-  const NodeRecord& node = *graph.index().node(dag->nodes[0].node_id);
+  const NodeRecord node = graph.index().node(dag->nodes[0].node_id).record();
   const wire::NodeRecord record = make_node_record(node, graph.index(), "shown");
   EXPECT_EQ(record.node_id(), dag->nodes[0].node_id.text());
   EXPECT_EQ(record.name(), "shown");

@@ -85,7 +85,7 @@ TEST(GraphIndex, KeepsTheFirstNodeOfAnId) {
   same.row = 9;
   index.add_node(same);
   EXPECT_EQ(index.node_count(), 1U);
-  EXPECT_THAT(index.node(RowId{1})->tags, ElementsAre("a"));
+  EXPECT_THAT(index.node(RowId{1}).tags(), ElementsAre("a"));
   EXPECT_EQ(index.node(RowId{9}), nullptr);
 }
 
@@ -126,7 +126,7 @@ TEST(GraphIndex, ForgetsARemovedQueueWhole) {
   EXPECT_THAT(index.queues_of(1), IsEmpty());
   EXPECT_THAT(index.match(query({"a"})), IsEmpty());
   int visited = 0;
-  index.for_each_queue([&](const QueueRecord&) { ++visited; });
+  index.for_each_queue([&](const QueueView&) { ++visited; });
   EXPECT_EQ(visited, 0);
 }
 
@@ -215,8 +215,8 @@ TEST(GraphIndex, NamesTheLargestNodes) {
   }
   const auto largest = index.largest_nodes(2);
   ASSERT_THAT(largest, SizeIs(2));
-  EXPECT_EQ(largest[0].first->row, 5);
-  EXPECT_EQ(largest[1].first->row, 4);
+  EXPECT_EQ(largest[0].first.row(), 5);
+  EXPECT_EQ(largest[1].first.row(), 4);
   EXPECT_THAT(index.largest_nodes(50), SizeIs(5));
 }
 

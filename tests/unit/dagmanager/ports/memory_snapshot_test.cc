@@ -185,8 +185,8 @@ TEST(MemorySnapshot, GivesBackTheWholeGraph) {
   const std::string bytes = encode_snapshot(sample_graph());
   const auto graph = decode_snapshot(bytes);
   ASSERT_TRUE(graph.ok()) << graph.error().describe();
-  EXPECT_EQ(*graph->index.node(RowId{1}), sample_node());
-  const QueueRecord& queue = *graph->index.queue(2);
+  EXPECT_EQ(graph->index.node(RowId{1}).record(), sample_node());
+  const QueueRecord queue = graph->index.queue(2).record();
   const QueueRecord expected = sample_queue();
   EXPECT_EQ(queue.topic, expected.topic);
   EXPECT_EQ(queue.type, expected.type);
@@ -196,8 +196,8 @@ TEST(MemorySnapshot, GivesBackTheWholeGraph) {
   EXPECT_EQ(queue.pending_schema_hash, "next");
   EXPECT_EQ(queue.buffering_since, at(9));
   EXPECT_EQ(queue.ttl_ms, 77);
-  EXPECT_EQ(graph->index.queue(3)->state, QueueState::Intent);
-  EXPECT_EQ(graph->index.queue(3)->buffering_since, std::nullopt);
+  EXPECT_EQ(graph->index.queue(3).state(), QueueState::Intent);
+  EXPECT_EQ(graph->index.queue(3).record().buffering_since, std::nullopt);
   EXPECT_EQ(graph->epoch, 12);
   EXPECT_EQ(graph->last_row, 3);
   EXPECT_EQ(graph->last_event, 9);
