@@ -38,6 +38,7 @@ class WorkerPool {
  private:
   struct State;
   struct Item;
+  struct Sleeper;
 
  public:
   /// A submitted task, for the caller that may give up on it. Copies mean the same task; dropping a
