@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_diff: how long a diff takes, beside a server on the same library that does no work.
 // README of this folder: what is measured and how the goals are meant.
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,7 +25,10 @@ namespace {
 struct Options {
   bool quick = false;
   bool json = false;
+  std::string only;  ///< section to run alone; empty: all
 };
+
+constexpr std::array<std::string_view, 4> kSections = {"known", "new", "sizes", "filled"};
 
 /// How much of everything a run does.
 struct Effort {
@@ -51,10 +57,11 @@ class Bench {
     WEIR_TRY(memory_, rig_.start_weir("memory", ""));
     WEIR_TRY(postgres_, rig_.start_weir("postgres", "bench"));
     const double empty = memory_.resident();
-    WEIR_CHECK(reused());
-    WEIR_CHECK(all_new());
-    WEIR_CHECK(sizes());
-    WEIR_CHECK(filled(empty));
+    WEIR_CHECK(teach("known", make_request("known", document(1000, 0))));
+    if (wanted("known")) WEIR_CHECK(reused());
+    if (wanted("new")) WEIR_CHECK(all_new());
+    if (wanted("sizes")) WEIR_CHECK(sizes());
+    if (wanted("filled")) WEIR_CHECK(filled(empty));
     return std::move(figures_);
   }
 
@@ -68,6 +75,10 @@ class Bench {
     return {{"floor", &floor_.address},
             {"memory", &memory_.address},
             {"postgresql", &postgres_.address}};
+  }
+
+  bool wanted(const char* section) const {
+    return options_.only.empty() || options_.only == section;
   }
 
   void say(const char* text) const { std::fprintf(stderr, "bench diff: %s\n", text); }
@@ -112,7 +123,6 @@ class Bench {
   Result<void> reused() {
     say("a known graph of 1,000 nodes");
     const std::string request = make_request("known", document(1000, 0));
-    WEIR_CHECK(teach("known", request));
     const auto same = [&](std::size_t) -> const std::string& { return request; };
     WEIR_TRY(auto open, rounds(
                             [&](const std::string& address) {
@@ -368,8 +378,13 @@ int main(int argc, char** argv) {
       options.quick = true;
     } else if (arguments[i] == "-o" && i + 1 < arguments.size()) {
       options.json = arguments[++i] == "json";
+    } else if (arguments[i] == "--only" && i + 1 < arguments.size() &&
+               std::ranges::find(weir::bench::kSections, arguments[i + 1]) !=
+                   weir::bench::kSections.end()) {
+      options.only = arguments[++i];
     } else {
-      std::fprintf(stderr, "usage: bench_diff [--quick] [-o json|text]\n");
+      std::fprintf(stderr,
+                   "usage: bench_diff [--quick] [--only known|new|sizes|filled] [-o json|text]\n");
       return 2;
     }
   }
