@@ -10,6 +10,26 @@
 #include "base/blake3.h"
 
 namespace weir::dagmanager {
+namespace {
+
+/// What gRPC keeps beside the bytes of one chunk, about.
+constexpr std::size_t kChunkOverhead = 256;
+
+}  // namespace
+
+std::size_t SettledAnswer::bytes() const {
+  const graph::ComputeContext& context = summary.deploy.context;
+  std::size_t bytes = sizeof(SettledAnswer) + sentinel.text().size() +
+                      summary.deploy.strategy.text().size() + summary.deploy.version.text().size() +
+                      summary.deploy.node_set.size() + context.world_id.size() +
+                      context.as_of.size() + context.partition.size() +
+                      context.dataset_fingerprint.size();
+  for (const graph::IdentityFinding& finding : findings) {
+    bytes += sizeof(finding) + finding.code.size() + finding.path.size() + finding.text.size();
+  }
+  for (const grpc::ByteBuffer& chunk : chunks) bytes += chunk.Length() + kChunkOverhead;
+  return bytes;
+}
 
 std::string AnswerCache::key_of(const grpc::ByteBuffer& request) {
   std::vector<grpc::Slice> slices;
@@ -33,9 +53,7 @@ std::shared_ptr<const SettledAnswer> AnswerCache::find(const std::string& key) {
 }
 
 void AnswerCache::keep(const std::string& key, std::shared_ptr<const SettledAnswer> answer) {
-  // Entries and chunks say the same once each; a map entry's two texts and the node's pointer.
-  std::size_t bytes = key.size() * 2 + answer->outcome.answer.entries.size() * sizeof(AnswerEntry);
-  for (const grpc::ByteBuffer& chunk : answer->chunks) bytes += chunk.Length() * 2;
+  const std::size_t bytes = sizeof(Entry) + 2 * (sizeof(key) + key.size()) + answer->bytes();
   if (bytes > bytes_max_ / 2) return;
   const base::MutexLock lock(mutex_);
   if (const auto known = by_key_.find(key); known != by_key_.end()) drop(known->second);

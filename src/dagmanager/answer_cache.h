@@ -15,10 +15,16 @@
 
 namespace weir::dagmanager {
 
-/// An answer that changed nothing, as it goes on the wire.
+/// An answer that changed nothing, as it goes on the wire; of what was decided only as much as it
+/// takes to see whether it holds and to tell of it.
 struct SettledAnswer {
-  DiffOutcome outcome;
+  DiffSummary summary;
+  graph::SentinelId sentinel;
+  std::vector<graph::IdentityFinding> findings;
   std::vector<grpc::ByteBuffer> chunks;
+
+  /// About how much memory it takes.
+  std::size_t bytes() const;
 };
 
 /// Answers by the hash of their whole request. One is true for as long as the graph stays at the

@@ -70,10 +70,10 @@ Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
   return base::unavailable("graph_contended", "the graph changed under the diff " + times);
 }
 
-Result<bool> DiffExecutor::holds(const DiffOutcome& outcome) {
-  if (!outcome.settled) return false;
-  WEIR_TRY(const GraphView view, store_.read(&outcome.deploy_key));
-  return view.epoch() == outcome.epoch && seen_lately(view.deploy(), clock_.now());
+Result<bool> DiffExecutor::holds(const DiffSummary& settled) {
+  if (!settled.settled) return false;
+  WEIR_TRY(const GraphView view, store_.read(&settled.deploy));
+  return view.epoch() == settled.epoch && seen_lately(view.deploy(), clock_.now());
 }
 
 Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const DiffScope& scope) {
@@ -322,14 +322,16 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
                       ? make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
                                     config_.compute_key_in_queue_map, true)
                       : std::move(attempt.answer);
-  result.created = attempt.plan.count(Decision::New) + attempt.plan.count(Decision::Bind);
-  result.reused = attempt.plan.count(Decision::Reuse);
-  result.buffered = attempt.plan.count(Decision::Buffer);
   result.sentinel_stored = attempt.sentinel_stored;
-  if (attempt.sentinel_stored) result.weight = attempt.command.dag->sentinel->weight;
-  result.epoch = attempt.epoch;
-  result.deploy_key = attempt.deploy_key;
-  result.settled = attempt.settled;
+  result.summary = {
+      .deploy = attempt.deploy_key,
+      .epoch = attempt.epoch,
+      .nodes = attempt.plan.nodes.size(),
+      .created = attempt.plan.count(Decision::New) + attempt.plan.count(Decision::Bind),
+      .reused = attempt.plan.count(Decision::Reuse),
+      .buffered = attempt.plan.count(Decision::Buffer),
+      .weight = attempt.sentinel_stored ? attempt.command.dag->sentinel->weight : std::nullopt,
+      .settled = attempt.settled};
   return result;
 }
 

@@ -26,19 +26,25 @@ struct DiffCommand {
   std::function<base::Digest()> request_hash;  ///< over fields 1 to 7; asked only if it is stored
 };
 
+/// What there is to say of a diff without its answer.
+struct DiffSummary {
+  DeployKey deploy;
+  Epoch epoch = 0;
+  std::size_t nodes = 0;
+  std::size_t created = 0;  ///< new and bind
+  std::size_t reused = 0;
+  std::size_t buffered = 0;
+  std::optional<double> weight;  ///< of the sentinel, if it was stored with one
+  bool settled = false;  ///< nothing was to be written: asked again at this epoch, nothing will be
+};
+
 /// What a diff came to. Keeps the Dag that the answer borrows from.
 struct DiffOutcome {
   std::shared_ptr<const graph::Dag> dag;
   DiffScope scope;
   DiffAnswer answer;
-  std::size_t created = 0;  ///< new and bind
-  std::size_t reused = 0;
-  std::size_t buffered = 0;
+  DiffSummary summary;
   bool sentinel_stored = false;
-  std::optional<double> weight;  ///< of the sentinel, if it was stored with one
-  Epoch epoch = 0;
-  DeployKey deploy_key;
-  bool settled = false;  ///< nothing was to be written: asked again at this epoch, nothing will be
 };
 
 /// Told as a diff goes along: what metrics and logs are made from. Calls come from the thread that
@@ -71,8 +77,9 @@ class DiffExecutor {
   /// `create_timeout`, `graph_contended`.
   Result<DiffOutcome> run(const DiffCommand& command);
 
-  /// Whether a settled outcome is what the same command would come to now. One round trip.
-  Result<bool> holds(const DiffOutcome& outcome);
+  /// Whether what a settled diff came to is what the same command would come to now. One round
+  /// trip.
+  Result<bool> holds(const DiffSummary& settled);
 
  private:
   struct Attempt;

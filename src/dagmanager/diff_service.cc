@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dagmanager/limits.h"
+#include "dagmanager/process_memory.h"
 #include "server/grpc_status.h"
 #include "server/log.h"
 
@@ -76,10 +77,18 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   }
   const std::string key = AnswerCache::key_of(bytes);
   if (answer_again(stream, key, received)) return;
+  // By now all that it took to decide is freed.
+  const std::size_t created = answer_anew(stream, bytes, key, peer, received);
+  if (created >= kLargeDiffNodes) give_back_freed_memory();
+}
+
+std::size_t DiffServer::answer_anew(DiffStream& stream, const grpc::ByteBuffer& bytes,
+                                    const std::string& key, const std::string& peer,
+                                    Duration received) {
   const auto request = parse_diff_request(bytes);
   if (!request.ok()) {
     stream.fail(request.error());
-    return;
+    return 0;
   }
   if (request->plan_only()) {
     parts_.metrics.diff_planned();
@@ -90,36 +99,38 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   if (!outcome.ok()) {
     note_failure(*request, outcome.error());
     stream.fail(outcome.error());
-    return;
+    return 0;
   }
   parts_.health.saw(true);
-  if (!request->plan_only()) note(*outcome, received);
+  if (!request->plan_only()) note(outcome->summary, received);
   if (const auto resume = check_resume(*request, *outcome); !resume.ok()) {
     stream.fail(resume.error());
-    return;
+    return 0;
   }
   const std::uint32_t first = request->resume_after_chunk() + 1;
   std::vector<grpc::ByteBuffer> chunks = make_chunks(outcome->answer, first);
   stream.send(outcome->scope.sentinel, chunks, first);
-  if (outcome->settled && first == 1) {
+  if (outcome->summary.settled && first == 1) {
     answers_.keep(key,
-                  std::make_shared<const SettledAnswer>(*std::move(outcome), std::move(chunks)));
+                  std::make_shared<const SettledAnswer>(outcome->summary, outcome->scope.sentinel,
+                                                        outcome->dag->findings, std::move(chunks)));
   }
+  return outcome->summary.created;
 }
 
 bool DiffServer::answer_again(DiffStream& stream, const std::string& key, Duration received) {
   const auto known = answers_.find(key);
   if (!known) return false;
-  const auto holds = parts_.executor.holds(known->outcome);
+  const auto holds = parts_.executor.holds(known->summary);
   if (!holds.ok() || !*holds) {
     answers_.forget(key);
     return false;
   }
   parts_.health.saw(true);
   parts_.metrics.diff_received();
-  parts_.metrics.identity_findings(known->outcome.dag->findings);
-  note(known->outcome, received);
-  stream.send(known->outcome.scope.sentinel, known->chunks, 1);
+  parts_.metrics.identity_findings(known->findings);
+  note(known->summary, received);
+  stream.send(known->sentinel, known->chunks, 1);
   return true;
 }
 
@@ -159,18 +170,19 @@ Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
   return {};
 }
 
-void DiffServer::note(const DiffOutcome& outcome, Duration received) {
+void DiffServer::note(const DiffSummary& summary, Duration received) {
   const double took = milliseconds(parts_.clock.monotonic() - received);
   parts_.metrics.diff_took(took);
-  if (outcome.weight) parts_.metrics.version_weight(outcome.scope.version.text(), *outcome.weight);
-  server::log().info("diff", {{"strategy", outcome.scope.binding->strategy},
-                              {"world", outcome.scope.context().world_id},
-                              {"domain", outcome.scope.context().execution_domain},
-                              {"nodes", outcome.answer.entries.size()},
-                              {"created", outcome.created},
-                              {"reused", outcome.reused},
-                              {"buffered", outcome.buffered},
-                              {"epoch", outcome.epoch},
+  const DeployKey& deploy = summary.deploy;
+  if (summary.weight) parts_.metrics.version_weight(deploy.version.text(), *summary.weight);
+  server::log().info("diff", {{"strategy", deploy.strategy},
+                              {"world", deploy.context.world_id},
+                              {"domain", deploy.context.execution_domain},
+                              {"nodes", summary.nodes},
+                              {"created", summary.created},
+                              {"reused", summary.reused},
+                              {"buffered", summary.buffered},
+                              {"epoch", summary.epoch},
                               {"milliseconds", took}});
 }
 

@@ -54,9 +54,12 @@ class DiffServer final
             Duration received);
   /// Answers from the cache if that answer still holds; true if the call is dealt with.
   bool answer_again(DiffStream& stream, const std::string& key, Duration received);
+  /// Decides, answers, and says how many queues were made.
+  std::size_t answer_anew(DiffStream& stream, const grpc::ByteBuffer& bytes, const std::string& key,
+                          const std::string& peer, Duration received);
   Result<DiffOutcome> decide(const wire::DiffRequest& request, const std::string& peer);
   Result<void> check_resume(const wire::DiffRequest& request, const DiffOutcome& outcome) const;
-  void note(const DiffOutcome& outcome, Duration received);
+  void note(const DiffSummary& summary, Duration received);
   void note_failure(const wire::DiffRequest& request, const Error& error);
 
   Parts parts_;

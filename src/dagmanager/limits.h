@@ -14,10 +14,16 @@ inline constexpr Duration kDeploySeenEvery = std::chrono::hours(1);
 
 /// gRPC requests (section 1.1) and the read documents kept by their hash.
 inline constexpr std::size_t kRequestBytesMax = std::size_t{16} << 20;
-inline constexpr std::size_t kDagCacheBytesMax = std::size_t{32} << 20;
+inline constexpr std::size_t kDagCacheBytesMax = std::size_t{8} << 20;
 
 /// Answers that changed nothing, kept by the hash of their request.
-inline constexpr std::size_t kAnswerCacheBytesMax = std::size_t{16} << 20;
+inline constexpr std::size_t kAnswerCacheBytesMax = std::size_t{8} << 20;
+
+/// Heaps of the allocator that all threads share.
+inline constexpr int kHeapsMax = 2;
+
+/// After a diff that made this many queues, freed memory is given back to the system.
+inline constexpr std::size_t kLargeDiffNodes = 100;
 
 /// DescribeNodes: ids of one request, records and bytes of one reply (section 1.1).
 inline constexpr std::size_t kDescribeIdsMax = 1000;

@@ -206,7 +206,7 @@ void SimWorld::plan_then_commit(std::size_t command) {
 
 /// Where an outcome that wrote nothing is said to hold still, asking again writes nothing again.
 void SimWorld::check_settled(std::size_t command) {
-  const std::optional<DiffOutcome>& settled = known_[command].settled;
+  const std::optional<dagmanager::DiffSummary>& settled = known_[command].settled;
   if (!settled) return;
   Process process(*this, *store_, *broker_, {}, {});
   const auto holds = process.executor.holds(*settled);
@@ -239,7 +239,7 @@ void SimWorld::judge(std::size_t command, const Result<DiffOutcome>& outcome) {
   std::optional<SimAnswer>& known = known_[command].answer;
   if (known && *known != answer) violated("a repeated diff answers otherwise");
   known = std::move(answer);
-  if (outcome->settled) known_[command].settled = *outcome;
+  if (outcome->summary.settled) known_[command].settled = outcome->summary;
   note_answer(*outcome);
 }
 
@@ -273,7 +273,7 @@ void SimWorld::note(const Process& process, const Result<DiffOutcome>& outcome) 
 }
 
 void SimWorld::note_answer(const DiffOutcome& outcome) {
-  if (outcome.buffered > 0) ++marks_["buffering"];
+  if (outcome.summary.buffered > 0) ++marks_["buffering"];
   if (outcome.sentinel_stored) ++marks_["sentinel stored"];
   if (outcome.scope.context().safe_mode) ++marks_["safe mode"];
   for (const dagmanager::AnswerEntry& entry : outcome.answer.entries) {

@@ -61,7 +61,7 @@ class SimWorld {
   struct Process;
   struct Known {
     std::optional<SimAnswer> answer;
-    std::optional<dagmanager::DiffOutcome> settled;  // the last outcome that wrote nothing
+    std::optional<dagmanager::DiffSummary> settled;  // the last outcome that wrote nothing
     bool refused_at_the_end = false;
   };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <mutex>
 #include <ranges>
+#include <utility>
 
 #include "dagmanager/ports/limits.h"
 #include "dagmanager/ports/memory_snapshot.h"
@@ -53,10 +54,8 @@ Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
   }
   std::optional<DeploySeen> seen;
   if (deploy != nullptr) {
-    const auto found = graph_.deploys.find(deploy->text());
-    if (found != graph_.deploys.end()) {
-      seen = DeploySeen{found->second.last_seen, found->second.ended_at.has_value(),
-                        found->second.sentinel_due};
+    if (const DeployRecord* known = std::as_const(graph_).deploys.find(deploy->text())) {
+      seen = DeploySeen{known->last_seen, known->ended_at.has_value(), known->sentinel_due};
     }
   }
   return GraphView(std::move(lock), graph_.index, graph_.epoch, seen);
@@ -127,12 +126,11 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
     touched_.emplace_back(graph_.epoch, touched_nodes(change, graph_.index));
     if (touched_.size() > kTouchedEpochsMax) touched_.pop_front();
   }
-  for (const TopicLogRow& row : change.log) graph_.log.push_back(row);
+  for (const TopicLogRow& row : change.log) graph_.log.add(row);
   if (change.deploy) apply_deploy(change);
   if (change.sentinel) events += apply_sentinel(change);
-  while (!graph_.outbox.empty() &&
-         graph_.outbox.front().created_at + options_.event_retention < change.at) {
-    graph_.outbox.pop_front();
+  while (!graph_.outbox.empty() && graph_.outbox.oldest() + options_.event_retention < change.at) {
+    graph_.outbox.drop_oldest();
   }
   unsaved_ = true;
   WEIR_CHECK(save());
@@ -198,23 +196,22 @@ std::size_t MemoryGraphStore::tell(const GraphChange& change) {
     OutboxRow row = new_event(change.at);
     row.revision = ++graph_.revisions[query_key(update.query)];
     row.queues = std::move(update);
-    graph_.outbox.push_back(std::move(row));
+    graph_.outbox.add(row);
   }
   return updates.size();
 }
 
 void MemoryGraphStore::apply_deploy(const GraphChange& change) {
   const std::string key = change.deploy->key.text();
-  const auto found = graph_.deploys.find(key);
-  if (found != graph_.deploys.end()) {
-    found->second.last_seen = change.deploy->last_seen;
-    found->second.ended_at.reset();
-    found->second.sentinel_due = found->second.sentinel_due || change.deploy->sentinel_due;
-    std::erase(graph_.deploy_order, key);
-  } else {
-    graph_.deploys.emplace(key, *change.deploy);
+  DeployRecord* known = graph_.deploys.find(key);
+  if (known == nullptr) {
+    graph_.deploys.add(key, *change.deploy);
+    return;
   }
-  graph_.deploy_order.push_back(key);
+  known->last_seen = change.deploy->last_seen;
+  known->ended_at.reset();
+  known->sentinel_due = known->sentinel_due || change.deploy->sentinel_due;
+  graph_.deploys.make_newest(key);
 }
 
 std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
@@ -237,7 +234,7 @@ std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
   if (!weight_changed(last, wanted)) return 0;
   OutboxRow row = new_event(change.at);
   row.weight = WeightUpdate{wanted.id, wanted.version, wanted.world, *wanted.traffic_weight};
-  graph_.outbox.push_back(std::move(row));
+  graph_.outbox.add(row);
   return 1;
 }
 
@@ -254,11 +251,11 @@ Result<void> MemoryGraphStore::save() {
 Result<std::optional<DeployRecord>> MemoryGraphStore::newest_deploy(
     const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) {
   const std::shared_lock lock(mutex_);
-  for (const std::string& key : std::views::reverse(graph_.deploy_order)) {
-    const DeployRecord& deploy = graph_.deploys.at(key);
+  for (const std::string& key : std::views::reverse(graph_.deploys.order())) {
+    const DeployRecord& deploy = *std::as_const(graph_).deploys.find(key);
     if (deploy.key.strategy != strategy) continue;
     if (world && deploy.key.context.world_id != world->text()) continue;
-    return std::optional(deploy);
+    return std::optional(graph_.deploys.whole(key));
   }
   return std::optional<DeployRecord>();
 }
@@ -279,7 +276,7 @@ Result<std::vector<std::pair<RowId, TopicLogRow>>> MemoryGraphStore::topic_log(R
   std::vector<std::pair<RowId, TopicLogRow>> rows;
   for (auto seq = static_cast<std::size_t>(after); seq < graph_.log.size() && rows.size() < limit;
        ++seq) {
-    rows.emplace_back(static_cast<RowId>(seq + 1), graph_.log[seq]);
+    rows.emplace_back(static_cast<RowId>(seq + 1), graph_.log.row(seq));
   }
   return rows;
 }
@@ -297,8 +294,8 @@ std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
                                                            const std::string& queue_topic) const {
   const std::shared_lock lock(mutex_);
   std::vector<PendingEvent> events;
-  for (const OutboxRow& row : graph_.outbox) {
-    if (events.size() == limit) break;
+  for (std::size_t at = 0; at < graph_.outbox.size() && events.size() < limit; ++at) {
+    const OutboxRow row = graph_.outbox.row(at);
     PendingEvent event{row.id, row.key_seq, row.created_at, {}};
     if (row.weight) {
       event.event = render_weight_update(row);
@@ -320,7 +317,7 @@ std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
 OutboxBacklog MemoryGraphStore::backlog() const {
   const std::shared_lock lock(mutex_);
   if (graph_.outbox.empty()) return {};
-  return {graph_.outbox.size(), graph_.outbox.front().created_at};
+  return {graph_.outbox.size(), graph_.outbox.oldest()};
 }
 
 Result<std::vector<PendingEvent>> MemoryControlBus::pending(std::size_t limit) {

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/memory_rows.h"
 
 namespace weir::dagmanager {
 
@@ -21,12 +22,11 @@ struct MemoryGraph {
   GraphIndex index;
   Epoch epoch = 0;
   RowId last_row = 0;
-  std::int64_t last_event = 0;                  ///< key_seq of the newest event
-  std::map<std::string, DeployRecord> deploys;  ///< by DeployKey::text()
-  std::vector<std::string> deploy_order;        ///< keys, oldest first
-  std::vector<SentinelRecord> sentinels;        ///< oldest first
-  std::deque<TopicLogRow> log;
-  std::deque<OutboxRow> outbox;
+  std::int64_t last_event = 0;  ///< key_seq of the newest event
+  MemoryDeploys deploys;
+  std::vector<SentinelRecord> sentinels;  ///< oldest first
+  MemoryTopicLog log;
+  MemoryOutbox outbox;
   std::map<std::string, std::int64_t> revisions;  ///< by query_key
 };
 

@@ -139,8 +139,6 @@ template <class A, class T>
 void field(A& archive, std::optional<T>& value);
 template <class A, class T>
 void field(A& archive, std::vector<T>& values);
-template <class A, class T>
-void field(A& archive, std::deque<T>& values);
 
 template <class A, class... Fields>
 void fields(A& archive, Fields&... each) {
@@ -238,19 +236,25 @@ void field(A& archive, std::vector<T>& values) {
     if (archive.ok()) field(archive, value);
   }
 }
-template <class A, class T>
-void field(A& archive, std::deque<T>& values) {
-  archive.size(values);
-  for (T& value : values) {
-    if (archive.ok()) field(archive, value);
+
+/// A log or outbox, row by row.
+template <class Row, class A, class Rows>
+void packed_rows(A& archive, Rows& rows) {
+  const std::size_t count = archive.size(rows);
+  for (std::size_t at = 0; at < count && archive.ok(); ++at) {
+    Row row;
+    if constexpr (!A::kReads) row = rows.row(at);
+    field(archive, row);
+    if constexpr (A::kReads) rows.add(row);
   }
 }
 
 /// The parts that are plain sequences.
 template <class A>
 void describe_rest(A& archive, MemoryGraph& graph) {
-  fields(archive, graph.epoch, graph.last_row, graph.last_event, graph.sentinels, graph.log,
-         graph.outbox);
+  fields(archive, graph.epoch, graph.last_row, graph.last_event, graph.sentinels);
+  packed_rows<TopicLogRow>(archive, graph.log);
+  packed_rows<OutboxRow>(archive, graph.outbox);
 }
 
 Error damaged(const std::string& what) {
@@ -305,9 +309,9 @@ std::string encode_snapshot(const MemoryGraph& graph) {
     QueueRecord queue = view.record();
     field(writer, queue);
   });
-  writer.number(graph.deploy_order.size());
-  for (const std::string& key : graph.deploy_order) {
-    DeployRecord deploy = graph.deploys.at(key);
+  writer.number(graph.deploys.order().size());
+  for (const std::string& key : graph.deploys.order()) {
+    DeployRecord deploy = graph.deploys.whole(key);
     field(writer, deploy);
   }
   writer.number(graph.revisions.size());
@@ -355,8 +359,7 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {
     DeployRecord deploy;
     field(reader, deploy);
-    graph.deploy_order.push_back(deploy.key.text());
-    graph.deploys.emplace(graph.deploy_order.back(), std::move(deploy));
+    graph.deploys.add(deploy.key.text(), deploy);
   }
   reader.number(count);
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {

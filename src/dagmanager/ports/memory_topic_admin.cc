@@ -2,10 +2,54 @@
 #include "dagmanager/ports/memory_topic_admin.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
+#include <string>
+#include <utility>
 
 #include "dagmanager/ports/limits.h"
 
 namespace weir::dagmanager {
+
+std::string_view MemoryTopicAdmin::name_of(const Topic& topic) {
+  return PackedReader(reinterpret_cast<const char*>(&topic + 1)).raw();
+}
+
+const MemoryTopicAdmin::Topic* MemoryTopicAdmin::first_of(const graph::TopicKey& key) const {
+  const auto found = topics_.find(key);
+  return found == topics_.end() ? nullptr : *found;
+}
+
+const MemoryTopicAdmin::Topic* MemoryTopicAdmin::find(const graph::TopicName& name) const {
+  const Topic* topic = first_of(graph::topic_key(name));
+  while (topic != nullptr && name_of(*topic) != name.view()) topic = topic->same_key;
+  return topic;
+}
+
+const MemoryTopicAdmin::Topic* MemoryTopicAdmin::keep(const TopicSpec& spec,
+                                                      const Topic* same_key) {
+  std::string packed;
+  PackedWriter(packed)
+      .raw(spec.topic.view())
+      .integer(spec.shape.partitions)
+      .integer(spec.shape.replication)
+      .integer(spec.shape.retention_ms)
+      .number(cleanups_.id_of(spec.shape.cleanup));
+  char* piece = arena_.take(sizeof(Topic) + packed.size());
+  std::memcpy(piece + sizeof(Topic), packed.data(), packed.size());
+  return new (piece) Topic{same_key};
+}
+
+TopicSeen MemoryTopicAdmin::seen(const Topic& topic) const {
+  PackedReader reader(reinterpret_cast<const char*>(&topic + 1));
+  TopicSeen seen;
+  seen.topic = graph::TopicName(reader.raw());
+  seen.shape.partitions = static_cast<int>(reader.integer());
+  seen.shape.replication = static_cast<int>(reader.integer());
+  seen.shape.retention_ms = reader.integer();
+  seen.shape.cleanup = cleanups_.text(static_cast<TextId>(reader.number()));
+  return seen;
+}
 
 Result<std::vector<CreateAnswer>> MemoryTopicAdmin::create(std::span<const TopicSpec> topics) {
   const std::scoped_lock lock(mutex_);
@@ -16,38 +60,43 @@ Result<std::vector<CreateAnswer>> MemoryTopicAdmin::create(std::span<const Topic
       answers.push_back(CreateAnswer::Refused);
       continue;
     }
-    const bool made =
-        topics_.try_emplace({graph::topic_key(spec.topic).text(), spec.topic.text()}, spec.shape)
-            .second;
-    answers.push_back(made ? CreateAnswer::Created : CreateAnswer::AlreadyExists);
+    if (find(spec.topic) != nullptr) {
+      answers.push_back(CreateAnswer::AlreadyExists);
+      continue;
+    }
+    const Topic* same_key = first_of(graph::topic_key(spec.topic));
+    if (same_key != nullptr) topics_.erase(same_key);
+    topics_.insert(keep(spec, same_key));
+    answers.push_back(CreateAnswer::Created);
   }
   return answers;
 }
 
 Result<std::vector<TopicSeen>> MemoryTopicAdmin::look(std::span<const graph::TopicName> topics) {
   const std::scoped_lock lock(mutex_);
-  std::vector<std::string> keys;
+  std::vector<graph::TopicKey> keys;
   keys.reserve(topics.size());
-  for (const graph::TopicName& topic : topics) keys.push_back(graph::topic_key(topic).text());
+  for (const graph::TopicName& topic : topics) keys.push_back(graph::topic_key(topic));
   std::ranges::sort(keys);
   keys.erase(std::ranges::unique(keys).begin(), keys.end());
-  std::vector<TopicSeen> seen;
-  for (const std::string& key : keys) {
-    for (auto at = topics_.lower_bound({key, ""}); at != topics_.end() && at->first.first == key;
-         ++at) {
-      seen.push_back({graph::TopicName(at->first.second), at->second});
+  std::vector<TopicSeen> found;
+  for (const graph::TopicKey& key : keys) {
+    for (const Topic* at = first_of(key); at != nullptr; at = at->same_key) {
+      found.push_back(seen(*at));
     }
   }
-  return seen;
+  return found;
 }
 
 Result<std::vector<TopicSeen>> MemoryTopicAdmin::list() {
   const std::scoped_lock lock(mutex_);
-  std::vector<TopicSeen> seen;
-  seen.reserve(topics_.size());
-  for (const auto& [name, shape] : topics_) seen.push_back({graph::TopicName(name.second), shape});
-  std::ranges::sort(seen, {}, &TopicSeen::topic);
-  return seen;
+  std::vector<TopicSeen> all;
+  all.reserve(topics_.size());
+  for (const Topic* first : topics_) {
+    for (const Topic* at = first; at != nullptr; at = at->same_key) all.push_back(seen(*at));
+  }
+  std::ranges::sort(all, {}, &TopicSeen::topic);
+  return all;
 }
 
 Result<std::vector<std::optional<std::int64_t>>> MemoryTopicAdmin::sizes(
@@ -56,8 +105,7 @@ Result<std::vector<std::optional<std::int64_t>>> MemoryTopicAdmin::sizes(
   std::vector<std::optional<std::int64_t>> sizes;
   sizes.reserve(topics.size());
   for (const graph::TopicName& topic : topics) {
-    const bool there = topics_.contains({graph::topic_key(topic).text(), topic.text()});
-    sizes.push_back(there ? std::optional<std::int64_t>(0) : std::nullopt);
+    sizes.push_back(find(topic) != nullptr ? std::optional<std::int64_t>(0) : std::nullopt);
   }
   return sizes;
 }

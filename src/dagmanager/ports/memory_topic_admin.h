@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
-#include <mutex>
-#include <string>
-#include <utility>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "dagmanager/core/packed.h"
+#include "dagmanager/core/text_pool.h"
 #include "dagmanager/ports/topic_admin.h"
 
 namespace weir::dagmanager {
@@ -22,8 +26,37 @@ class MemoryTopicAdmin final : public TopicAdmin {
   Result<void> ping() override { return {}; }
 
  private:
+  /// A topic in the arena; its shape, then its name follow.
+  struct Topic {
+    const Topic* same_key;  ///< another that a broker would confuse with it; null: no more
+  };
+
+  static std::string_view name_of(const Topic& topic);
+
+  struct HashByKey {
+    using is_transparent = void;
+    std::size_t operator()(const graph::TopicKey& key) const { return absl::HashOf(key); }
+    std::size_t operator()(const Topic* topic) const {
+      return absl::HashOf(graph::topic_key(graph::TopicName(name_of(*topic))));
+    }
+  };
+  struct EqualByKey {
+    using is_transparent = void;
+    bool operator()(const Topic* a, const Topic* b) const { return a == b; }
+    bool operator()(const Topic* a, const graph::TopicKey& b) const {
+      return graph::topic_key(graph::TopicName(name_of(*a))) == b;
+    }
+  };
+
+  const Topic* first_of(const graph::TopicKey& key) const;
+  const Topic* find(const graph::TopicName& name) const;
+  const Topic* keep(const TopicSpec& spec, const Topic* same_key);
+  TopicSeen seen(const Topic& topic) const;
+
   std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, graph::TopicShape> topics_;  // by key, then name
+  ByteArena arena_;
+  TextPool cleanups_;
+  absl::flat_hash_set<const Topic*, HashByKey, EqualByKey> topics_;  // the first of each key
 };
 
 }  // namespace weir::dagmanager

@@ -103,8 +103,7 @@ MemoryGraph sample_graph() {
   deploy.first_seen = at(1);
   deploy.last_seen = at(2);
   deploy.ended_at = at(3);
-  graph.deploy_order = {deploy.key.text()};
-  graph.deploys.emplace(deploy.key.text(), deploy);
+  graph.deploys.add(deploy.key.text(), deploy);
   graph.sentinels = {{.id = graph::SentinelId("s-sentinel"),
                       .world = graph::WorldId("w1"),
                       .version = graph::VersionLabel("v1"),
@@ -121,16 +120,16 @@ MemoryGraph sample_graph() {
                       .traffic_weight = std::nullopt,
                       .deploy_key = "",
                       .created_at = at(5)}};
-  graph.log = {{.topic = graph::TopicName("t"),
-                .action = "create",
-                .type = graph::TopicType::Raw,
-                .shape = {},
-                .node_id = "n",
-                .binding_key = "b",
-                .actor = "a",
-                .cause = "c",
-                .result = "ok",
-                .at = at(6)}};
+  graph.log.add({.topic = graph::TopicName("t"),
+                 .action = "create",
+                 .type = graph::TopicType::Raw,
+                 .shape = {},
+                 .node_id = "n",
+                 .binding_key = "b",
+                 .actor = "a",
+                 .cause = "c",
+                 .result = "ok",
+                 .at = at(6)});
   OutboxRow queues;
   queues.id = "id-1";
   queues.key_seq = 1;
@@ -141,7 +140,8 @@ MemoryGraph sample_graph() {
   weight.id = "id-2";
   weight.weight =
       WeightUpdate{graph::SentinelId("s"), graph::VersionLabel("v"), graph::WorldId("w"), 0.3};
-  graph.outbox = {queues, weight};
+  graph.outbox.add(queues);
+  graph.outbox.add(weight);
   graph.revisions = {{"key", 4}};
   return graph;
 }
@@ -201,14 +201,16 @@ TEST(MemorySnapshot, GivesBackTheWholeGraph) {
   EXPECT_EQ(graph->epoch, 12);
   EXPECT_EQ(graph->last_row, 3);
   EXPECT_EQ(graph->last_event, 9);
-  EXPECT_EQ(graph->deploy_order, sample_graph().deploy_order);
-  EXPECT_EQ(graph->deploys.begin()->second.ended_at, at(3));
-  EXPECT_EQ(graph->deploys.begin()->second.nodes, sample_graph().deploys.begin()->second.nodes);
+  ASSERT_EQ(graph->deploys.order(), sample_graph().deploys.order());
+  const std::string& key = graph->deploys.order().front();
+  EXPECT_EQ(graph->deploys.find(key)->ended_at, at(3));
+  EXPECT_EQ(graph->deploys.whole(key).nodes, sample_graph().deploys.whole(key).nodes);
   EXPECT_EQ(graph->sentinels, sample_graph().sentinels);
-  EXPECT_EQ(graph->log, sample_graph().log);
+  ASSERT_EQ(graph->log.size(), 1U);
+  EXPECT_EQ(graph->log.row(0), sample_graph().log.row(0));
   ASSERT_EQ(graph->outbox.size(), 2U);
-  EXPECT_EQ(graph->outbox[0].queues->query, sample_graph().outbox[0].queues->query);
-  EXPECT_EQ(graph->outbox[1].weight->weight, 0.3);
+  EXPECT_EQ(graph->outbox.row(0).queues->query, sample_graph().outbox.row(0).queues->query);
+  EXPECT_EQ(graph->outbox.row(1).weight->weight, 0.3);
   EXPECT_EQ(graph->revisions.at("key"), 4);
   EXPECT_EQ(encode_snapshot(*graph), bytes) << "what the fields above left out too";
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+/// How this process treats the allocator: a large diff takes tens of megabytes for tens of
+/// milliseconds, on whichever thread it runs, and the graph that stays is small beside that.
+namespace weir::dagmanager {
+
+/// Once, before any thread is there: few heaps, so that what one diff freed the next one takes, on
+/// whatever thread.
+void share_heaps();
+
+/// Gives freed pages back to the system. A few milliseconds; for after something large.
+void give_back_freed_memory();
+
+}  // namespace weir::dagmanager
