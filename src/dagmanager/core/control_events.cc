@@ -182,13 +182,13 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
 
 std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphChange& change) {
   if (change.queues.empty()) return {};
-  absl::flat_hash_map<RowId, const NodeRecord*> nodes;
-  for (const NodeRecord& node : change.nodes) nodes.emplace(node.row, &node);
+  absl::flat_hash_map<RowId, const NodeRecord*> node_of;
+  for (const NodeRecord& node : change.nodes) node_of.emplace(node.row, &node);
   std::deque<NodeRecord> stored;
   std::vector<AddedQueue> added;
   added.reserve(change.queues.size());
   for (const QueuePromotion& queue : change.queues) {
-    const auto [node, unseen] = nodes.try_emplace(queue.node, nullptr);
+    const auto [node, unseen] = node_of.try_emplace(queue.node, nullptr);
     if (unseen) node->second = &stored.emplace_back(before.node(queue.node).record());
     added.push_back({queue.queue, node->second});
   }

@@ -10,9 +10,11 @@
 namespace weir::dagmanager {
 namespace {
 
-// What the tables take for a record: a place in the list of records, and about 8 bytes a set.
-constexpr std::size_t kNodeTableBytes = sizeof(void*) + 2 * 8;
-constexpr std::size_t kQueueTableBytes = sizeof(void*) + 3 * 8;
+// What the tables take for a record: a place in the list of records, and in each set a slot with
+// its share of the free ones.
+constexpr std::size_t kSetBytes = 2 * sizeof(Slot);
+constexpr std::size_t kNodeTableBytes = sizeof(void*) + 2 * kSetBytes;
+constexpr std::size_t kQueueTableBytes = sizeof(void*) + 3 * kSetBytes;
 
 }  // namespace
 

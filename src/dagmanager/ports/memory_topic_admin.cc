@@ -2,7 +2,6 @@
 #include "dagmanager/ports/memory_topic_admin.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 #include <string>
 #include <utility>
@@ -36,7 +35,7 @@ const MemoryTopicAdmin::Topic* MemoryTopicAdmin::keep(const TopicSpec& spec,
       .integer(spec.shape.retention_ms)
       .number(cleanups_.id_of(spec.shape.cleanup));
   char* piece = arena_.take(sizeof(Topic) + packed.size());
-  std::memcpy(piece + sizeof(Topic), packed.data(), packed.size());
+  std::ranges::copy(packed, piece + sizeof(Topic));
   return new (piece) Topic{same_key};
 }
 
