@@ -3,6 +3,7 @@
 // README of this folder: what is measured and how the goals are meant.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -41,11 +43,12 @@ struct Effort {
 };
 
 const Effort kFull{5, 300, 300, 40, 49, {10, 100, 1000, 10000}};
-const Effort kQuick{3, 60, 60, 8, 8, {100, 1000}};
+const Effort kQuick{3, 40, 60, 10, 8, {100, 1000}};
 
 constexpr double kRate = 50;
 constexpr std::size_t kOpenClients = 8;
 constexpr double kSpecMilliseconds = 80;
+constexpr auto kCountsEvery = std::chrono::milliseconds(1100);
 
 class Bench {
  public:
@@ -206,7 +209,7 @@ class Bench {
     }
     WEIR_CHECK(teach("new", requests.front()));
     std::map<std::string, std::vector<double>> measured;
-    WEIR_TRY(const double before, rig_.fsyncs());
+    WEIR_TRY(const double before, count_fsyncs());
     const std::size_t a_round = (requests.size() - 1) / effort_.rounds;
     for (std::size_t i = 0; i < effort_.rounds; ++i) {
       const auto next = [&](std::size_t call) -> const std::string& {
@@ -218,7 +221,7 @@ class Bench {
         measured[target.name].push_back(p95(result));
       }
     }
-    WEIR_TRY(const double after, rig_.fsyncs());
+    WEIR_TRY(const double after, count_fsyncs());
     const double floor = median(measured["floor"]);
     figures_.push_back(
         beside(plain("1,000 nodes all new, p95, memory", median(measured["memory"]), "ms"), "floor",
@@ -227,10 +230,20 @@ class Bench {
         beside(plain("1,000 nodes all new, p95, postgresql", median(measured["postgresql"]), "ms"),
                "floor", floor),
         12.0));
-    const auto diffs = static_cast<double>(a_round * effort_.rounds);
+    const auto diffs = static_cast<double>(a_round * effort_.rounds + 1);
     figures_.push_back(value_at_most(
         plain("fsyncs a diff of 1,000 new nodes", (after - before) / diffs, ""), 3.0));
     return part_new();
+  }
+
+  /// The fsyncs of PostgreSQL so far, but for those of the graph that this stores itself: a server
+  /// process tells its counts at the end of a transaction, and not twice within a second.
+  Result<double> count_fsyncs() {
+    std::this_thread::sleep_for(kCountsEvery);
+    const std::string request = make_request("new", document(1000, ++edition_));
+    const auto one = [&](std::size_t) -> const std::string& { return request; };
+    WEIR_CHECK(good(closed_loop(postgres_.address, "new-sentinel", one, 1, 1)));
+    return rig_.fsyncs();
   }
 
   Result<void> part_new() {

@@ -42,7 +42,10 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   }
   const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads;
   WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
-  engines.store = std::make_unique<PostgresGraphStore>(*pool, random);
+  // One and the same DSN is one and the same write-ahead log.
+  const IntentSync sync =
+      config.topics_dsn == config.graph_dsn ? IntentSync::WithTopics : IntentSync::OnReserve;
+  engines.store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
   engines.pools.push_back(std::move(pool));
   return {};

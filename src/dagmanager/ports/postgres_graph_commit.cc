@@ -139,7 +139,7 @@ class PostgresGraphStore::Commit {
     }
     WEIR_TRY(const Committed committed, finish());
     WEIR_CRASH_POINT("store.after_commit");
-    if (change_.touches_graph()) show_in_mirror();
+    if (delta_) mirror_.apply(*delta_);
     return committed;
   }
 
@@ -166,13 +166,13 @@ class PostgresGraphStore::Commit {
   Result<void> judge_foreign_changes();
   bool touches_own(const Rows& changes, const GraphDelta* delta) const;
   Result<Committed> finish();
-  std::vector<QueueUpdate> decide_events() const;
+  void decide_events();
   void add_queue_events(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
                         std::int64_t event_seq);
   bool weight_is_told() const;
   void add_weight_event(Pipeline& pipeline, std::int64_t event_seq);
   void add_epoch(Pipeline& pipeline, std::int64_t event_seq);
-  void show_in_mirror();
+  void prepare_mirror();
 
   const GraphChange& change_;
   Connection& connection_;
@@ -182,6 +182,9 @@ class PostgresGraphStore::Commit {
   std::vector<Rows> results_;  // of the first exchange
   GraphPosition locked_;       // of the graph, as long as the transaction lives
   GraphPosition raised_;
+  std::vector<QueueUpdate> updates_;
+  GraphPosition updates_at_;         // of the graph that they were decided on
+  std::optional<GraphDelta> delta_;  // what the mirror is to learn
 };
 
 Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
@@ -216,7 +219,7 @@ Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
 }
 
 /// The first exchange: all rows of the change, then the epoch is locked, then what only its holder
-/// writes and reads.
+/// writes and reads. While the server writes, the events are decided on the graph as it is known.
 Result<void> PostgresGraphStore::Commit::write_rows() {
   Pipeline pipeline(connection_);
   pipeline.begin();
@@ -228,7 +231,7 @@ Result<void> PostgresGraphStore::Commit::write_rows() {
   Params above;
   above.int64(change_.base).int64(static_cast<std::int64_t>(kDeltaRowsMax));
   places_.changes = pipeline.add(sql::kReadChanges, std::move(above));
-  WEIR_TRY(results_, pipeline.run());
+  WEIR_TRY(results_, pipeline.run([this] { decide_events(); }));
   const Rows& epoch = results_[places_.epoch];
   locked_ = {epoch.int64(0, 0), epoch.int64(0, 1)};
   return judge_deploy(results_);
@@ -375,10 +378,10 @@ bool PostgresGraphStore::Commit::touches_own(const Rows& changes, const GraphDel
 /// The second exchange: events, epoch, COMMIT.
 Result<Committed> PostgresGraphStore::Commit::finish() {
   std::int64_t event_seq = results_[places_.epoch].int64(0, 2);
-  const std::vector<QueueUpdate> updates = decide_events();
+  if (updates_at_ != locked_) decide_events();
   Pipeline pipeline(connection_);
-  if (!updates.empty()) add_queue_events(pipeline, updates, event_seq);
-  event_seq += static_cast<std::int64_t>(updates.size());
+  if (!updates_.empty()) add_queue_events(pipeline, updates_, event_seq);
+  event_seq += static_cast<std::int64_t>(updates_.size());
   const bool told = weight_is_told();
   if (told) add_weight_event(pipeline, ++event_seq);
   raised_ = locked_;
@@ -387,14 +390,15 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
   }
   if (change_.touches_graph() || told) add_epoch(pipeline, event_seq);
   pipeline.commit();
-  WEIR_CHECK(pipeline.run());
-  return Committed{raised_.epoch, updates.size() + (told ? 1 : 0)};
+  WEIR_CHECK(pipeline.run([this] { prepare_mirror(); }));
+  return Committed{raised_.epoch, updates_.size() + (told ? 1 : 0)};
 }
 
-std::vector<QueueUpdate> PostgresGraphStore::Commit::decide_events() const {
-  if (change_.queues.empty()) return {};
+void PostgresGraphStore::Commit::decide_events() {
+  if (change_.queues.empty()) return;
   const auto lock = mirror_.share();
-  return changed_queries(mirror_.index(), change_);
+  updates_ = changed_queries(mirror_.index(), change_);
+  updates_at_ = mirror_.position();
 }
 
 void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
@@ -471,9 +475,10 @@ void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t even
   pipeline.add(sql::kRaiseEpoch, std::move(epoch));
 }
 
-/// Puts the committed change into the mirror, if the mirror knows every row that it changes; else
-/// the next read fetches it.
-void PostgresGraphStore::Commit::show_in_mirror() {
+/// The change as the mirror is to learn it once it is committed, if the mirror knows every row that
+/// it changes; else the next read fetches it.
+void PostgresGraphStore::Commit::prepare_mirror() {
+  if (!change_.touches_graph()) return;
   GraphDelta delta{locked_, raised_, change_.nodes, {}};
   {
     const auto lock = mirror_.share();
@@ -498,7 +503,7 @@ void PostgresGraphStore::Commit::show_in_mirror() {
       if (!queue.buffering_since) queue.buffering_since = mark.since;
     }
   }
-  mirror_.apply(delta);
+  delta_ = std::move(delta);
 }
 
 }  // namespace weir::dagmanager

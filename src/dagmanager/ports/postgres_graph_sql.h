@@ -162,6 +162,10 @@ inline constexpr Statement kReadQueuePage = {"dag_read_queue_page", WEIR_DAG_QUE
 inline constexpr Statement kLockHolders = {"dag_lock_holders", WEIR_DAG_QUEUE_COLUMNS
                                            " WHERE " WEIR_DAG_HELD " ORDER BY queue_id FOR UPDATE"};
 
+/// The commit does not wait for its own fsync; a later one's covers it.
+inline constexpr Statement kCommitUnsynced = {"dag_commit_unsynced",
+                                              "SET LOCAL synchronous_commit = off"};
+
 inline constexpr Statement kInsertIntents = {
     "dag_insert_intents",
     "INSERT INTO weir_dagmanager.queue (queue_id, topic_key, binding_hash, topic, type, partitions,"

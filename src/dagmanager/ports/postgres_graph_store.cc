@@ -314,6 +314,11 @@ Result<Reservation> PostgresGraphStore::reserve(const IntentBatch& batch) {
                "others take the same names and bindings at the same time");
 }
 
+void PostgresGraphStore::begin_reserve(Pipeline& pipeline) const {
+  pipeline.begin();
+  if (intent_sync_ == IntentSync::WithTopics) pipeline.add(sql::kCommitUnsynced);
+}
+
 /// Names and bindings of which none is known to be held: inserted in one exchange. Fails with
 /// `unique_violation` if another instance holds one, and then nothing was written.
 Result<Reservation> PostgresGraphStore::reserve_free(const IntentBatch& batch,
@@ -323,7 +328,7 @@ Result<Reservation> PostgresGraphStore::reserve_free(const IntentBatch& batch,
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   WEIR_TRY(const auto connection, pool_.acquire(kStoreConnectionWait));
   Pipeline pipeline(*connection);
-  pipeline.begin();
+  begin_reserve(pipeline);
   pipeline.add(sql::kInsertContext, context_params(*batch.binding));
   const InsertPlaces at = add_inserts(pipeline, batch, intent_params(batch, keys, all, nodes));
   pipeline.commit();
@@ -341,7 +346,7 @@ Result<Reservation> PostgresGraphStore::reserve_contested(const IntentBatch& bat
                                                           const std::vector<RowId>& nodes) {
   WEIR_TRY(const auto connection, pool_.acquire(kStoreConnectionWait));
   Pipeline locking(*connection);
-  locking.begin();
+  begin_reserve(locking);
   locking.add(sql::kInsertContext, context_params(*batch.binding));
   Params wanted;
   const Hashes hashes = hash_all(batch, keys);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 namespace weir::postgres {
 class Params;
+class Pipeline;
 class Pool;
 class Rows;
 struct Statement;
@@ -41,10 +43,19 @@ struct Statement;
 ///   a node, name or binding that another instance took first: unique violation, `graph_moved`
 namespace weir::dagmanager {
 
+/// When the intents of a diff reach the disk.
+enum class IntentSync : std::uint8_t {
+  OnReserve,   ///< before reserve() returns
+  WithTopics,  ///< with the topics: for a registry in the same database, whose rows come later in
+               ///< the same write-ahead log and so never outlive the intents; an fsync less a diff
+};
+
 class PostgresGraphStore final : public GraphStore {
  public:
   /// The schema must be prepared (prepare_graph_schema). Pool and `random` outlive the store.
-  PostgresGraphStore(postgres::Pool& pool, Random& random) : pool_(pool), random_(random) {}
+  PostgresGraphStore(postgres::Pool& pool, Random& random,
+                     IntentSync intent_sync = IntentSync::OnReserve)
+      : pool_(pool), random_(random), intent_sync_(intent_sync) {}
 
   Result<GraphView> read(const DeployKey* deploy) override;
   Result<Reservation> reserve(const IntentBatch& batch) override;
@@ -69,6 +80,7 @@ class PostgresGraphStore final : public GraphStore {
                                  const postgres::Params& params);
   Result<Standing> ask(const DeployKey* deploy);
   Result<void> refresh(const GraphPosition& wanted);
+  void begin_reserve(postgres::Pipeline& pipeline) const;
   Result<Reservation> reserve_free(const IntentBatch& batch, const std::vector<std::string>& keys,
                                    const std::vector<RowId>& nodes);
   Result<Reservation> reserve_contested(const IntentBatch& batch,
@@ -77,6 +89,7 @@ class PostgresGraphStore final : public GraphStore {
 
   postgres::Pool& pool_;
   Random& random_;
+  const IntentSync intent_sync_;
   GraphMirror mirror_;
   std::mutex refresh_mutex_;  // one thread fetches, the others wait for it; taken before any other
 };

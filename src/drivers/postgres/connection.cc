@@ -157,7 +157,8 @@ Result<void> Connection::rollback() {
   return {};
 }
 
-Result<std::vector<Rows>> Connection::run(std::span<const Request> requests) {
+Result<std::vector<Rows>> Connection::run(std::span<const Request> requests,
+                                          const std::function<void()>& meanwhile) {
   WEIR_ASSERT(!requests.empty() && requests.size() <= kPipelineStatementsMax);
   last_failure_ = {};
   if (!usable()) return lost("the server closed the connection while it was idle");
@@ -174,7 +175,7 @@ Result<std::vector<Rows>> Connection::run(std::span<const Request> requests) {
 
   ++round_trips_;
   if (PQenterPipelineMode(connection_.get()) == 0) return lost_by_libpq();
-  Result<void> outcome = send(exchange);
+  Result<void> outcome = send(exchange, meanwhile);
   if (outcome.ok()) outcome = receive(exchange);
   if (!outcome.ok()) {
     broken_ = true;
@@ -233,7 +234,7 @@ Result<bool> Connection::behind_pooler() {
 int Connection::server_version() const { return PQserverVersion(connection_.get()); }
 int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
 
-Result<void> Connection::send(Exchange& exchange) {
+Result<void> Connection::send(Exchange& exchange, const std::function<void()>& meanwhile) {
   for (std::size_t i = 0; i < exchange.requests.size(); ++i) {
     const Request::Kind kind = exchange.requests[i].kind;
     WEIR_ASSERT(kind != Request::Kind::Begin || i == 0);
@@ -243,6 +244,10 @@ Result<void> Connection::send(Exchange& exchange) {
   }
   if (exchange.commits_at_sync) exchange.in_doubt = true;
   if (PQpipelineSync(connection_.get()) == 0) return lost_by_libpq();
+  if (meanwhile) {
+    if (PQflush(connection_.get()) < 0) return lost_by_libpq();
+    meanwhile();
+  }
   return flush();
 }
 

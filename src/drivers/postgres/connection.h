@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -85,8 +86,11 @@ class Connection {
   /// Runs the requests in order with one round trip, in one transaction: between Begin and Commit,
   /// else the open one, else an implicit one. Begin can only come first, Commit last. Stops at the
   /// first failure, whose error it returns (last_failure() says more); a transaction begun by this
-  /// very call is then rolled back. Use Pipeline to build the requests.
-  Result<std::vector<Rows>> run(std::span<const Request> requests);
+  /// very call is then rolled back. Use Pipeline to build the requests. `meanwhile`, if given, is
+  /// called once while the server works: when all requests, or as many as the socket takes, are on
+  /// their way.
+  Result<std::vector<Rows>> run(std::span<const Request> requests,
+                                const std::function<void()>& meanwhile = {});
 
   /// What the server said about the last statement that failed.
   const Failure& last_failure() const { return last_failure_; }
@@ -126,7 +130,7 @@ class Connection {
 
   Connection(pg_conn* connection, const ConnectOptions& options);
 
-  Result<void> send(Exchange& exchange);
+  Result<void> send(Exchange& exchange, const std::function<void()>& meanwhile);
   Result<void> send_request(Exchange& exchange, std::size_t index);
   Result<void> receive(Exchange& exchange);
   Result<void> accept(Exchange& exchange, const Expected& expected, ResultPtr result);

@@ -22,7 +22,7 @@ std::size_t Pipeline::push(Queued queued) {
   return queued_.size() - 1;
 }
 
-Result<std::vector<Rows>> Pipeline::run() {
+Result<std::vector<Rows>> Pipeline::run(const std::function<void()>& meanwhile) {
   const std::deque<Queued> queued = std::exchange(queued_, {});
   if (queued.empty()) return std::vector<Rows>();
   std::vector<Request> requests;
@@ -34,7 +34,7 @@ Result<std::vector<Rows>> Pipeline::run() {
                         .params = &item.params,
                         .kind = item.kind});
   }
-  return connection_.run(requests);
+  return connection_.run(requests, meanwhile);
 }
 
 }  // namespace weir::postgres

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,8 @@ class Pipeline {
   /// for each queued statement, begin and commit included, or the error of the first that failed
   /// (Connection::last_failure() holds its SQLSTATE and index). After a failure nothing of this run
   /// is kept; a transaction that this run began is closed, one begun earlier is left failed and
-  /// needs Connection::rollback().
-  Result<std::vector<Rows>> run();
+  /// needs Connection::rollback(). `meanwhile` is Connection::run's.
+  Result<std::vector<Rows>> run(const std::function<void()>& meanwhile = {});
 
  private:
   struct Queued {
