@@ -16,7 +16,7 @@ using ::testing::IsEmpty;
 
 const std::string kId = "blake3:" + std::string(64, 'c');
 
-Instant at(std::int64_t microseconds) { return Instant(Duration(microseconds)); }
+Instant instant_at(std::int64_t microseconds) { return Instant(Duration(microseconds)); }
 
 NodeRecord full_node() {
   NodeRecord node;
@@ -37,7 +37,7 @@ NodeRecord full_node() {
   node.query = graph::TagQuerySpec{.tags = {"t"}, .match_all = true, .interval = -1};
   node.global = true;
   node.artifacts = {{"path", "sha256:00", -3, "torch", "f32"}, {}};
-  node.created_at = at(-17);
+  node.created_at = instant_at(-17);
   return node;
 }
 
@@ -62,8 +62,8 @@ QueueRecord full_queue(RowId row) {
   queue.binding = context("w");
   queue.schema_hash = "schema";
   queue.pending_schema_hash = "next";
-  queue.buffering_since = at(5);
-  queue.created_at = at(6);
+  queue.buffering_since = instant_at(5);
+  queue.created_at = instant_at(6);
   queue.ttl_ms = 7;
   queue.lag_alert_seconds = 8;
   return queue;

@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-Instant at(int seconds) { return Instant(std::chrono::seconds(seconds)); }
+Instant time_at(int seconds) { return Instant(std::chrono::seconds(seconds)); }
 
 TopicLogRow log_row(const std::string& topic, const std::string& cause) {
   return {.topic = graph::TopicName(topic),
@@ -24,7 +24,7 @@ TopicLogRow log_row(const std::string& topic, const std::string& cause) {
           .actor = "grpc:peer",
           .cause = cause,
           .result = "ok",
-          .at = at(-5)};
+          .at = time_at(-5)};
 }
 
 OutboxRow update(const std::string& id, Instant when, std::vector<RowId> queues) {
@@ -48,7 +48,7 @@ TEST(MemoryTopicLog, GivesBackEveryRowInOrder) {
 
 TEST(MemoryOutbox, GivesBackTheWholeEvent) {
   MemoryOutbox outbox;
-  outbox.add(update("id-1", at(4), {5, 6, 900, RowId{1} << 40}));
+  outbox.add(update("id-1", time_at(4), {5, 6, 900, RowId{1} << 40}));
   OutboxRow told;
   told.id = "id-2";
   told.weight =
@@ -58,7 +58,7 @@ TEST(MemoryOutbox, GivesBackTheWholeEvent) {
   EXPECT_EQ(first.id, "id-1");
   EXPECT_EQ(first.key_seq, 7);
   EXPECT_EQ(first.revision, 3);
-  EXPECT_EQ(first.created_at, at(4));
+  EXPECT_EQ(first.created_at, time_at(4));
   EXPECT_EQ(first.queues->query, (QuerySet{{"a", "b"}, 60, true, {"w", "live"}}));
   EXPECT_THAT(first.queues->queues, ElementsAre(5, 6, 900, RowId{1} << 40));
   EXPECT_FALSE(first.weight);
@@ -72,13 +72,13 @@ TEST(MemoryOutbox, GivesBackTheWholeEvent) {
 
 TEST(MemoryOutbox, DropsTheOldestAndKeepsTheRest) {
   MemoryOutbox outbox;
-  outbox.add(update("id-1", at(1), {1}));
-  outbox.add(update("id-2", at(2), {2}));
-  EXPECT_EQ(outbox.oldest(), at(1));
+  outbox.add(update("id-1", time_at(1), {1}));
+  outbox.add(update("id-2", time_at(2), {2}));
+  EXPECT_EQ(outbox.oldest(), time_at(1));
   outbox.drop_oldest();
-  outbox.add(update("id-3", at(3), {3}));  // takes the place of the first
+  outbox.add(update("id-3", time_at(3), {3}));  // takes the place of the first
   ASSERT_EQ(outbox.size(), 2U);
-  EXPECT_EQ(outbox.oldest(), at(2));
+  EXPECT_EQ(outbox.oldest(), time_at(2));
   EXPECT_THAT(outbox.row(0).queues->queues, ElementsAre(2));
   EXPECT_THAT(outbox.row(1).queues->queues, ElementsAre(3));
   outbox.drop_oldest();
@@ -90,15 +90,15 @@ TEST(MemoryDeploys, KeepsNodesInTheirOrderAndTheNewestLast) {
   MemoryDeploys deploys;
   DeployRecord deploy;
   deploy.nodes = {{9, "b", true}, {2, "", false}, {7, "b", false}};
-  deploy.last_seen = at(1);
+  deploy.last_seen = time_at(1);
   deploys.add("one", deploy);
   deploys.add("two", DeployRecord{});
   EXPECT_THAT(deploys.order(), ElementsAre("one", "two"));
-  deploys.find("one")->last_seen = at(2);
+  deploys.find("one")->last_seen = time_at(2);
   deploys.make_newest("one");
   EXPECT_THAT(deploys.order(), ElementsAre("two", "one"));
   EXPECT_EQ(deploys.whole("one").nodes, deploy.nodes);
-  EXPECT_EQ(deploys.whole("one").last_seen, at(2));
+  EXPECT_EQ(deploys.whole("one").last_seen, time_at(2));
   EXPECT_THAT(deploys.whole("two").nodes, testing::IsEmpty());
   EXPECT_EQ(deploys.find("three"), nullptr);
 }
