@@ -4,6 +4,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "base/utf8.h"
 
@@ -119,6 +121,21 @@ std::string make_namespace(std::string_view world, std::string_view domain) {
   const std::string tail = namespace_segment(domain);
   if (head.empty() || tail.empty()) return {};
   return head + "." + tail;
+}
+
+std::size_t edits_between(std::string_view one, std::string_view other) {
+  const std::string left = lower_ascii(one);
+  const std::string right = lower_ascii(other);
+  std::vector<std::size_t> row(right.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 1; i <= left.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= right.size(); ++j) {
+      const std::size_t changed = diagonal + (left[i - 1] == right[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({changed, row[j] + 1, row[j - 1] + 1}));
+    }
+  }
+  return row.back();
 }
 
 bool is_ascii(std::string_view text) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ std::string namespace_segment(std::string_view text);
 std::string namespace_from_text(std::string_view dotted);
 /// Both segments joined by `.`, or empty if either is empty.
 std::string make_namespace(std::string_view world, std::string_view domain);
+
+/// Levenshtein's distance in bytes, letters of either case alike: how far a slip of the pen is from
+/// what was meant.
+std::size_t edits_between(std::string_view one, std::string_view other);
 
 /// True if every byte is ASCII.
 bool is_ascii(std::string_view text);

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <deque>
-#include <map>
+#include <optional>
 #include <set>
 
 #include "base/json.h"
@@ -99,7 +99,7 @@ void write_queues(std::string& out, std::span<const QueueDescriptor> queues) {
 
 /// Rows of the added queues by tag and interval, rising.
 using AddedByTag =
-    std::map<std::pair<std::string_view, std::int64_t>, std::vector<const AddedQueue*>>;
+    absl::flat_hash_map<std::pair<std::string_view, std::int64_t>, std::vector<const AddedQueue*>>;
 
 AddedByTag by_tag(std::span<const AddedQueue> added) {
   AddedByTag index;
@@ -111,21 +111,22 @@ AddedByTag by_tag(std::span<const AddedQueue> added) {
   return index;
 }
 
-/// The whole answer to a query after the change; cut short past `limit` if that is not 0.
-std::vector<RowId> answer_after(const GraphIndex& before, const AddedByTag& added,
-                                const QuerySet& query, std::size_t limit) {
-  std::vector<RowId> rows = before.match(query, limit);
-  if (limit > 0 && rows.size() > limit) return rows;
+/// The answer to a query after the change, or nothing where it has more than `limit` queues.
+std::optional<std::vector<RowId>> answer_after(const GraphIndex& before, const AddedByTag& added,
+                                               const QuerySet& query, std::size_t limit) {
+  auto rows = before.match_at_most(query, limit);
+  if (!rows) return std::nullopt;
   for (const std::string& tag : query.tags) {
     const auto tagged = added.find({tag, query.interval});
     if (tagged == added.end()) continue;
-    if (limit > 0 && tagged->second.size() > limit) return std::vector<RowId>(limit + 1);
+    if (!query.match_all && tagged->second.size() > limit) return std::nullopt;
     for (const AddedQueue* queue : tagged->second) {
-      if (query_matches(query, *queue->node)) rows.push_back(queue->row);
+      if (query_matches(query, *queue->node)) rows->push_back(queue->row);
     }
   }
-  std::ranges::sort(rows);
-  rows.erase(std::ranges::unique(rows).begin(), rows.end());
+  std::ranges::sort(*rows);
+  rows->erase(std::ranges::unique(*rows).begin(), rows->end());
+  if (rows->size() > limit) return std::nullopt;
   return rows;
 }
 
@@ -171,11 +172,11 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
   std::vector<QueueUpdate> updates;
   updates.reserve(asked.size() + own.size());
   for (const QuerySet& query : asked) {
-    updates.push_back({query, answer_after(before, tagged, query, 0)});
+    updates.push_back({query, *answer_after(before, tagged, query, SIZE_MAX)});
   }
   for (const QuerySet& query : own) {
-    std::vector<RowId> rows = answer_after(before, tagged, query, kOwnTagQueuesMax);
-    if (rows.size() <= kOwnTagQueuesMax) updates.push_back({query, std::move(rows)});
+    auto rows = answer_after(before, tagged, query, kOwnTagQueuesMax);
+    if (rows) updates.push_back({query, *std::move(rows)});
   }
   return updates;
 }

@@ -119,13 +119,19 @@ void GraphIndex::unlink(Slot slot) {
   const NodeView owner = node(queue.node());
   if (!owner) return;
   for (const TextId tag : owner.tag_ids()) {
-    bytes_ -= sizeof(Slot) * std::erase(active_by_tag_[{tag, owner.interval()}], slot);
+    bytes_ -= sizeof(Slot) * std::erase(active_by_tag_[scoped(tag, owner.interval(), slot)], slot);
   }
+}
+
+GraphIndex::ScopedTag GraphIndex::scoped(TextId tag, std::int64_t interval, Slot queue) {
+  const auto next = static_cast<ScopeId>(scopes_.size());
+  const auto scope = scopes_.try_emplace(records_->queue(queue).binding().scope, next).first;
+  return {scope->second, {tag, interval}};
 }
 
 void GraphIndex::list_under_tags(Slot slot, const NodeView& node) {
   for (const TextId tag : node.tag_ids()) {
-    std::vector<Slot>& slots = active_by_tag_[{tag, node.interval()}];
+    std::vector<Slot>& slots = active_by_tag_[scoped(tag, node.interval(), slot)];
     const auto place = std::ranges::lower_bound(slots, slot);
     if (place != slots.end() && *place == slot) continue;
     slots.insert(place, slot);
@@ -178,61 +184,55 @@ std::vector<RowId> GraphIndex::queues_of(RowId node) const {
   return rows;
 }
 
-const std::vector<Slot>* GraphIndex::active_under(const std::string& tag,
-                                                  std::int64_t interval) const {
+std::span<const Slot> GraphIndex::active_under(ScopeId scope, const std::string& tag,
+                                               std::int64_t interval) const {
   const auto id = records_->texts().find(tag);
-  if (!id) return nullptr;
-  const auto tagged = active_by_tag_.find(TagKey{*id, interval});
-  return tagged == active_by_tag_.end() ? nullptr : &tagged->second;
+  if (!id) return {};
+  const auto tagged = active_by_tag_.find(ScopedTag{scope, {*id, interval}});
+  if (tagged == active_by_tag_.end()) return {};
+  return tagged->second;
 }
 
-std::vector<RowId> GraphIndex::match(const QuerySet& set, std::size_t limit) const {
-  return collect(set, &set.scope, limit);
+std::vector<RowId> GraphIndex::match(const QuerySet& set) const {
+  return *match_at_most(set, SIZE_MAX);
+}
+
+std::optional<std::vector<RowId>> GraphIndex::match_at_most(const QuerySet& set,
+                                                            std::size_t limit) const {
+  const auto scope = scopes_.find(set.scope);
+  if (scope == scopes_.end()) return std::vector<RowId>();
+  return collect(set, scope->second, limit);
 }
 
 std::vector<RowId> GraphIndex::match_any_scope(const QuerySet& set) const {
-  return collect(set, nullptr, 0);
+  std::vector<RowId> rows;
+  for (const auto& [scope, id] : scopes_) {
+    const std::vector<RowId> found = *collect(set, id, SIZE_MAX);
+    rows.insert(rows.end(), found.begin(), found.end());
+  }
+  std::ranges::sort(rows);
+  return rows;
 }
 
-std::vector<RowId> GraphIndex::collect(const QuerySet& set, const QueryScope* scope,
-                                       std::size_t limit) const {
-  if (limit > 0 && !set.match_all) {
-    // A tag that many queues carry says alone that there are too many, without uniting its list.
-    for (const std::string& tag : set.tags) {
-      const std::vector<Slot>* tagged = active_under(tag, set.interval);
-      if (tagged == nullptr || tagged->size() <= limit) continue;
-      std::vector<RowId> rows = rows_in(*tagged, scope, limit);
-      if (rows.size() > limit) return rows;
-    }
-  }
+std::optional<std::vector<RowId>> GraphIndex::collect(const QuerySet& set, ScopeId scope,
+                                                      std::size_t limit) const {
   std::vector<Slot> slots;
   std::vector<Slot> merged;
   for (const std::string& tag : set.tags) {
-    const std::vector<Slot>* tagged = active_under(tag, set.interval);
-    if (tagged == nullptr) {
-      if (set.match_all) return {};
-      continue;
-    }
+    const std::span<const Slot> tagged = active_under(scope, tag, set.interval);
+    if (!set.match_all && tagged.size() > limit) return std::nullopt;
     merged.clear();
     if (set.match_all && &tag != &set.tags.front()) {
-      std::ranges::set_intersection(slots, *tagged, std::back_inserter(merged));
+      std::ranges::set_intersection(slots, tagged, std::back_inserter(merged));
     } else {
-      std::ranges::set_union(slots, *tagged, std::back_inserter(merged));
+      std::ranges::set_union(slots, tagged, std::back_inserter(merged));
     }
     slots.swap(merged);
   }
-  return rows_in(slots, scope, limit);
-}
-
-std::vector<RowId> GraphIndex::rows_in(std::span<const Slot> slots, const QueryScope* scope,
-                                       std::size_t limit) const {
+  if (slots.size() > limit) return std::nullopt;
   std::vector<RowId> rows;
-  for (const Slot slot : slots) {
-    const QueueView found = records_->queue(slot);
-    if (scope != nullptr && found.binding().scope != *scope) continue;
-    rows.push_back(found.row());
-    if (limit > 0 && rows.size() > limit) break;
-  }
+  rows.reserve(slots.size());
+  for (const Slot slot : slots) rows.push_back(records_->queue(slot).row());
   return rows;
 }
 

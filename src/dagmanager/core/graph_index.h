@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,9 +66,11 @@ class GraphIndex {
   /// Rows of the queues of a node, in order of their making.
   std::vector<RowId> queues_of(RowId node) const;
 
-  /// Active queues that answer a query, by row. With `limit` > 0 stops after limit + 1.
-  std::vector<RowId> match(const QuerySet& set, std::size_t limit = 0) const;
-  /// The same over all scopes.
+  /// Active queues that answer a query, in the order in which they came.
+  std::vector<RowId> match(const QuerySet& set) const;
+  /// The same, or nothing where there are more than `limit`.
+  std::optional<std::vector<RowId>> match_at_most(const QuerySet& set, std::size_t limit) const;
+  /// The same over all scopes, by row.
   std::vector<RowId> match_any_scope(const QuerySet& set) const;
   /// The queries that TagQuery nodes of the graph ask and that `node` (in `scope`) would answer.
   std::vector<const QuerySet*> asked_queries_for(const NodeRecord& node,
@@ -95,6 +98,8 @@ class GraphIndex {
 
  private:
   using TagKey = std::pair<TextId, std::int64_t>;  // tag, interval
+  using ScopeId = std::uint32_t;
+  using ScopedTag = std::pair<ScopeId, TagKey>;
 
   /// A set of slots that is searched by what `KeyOf` reads off the records.
   template <class KeyOf>
@@ -165,10 +170,11 @@ class GraphIndex {
   void join_node(Slot slot);
   void leave_node(Slot slot);
   void list_under_tags(Slot slot, const NodeView& node);
-  std::vector<RowId> collect(const QuerySet& set, const QueryScope* scope, std::size_t limit) const;
-  std::vector<RowId> rows_in(std::span<const Slot> slots, const QueryScope* scope,
-                             std::size_t limit) const;
-  const std::vector<Slot>* active_under(const std::string& tag, std::int64_t interval) const;
+  ScopedTag scoped(TextId tag, std::int64_t interval, Slot queue);
+  std::optional<std::vector<RowId>> collect(const QuerySet& set, ScopeId scope,
+                                            std::size_t limit) const;
+  std::span<const Slot> active_under(ScopeId scope, const std::string& tag,
+                                     std::int64_t interval) const;
 
   std::unique_ptr<GraphRecords> records_;  // stays where it is: the tables read it
   std::size_t active_ = 0;
@@ -178,8 +184,9 @@ class GraphIndex {
   SlotsBy<RowOfQueue> queue_by_row_;
   SlotsBy<TopicOfQueue> queue_by_topic_;
   SlotsBy<BindingOfQueue> queue_by_binding_;
-  absl::flat_hash_map<RowId, std::vector<Slot>> before_node_;     // queues whose node is to follow
-  absl::flat_hash_map<TagKey, std::vector<Slot>> active_by_tag_;  // rising
+  absl::flat_hash_map<RowId, std::vector<Slot>> before_node_;  // queues whose node is to follow
+  std::map<QueryScope, ScopeId> scopes_;
+  absl::flat_hash_map<ScopedTag, std::vector<Slot>> active_by_tag_;  // rising
   std::deque<QuerySet> queries_;  // asked by TagQuery nodes, distinct
   absl::flat_hash_map<TagKey, std::vector<const QuerySet*>> queries_by_tag_;
 };

@@ -2,7 +2,6 @@
 #include "server/config/config_key_table.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "base/assert.h"
@@ -16,22 +15,6 @@ std::vector<std::string> segments_of(std::string_view key) {
   std::vector<std::string> segments;
   for (const std::string_view segment : base::split(key, '.')) segments.emplace_back(segment);
   return segments;
-}
-
-/// Levenshtein's distance, letters of either case alike.
-std::size_t edits_between(std::string_view one, std::string_view other) {
-  const std::string left = base::lower_ascii(one);
-  const std::string right = base::lower_ascii(other);
-  std::vector<std::size_t> row(right.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 1; i <= left.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= right.size(); ++j) {
-      const std::size_t changed = diagonal + (left[i - 1] == right[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({changed, row[j] + 1, row[j - 1] + 1}));
-    }
-  }
-  return row.back();
 }
 
 /// The member of a closed set that `written` means.
@@ -119,7 +102,7 @@ std::optional<std::string> KeyTable::nearest(std::string_view text) const {
   std::size_t least = edits_max + 1;
   std::optional<std::string> found;
   for (const Spelling& spelling : spellings_) {
-    const std::size_t edits = edits_between(text, spelling.text);
+    const std::size_t edits = base::edits_between(text, spelling.text);
     if (edits >= least) continue;
     least = edits;
     found = spelling.text;
