@@ -90,7 +90,7 @@ Result<Server> Rig::start_floor() {
 
 Result<Server> Rig::spawn(const std::string& name, std::vector<std::string> argv, int port) {
   Server server;
-  WEIR_TRY(server.process, weir::server::ChildProcess::spawn(
+  WEIR_TRY(server.process, weir::process::ChildProcess::spawn(
                                {.argv = std::move(argv),
                                 .environment = {{"WEIR_LOG_LEVEL", "warning"}},
                                 .output_path = (folder_ / (name + ".log")).string()}));

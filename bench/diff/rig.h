@@ -9,14 +9,14 @@
 
 #include "base/result.h"
 #include "drivers/postgres/private_cluster.h"
-#include "server/process.h"
+#include "drivers/process/child_process.h"
 #include "server/system_clock.h"
 
 namespace weir::bench {
 
 /// A server process of this run.
 struct Server {
-  std::unique_ptr<weir::server::ChildProcess> process;
+  std::unique_ptr<weir::process::ChildProcess> process;
   std::string address;
 
   /// Resident memory in bytes.

@@ -41,7 +41,4 @@ inline constexpr std::size_t kLabelSetsMaxDefault = 1000;
 /// Log: a message or a text field longer than this is cut.
 inline constexpr std::size_t kLogTextBytesMax = std::size_t{16} << 10;
 
-/// Child processes: what `run_command` keeps of a command's output (its end).
-inline constexpr std::size_t kCommandOutputBytesMax = std::size_t{256} << 10;
-
 }  // namespace weir::server

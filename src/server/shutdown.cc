@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "base/mutex.h"
-#include "server/file_descriptor.h"
+#include "drivers/process/file_descriptor.h"
 
 namespace weir::server {
 namespace {
@@ -36,8 +36,8 @@ struct ShutdownSignals::State {
   void watch() WEIR_EXCLUDES(mutex);
   void tell(int number) WEIR_EXCLUDES(mutex);
 
-  FileDescriptor signals;
-  FileDescriptor quit;
+  process::FileDescriptor signals;
+  process::FileDescriptor quit;
   std::thread thread;
 
   base::Mutex mutex;
@@ -56,8 +56,8 @@ void block_shutdown_signals() {
 Result<std::unique_ptr<ShutdownSignals>> ShutdownSignals::create() {
   auto state = std::make_unique<State>();
   const sigset_t set = shutdown_set();
-  state->signals = FileDescriptor(signalfd(-1, &set, SFD_CLOEXEC));
-  state->quit = FileDescriptor(eventfd(0, EFD_CLOEXEC));
+  state->signals = process::FileDescriptor(signalfd(-1, &set, SFD_CLOEXEC));
+  state->quit = process::FileDescriptor(eventfd(0, EFD_CLOEXEC));
   if (!state->signals.open() || !state->quit.open()) {
     return base::unavailable("no_descriptor",
                              std::string("watch signals: ") + std::strerror(errno));

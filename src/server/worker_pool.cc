@@ -47,7 +47,7 @@ struct WorkerPool::State {
 
   const WorkerPoolConfig config;
   mutable base::Mutex mutex;
-  base::CondVar empty;  // nothing runs and nothing waits
+  base::CondVar empty;                                    // nothing runs and nothing waits
   std::vector<Sleeper*> sleepers WEIR_GUARDED_BY(mutex);  // last asleep last
   std::list<std::shared_ptr<Item>> line WEIR_GUARDED_BY(mutex);
   std::size_t line_bytes WEIR_GUARDED_BY(mutex) = 0;

@@ -17,15 +17,15 @@
 #include <system_error>
 #include <utility>
 
-#include "drivers/postgres/child_process.h"
 #include "drivers/postgres/cluster_files.h"
+#include "drivers/process/pid_fd.h"
 
 namespace weir::test {
 namespace {
 
 namespace fs = std::filesystem;
 using postgres::PrivateCluster;
-using postgres::UniqueFd;
+using process::FileDescriptor;
 
 const std::string kPrefix = "weir-test-";
 
@@ -90,8 +90,8 @@ fs::path template_data() {
   const fs::path folder = fs::path(WEIR_BINARY_DIR) / "postgres_template";
   const fs::path data = folder / "data";
   fs::create_directories(folder);
-  const UniqueFd lock(open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock || flock(lock.get(), LOCK_EX) != 0) give_up("lock of the template");
+  const FileDescriptor lock(open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.open() || flock(lock.number(), LOCK_EX) != 0) give_up("lock of the template");
   const fs::path binaries = must(postgres::find_binaries({}, {}));
   // Another version of PostgreSQL since: its binaries' folder has the version in its name.
   const auto version = postgres::data_version(data);

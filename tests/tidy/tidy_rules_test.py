@@ -65,6 +65,8 @@ class Rules(unittest.TestCase):
         self.assertFalse(tidy_test.may_include("dagmanager/core", "server"))
         self.assertFalse(tidy_test.may_include("drivers/postgres", "graph"))
         self.assertFalse(tidy_test.may_include("drivers/postgres", "drivers/bolt"))
+        self.assertTrue(tidy_test.may_include("drivers/postgres", "drivers/process"))
+        self.assertFalse(tidy_test.may_include("drivers/process", "drivers/postgres"))
         self.assertFalse(tidy_test.may_include("server", "dagmanager"))
         self.assertFalse(tidy_test.may_include("graph", "server"))
 

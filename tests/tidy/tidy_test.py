@@ -110,6 +110,8 @@ def may_include(floor, target):
     if floor == target or target == "base" or floor == "cli":
         return True
     role = floor.split("/")[0]
+    if role == "drivers":
+        return target == "drivers/process"  # an engine that runs here is a program first
     if role == "server":
         return target == "graph" or target.startswith("drivers/")
     if floor.endswith("/core"):

@@ -27,8 +27,8 @@ Result<void> KeptChild::start() {
 
 Result<void> KeptChild::spawn() {
   process_.reset();
-  WEIR_TRY(process_, server::ChildProcess::spawn(
-                         plan_.process, [this](const server::ProcessExit&) { wakeup_.set(); }));
+  WEIR_TRY(process_, process::ChildProcess::spawn(
+                         plan_.process, [this](const process::ProcessExit&) { wakeup_.set(); }));
   state_ = State::Starting;
   since_ = clock_.monotonic();
   return {};
@@ -61,7 +61,7 @@ Result<KeptChild::News> KeptChild::look_if_ready() {
   return ended(process_->terminate(kStopTimeout));
 }
 
-Result<KeptChild::News> KeptChild::ended(const server::ProcessExit& exit) {
+Result<KeptChild::News> KeptChild::ended(const process::ProcessExit& exit) {
   last_end_ = exit.text();
   if (exit.signal == 0 && exit.code == kExitConfiguration) {
     return failed("refused to start");

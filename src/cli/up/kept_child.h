@@ -11,14 +11,14 @@
 #include "base/result.h"
 #include "cli/up/restart_budget.h"
 #include "cli/up/wakeup.h"
-#include "server/process.h"
+#include "drivers/process/child_process.h"
 
 namespace weir::cli {
 
 /// What a child is and how it shows that it serves.
 struct KeptChildPlan {
   std::string name;  ///< "DAG manager"
-  server::ProcessOptions process;
+  process::ProcessOptions process;
   /// True once it serves; asked every kReadyLook while it starts.
   std::function<bool()> ready;
   /// Its log, of which the end is shown when it fails.
@@ -60,7 +60,7 @@ class KeptChild {
 
   Result<void> spawn();
   Result<News> look_if_ready();
-  Result<News> ended(const server::ProcessExit& exit);
+  Result<News> ended(const process::ProcessExit& exit);
   Error failed(const std::string& why) const;
 
   const KeptChildPlan plan_;
@@ -71,7 +71,7 @@ class KeptChild {
   Duration since_{};  // of Starting: start; of Waiting: when to start
   std::string last_end_;
   std::uintmax_t log_begins_ = 0;  // what stands before it was there before us
-  std::unique_ptr<server::ChildProcess> process_;
+  std::unique_ptr<process::ChildProcess> process_;
 };
 
 }  // namespace weir::cli

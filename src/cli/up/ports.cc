@@ -10,20 +10,20 @@
 #include <string>
 
 #include "cli/up/limits.h"
-#include "server/file_descriptor.h"
+#include "drivers/process/file_descriptor.h"
 
 namespace weir::cli {
 namespace {
 
 /// A bound socket of loopback that does not listen.
 struct BoundPort {
-  server::FileDescriptor socket;
+  process::FileDescriptor socket;
   std::uint16_t port = 0;
 };
 
 std::optional<BoundPort> bind_port(std::uint16_t wanted) {
   BoundPort bound;
-  bound.socket = server::FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  bound.socket = process::FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   // As the listeners do: connections that are only closing do not count.
   const int on = 1;
   setsockopt(bound.socket.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "cli/up/limits.h"
-#include "server/file_descriptor.h"
+#include "drivers/process/file_descriptor.h"
 
 namespace weir::cli {
 namespace {
@@ -35,7 +35,7 @@ bool connect_to(int socket, const server::ListenAddress& http) {
 }  // namespace
 
 bool is_ready(const server::ListenAddress& http) {
-  const server::FileDescriptor connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const process::FileDescriptor connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   limit_waits(connection.number());
   if (!connect_to(connection.number(), http)) return false;
   const std::string request =

@@ -217,10 +217,10 @@ Result<void> Supervisor::announce() {
 
 Result<void> Supervisor::start_command() {
   WEIR_TRY(command_,
-           server::ChildProcess::spawn(
+           process::ChildProcess::spawn(
                {.argv = options_.command,
                 .environment = {{"WEIR_TARGET", note().grpc}, {"WEIR_HTTP", note().http}}},
-               [this](const server::ProcessExit&) { wakeup_->set(); }));
+               [this](const process::ProcessExit&) { wakeup_->set(); }));
   return {};
 }
 

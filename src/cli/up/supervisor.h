@@ -18,7 +18,7 @@
 #include "cli/up/state_folder.h"
 #include "cli/up/wakeup.h"
 #include "drivers/postgres/private_cluster.h"
-#include "server/process.h"
+#include "drivers/process/child_process.h"
 #include "server/shutdown.h"
 
 namespace weir::cli {
@@ -95,7 +95,7 @@ class Supervisor {
   std::optional<Duration> postgres_again_;
   std::unique_ptr<KeptChild> dagmanager_;
   bool announced_ = false;
-  std::unique_ptr<server::ChildProcess> command_;
+  std::unique_ptr<process::ChildProcess> command_;
 };
 
 }  // namespace weir::cli

@@ -92,53 +92,54 @@ std::optional<int> data_version(const fs::path& data_dir) {
   return to_number(line);
 }
 
-Result<std::optional<Identity>> choose_user(const std::string& configured,
-                                            const fs::path& data_dir) {
-  if (geteuid() != 0) return std::optional<Identity>();
+Result<std::optional<process::User>> choose_user(const std::string& configured,
+                                                 const fs::path& data_dir) {
+  if (geteuid() != 0) return std::optional<process::User>();
   if (!configured.empty()) {
-    auto user = find_user(configured);
+    auto user = process::find_user(configured);
     if (!user || user->uid == 0) return unusable("no unprivileged user " + configured);
     return user;
   }
   struct stat data{};
   if (lstat(data_dir.c_str(), &data) == 0 && data.st_uid != 0) {
-    if (auto owner = find_user(data.st_uid)) return owner;
-    return std::optional<Identity>({data.st_uid, data.st_gid, std::to_string(data.st_uid)});
+    if (auto owner = process::find_user(data.st_uid)) return owner;
+    return std::optional<process::User>({data.st_uid, data.st_gid, std::to_string(data.st_uid)});
   }
   for (const char* name : {"postgres", "nobody"}) {
-    if (auto user = find_user(name); user && user->uid != 0) return user;
+    if (auto user = process::find_user(name); user && user->uid != 0) return user;
   }
   return unusable("PostgreSQL does not run as root, and there is no user postgres or nobody");
 }
 
-Result<void> make_private_folder(const fs::path& folder, const std::optional<Identity>& user) {
+Result<void> make_private_folder(const fs::path& folder, const std::optional<process::User>& user) {
   if (mkdir(folder.c_str(), kPrivateFolder) != 0 && errno != EEXIST) {
     return unusable(folder, errno);
   }
-  const UniqueFd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!opened) return unusable(folder, errno);
+  const process::FileDescriptor opened(
+      open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened.open()) return unusable(folder, errno);
   struct stat found{};
-  if (fstat(opened.get(), &found) != 0) return unusable(folder, errno);
+  if (fstat(opened.number(), &found) != 0) return unusable(folder, errno);
   const uid_t wanted = user ? user->uid : geteuid();
   if (found.st_uid != wanted && found.st_uid != geteuid()) {
     return unusable(folder.string() + " belongs to user " + std::to_string(found.st_uid) +
                     ", not to " + (user ? user->name : std::to_string(wanted)));
   }
-  if (user && found.st_uid != wanted && fchown(opened.get(), user->uid, user->gid) != 0) {
+  if (user && found.st_uid != wanted && fchown(opened.number(), user->uid, user->gid) != 0) {
     return unusable(folder, errno);
   }
-  if ((found.st_mode & 07777U) != kPrivateFolder && fchmod(opened.get(), kPrivateFolder) != 0) {
+  if ((found.st_mode & 07777U) != kPrivateFolder && fchmod(opened.number(), kPrivateFolder) != 0) {
     return unusable(folder, errno);
   }
   return {};
 }
 
-Result<void> check_reachable(const fs::path& folder, const std::optional<Identity>& user) {
-  if (can_enter(user, folder)) return {};
+Result<void> check_reachable(const fs::path& folder, const std::optional<process::User>& user) {
+  if (process::can_enter(user, folder)) return {};
   fs::path passed;
   for (const fs::path& part : folder) {
     passed /= part;
-    if (!can_enter(user, passed)) break;
+    if (!process::can_enter(user, passed)) break;
   }
   return unusable("the database server runs as " + (user ? "user " + user->name : "this user") +
                   ", who cannot enter " + passed.string() +
@@ -146,26 +147,27 @@ Result<void> check_reachable(const fs::path& folder, const std::optional<Identit
                   "(chmod o+x)");
 }
 
-Result<UniqueFd> take_lock(const fs::path& file) {
-  UniqueFd lock(open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kPrivateFile));
-  if (!lock) return unusable(file, errno);
+Result<process::FileDescriptor> take_lock(const fs::path& file) {
+  process::FileDescriptor lock(
+      open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kPrivateFile));
+  if (!lock.open()) return unusable(file, errno);
   std::array<char, 32> holder{};
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return unusable(file, errno);
-    const ssize_t bytes = pread(lock.get(), holder.data(), holder.size() - 1, 0);
+    const ssize_t bytes = pread(lock.number(), holder.data(), holder.size() - 1, 0);
     const std::string who = bytes > 0 ? " (process " + std::string(holder.data()) + ")" : "";
     return base::failed_precondition(
         "cluster_in_use", file.parent_path().string() + " is in use by another process" + who);
   }
   const std::string pid = std::to_string(getpid());
-  if (ftruncate(lock.get(), 0) != 0 || pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+  if (ftruncate(lock.number(), 0) != 0 || pwrite(lock.number(), pid.data(), pid.size(), 0) < 0) {
     return unusable(file, errno);
   }
   return lock;
 }
 
 Result<fs::path> make_socket_folder(const fs::path& preferred,
-                                    const std::optional<Identity>& user) {
+                                    const std::optional<process::User>& user) {
   // libpq takes a comma in a host for the end of its name.
   const std::string path = preferred.string();
   if (path.size() + kSocketFile.size() <= kSocketPathBytesMax && !path.contains(',')) {
@@ -179,7 +181,7 @@ Result<fs::path> make_socket_folder(const fs::path& preferred,
   return folder;
 }
 
-Result<UniqueFd> open_log(const fs::path& file) {
+Result<process::FileDescriptor> open_log(const fs::path& file) {
   struct stat found{};
   if (lstat(file.c_str(), &found) == 0 &&
       static_cast<std::size_t>(found.st_size) > kClusterLogBytesMax) {
@@ -187,9 +189,9 @@ Result<UniqueFd> open_log(const fs::path& file) {
     fs::rename(file, file.string() + ".1", error);
     if (error) return unusable(file, error.value());
   }
-  UniqueFd log(
+  process::FileDescriptor log(
       open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, kPrivateFile));
-  if (!log) return unusable(file, errno);
+  if (!log.open()) return unusable(file, errno);
   return log;
 }
 
@@ -208,7 +210,7 @@ std::string read_tail(const fs::path& file, std::uintmax_t from) {
 }
 
 Result<void> copy_data(const fs::path& from, const fs::path& to,
-                       const std::optional<Identity>& user) {
+                       const std::optional<process::User>& user) {
   std::error_code error;
   fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
   std::vector<fs::path> copied = {to};
@@ -224,8 +226,8 @@ Result<void> copy_data(const fs::path& from, const fs::path& to,
 }
 
 Result<void> sync_folder(const fs::path& folder) {
-  const UniqueFd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened || fsync(opened.get()) != 0) return unusable(folder, errno);
+  const process::FileDescriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.open() || fsync(opened.number()) != 0) return unusable(folder, errno);
   return {};
 }
 

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSuperuser = "postgres";
 constexpr const char* kPort = "5432";  // Only names the socket's file.
 constexpr std::chrono::seconds kProbeTimeout{2};
+constexpr mode_t kServerFileMask = 077;
 
 using Setting = std::pair<std::string, std::string>;
 
@@ -98,7 +99,7 @@ PrivateCluster::~PrivateCluster() {
   const auto stopped = stop();
   static_cast<void>(stopped);  // Nothing more can be done about a process that survives SIGKILL.
   std::error_code error;
-  if (lock_ && socket_dir_.parent_path() != pg_dir_) fs::remove(socket_dir_, error);
+  if (lock_.open() && socket_dir_.parent_path() != pg_dir_) fs::remove(socket_dir_, error);
 }
 
 Result<void> PrivateCluster::start() {
@@ -133,10 +134,10 @@ Result<void> PrivateCluster::stop() {
   if (server_.pid < 0) return {};
   const bool ended = shut_down([this](int signal) { kill(server_.pid, signal); },
                                [this](std::chrono::milliseconds timeout) {
-                                 return wait_for_exit(server_.pid_fd.get(), timeout);
+                                 return process::wait_for_exit(server_.pid_fd, timeout);
                                });
   if (!ended) return base::internal("the server survives SIGKILL");
-  reap(server_);
+  process::reap(server_);
   return {};
 }
 
@@ -151,8 +152,8 @@ std::string PrivateCluster::superuser_dsn(const std::string& database) const {
 bool PrivateCluster::running() {
   using std::chrono::milliseconds;
   if (server_.pid < 0) return false;
-  if (!wait_for_exit(server_.pid_fd.get(), milliseconds::zero())) return true;
-  reap(server_);
+  if (!process::wait_for_exit(server_.pid_fd, milliseconds::zero())) return true;
+  process::reap(server_);
   return false;
 }
 
@@ -189,15 +190,21 @@ Result<void> PrivateCluster::prepare_data() {
     WEIR_CHECK(copy_data(config_.template_data_dir, unfinished, user_));
   } else {
     const fs::path log_file = pg_dir_ / "initdb.log";
-    WEIR_TRY(const UniqueFd log, open_log(log_file));
-    ProcessSpec spec{.command = {(binaries_dir_ / "initdb").string(), "--pgdata",
-                                 unfinished.string(), "--username", kSuperuser, "--auth", "trust",
-                                 "--no-locale", "--encoding", "UTF8", "--data-checksums"},
-                     .run_as = user_,
-                     .output_fd = log.get(),
-                     .death_signal = SIGKILL};
-    if (!config_.fsync) spec.command.emplace_back("--no-sync");
-    if (auto made = run_to_end(spec, kInitdbTimeout); !made.ok()) {
+    WEIR_TRY(const process::FileDescriptor log, open_log(log_file));
+    std::vector<std::string> initdb = {(binaries_dir_ / "initdb").string(),
+                                       "--pgdata",
+                                       unfinished.string(),
+                                       "--username",
+                                       kSuperuser,
+                                       "--auth",
+                                       "trust",
+                                       "--no-locale",
+                                       "--encoding",
+                                       "UTF8",
+                                       "--data-checksums"};
+    if (!config_.fsync) initdb.emplace_back("--no-sync");
+    const auto options = options_of(std::move(initdb), log, SIGKILL);
+    if (auto made = process::run_to_end(options, kInitdbTimeout); !made.ok()) {
       return start_failed(made.error().message() + ":\n" + read_tail(log_file));
     }
   }
@@ -208,16 +215,17 @@ Result<void> PrivateCluster::prepare_data() {
 
 Result<void> PrivateCluster::stop_leftover() {
   if (const int pid = read_pid_file(data_dir_); pid > 0) {
-    const UniqueFd pid_fd = open_pid_fd(pid);
-    if (!pid_fd && errno != ESRCH && errno != EINVAL) {
+    const process::FileDescriptor pid_fd = process::open_pid_fd(pid);
+    if (!pid_fd.open() && errno != ESRCH && errno != EINVAL) {
       return start_failed("process " + std::to_string(pid) + ": " +
                           std::string(std::strerror(errno)));
     }
     // Looked at after the descriptor is open: the number cannot change hands any more.
-    if (pid_fd && works_in(pid, data_dir_)) {
-      const bool ended = shut_down(
-          [&](int signal) { send_signal(pid_fd.get(), signal); },
-          [&](std::chrono::milliseconds timeout) { return wait_for_exit(pid_fd.get(), timeout); });
+    if (pid_fd.open() && works_in(pid, data_dir_)) {
+      const bool ended = shut_down([&](int signal) { process::send_signal(pid_fd, signal); },
+                                   [&](std::chrono::milliseconds timeout) {
+                                     return process::wait_for_exit(pid_fd, timeout);
+                                   });
       if (!ended) {
         return start_failed("a server left behind, process " + std::to_string(pid) +
                             ", cannot be stopped");
@@ -269,14 +277,26 @@ std::vector<std::string> PrivateCluster::server_command() const {
   return command;
 }
 
+/// How PostgreSQL's programs are run: as its own user, with next to nothing of what is ours.
+process::ProcessOptions PrivateCluster::options_of(std::vector<std::string> command,
+                                                   const process::FileDescriptor& log,
+                                                   int death_signal) const {
+  return {.argv = std::move(command),
+          .environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}},
+          .inherit_environment = false,
+          .folder = "/",
+          .output = log.number(),
+          .run_as = user_,
+          .new_session = true,
+          .file_mask = kServerFileMask,
+          .death_signal = death_signal};
+}
+
 Result<void> PrivateCluster::launch() {
-  WEIR_TRY(const UniqueFd log, open_log(log_file_));
+  WEIR_TRY(const process::FileDescriptor log, open_log(log_file_));
   std::error_code error;
   log_start_ = fs::file_size(log_file_, error);
-  WEIR_TRY(server_, spawn({.command = server_command(),
-                           .run_as = user_,
-                           .output_fd = log.get(),
-                           .death_signal = SIGINT}));
+  WEIR_TRY(server_, process::start_process(options_of(server_command(), log, SIGINT)));
   return {};
 }
 
@@ -289,8 +309,8 @@ Result<std::optional<PrivateCluster::EarlyExit>> PrivateCluster::wait_until_read
   while (true) {
     const auto connection = Connection::connect(probe);
     if (connection.ok()) return std::optional<EarlyExit>();
-    if (wait_for_exit(server_.pid_fd.get(), std::chrono::milliseconds::zero())) {
-      std::string ending = reap(server_).text;
+    if (process::wait_for_exit(server_.pid_fd, std::chrono::milliseconds::zero())) {
+      std::string ending = process::reap(server_).text;
       return std::optional(EarlyExit{std::move(ending), read_tail(log_file_, log_start_)});
     }
     if (clock_.monotonic() >= give_up) {

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "drivers/postgres/child_process.h"
+#include "drivers/process/pid_fd.h"
 
 namespace weir::postgres {
 
@@ -82,7 +82,7 @@ class PrivateCluster {
   /// False before start(), after stop() and once the server has exited.
   bool running();
   /// Readable when the server exits: for poll(). -1 if it does not run.
-  int exit_fd() const { return server_.pid_fd.get(); }
+  int exit_fd() const { return server_.pid_fd.number(); }
   /// -1 if it does not run.
   int pid() const { return server_.pid; }
   const std::filesystem::path& log_file() const { return log_file_; }
@@ -103,18 +103,20 @@ class PrivateCluster {
   Result<std::optional<EarlyExit>> wait_until_ready();
   Result<void> make_role_and_database() const;
   std::vector<std::string> server_command() const;
+  process::ProcessOptions options_of(std::vector<std::string> command,
+                                     const process::FileDescriptor& log, int death_signal) const;
   std::string make_dsn(const std::string& role, const std::string& database) const;
 
   PrivateClusterConfig config_;
   Clock& clock_;
-  std::optional<Identity> user_;  // Whom the server runs as; absent if it runs as we do.
+  std::optional<process::User> user_;  // Whom the server runs as; absent if it runs as we do.
   std::filesystem::path pg_dir_;
   std::filesystem::path data_dir_;
   std::filesystem::path socket_dir_;
   std::filesystem::path log_file_;
   std::filesystem::path binaries_dir_;
-  UniqueFd lock_;
-  Process server_;
+  process::FileDescriptor lock_;
+  process::Process server_;
   std::uintmax_t log_start_ = 0;  // Where this run's log begins.
 };
 

@@ -11,8 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "drivers/postgres/child_process.h"
 #include "drivers/postgres/dsn.h"
+#include "drivers/process/pid_fd.h"
 
 namespace weir::postgres {
 namespace {
@@ -70,20 +70,20 @@ std::string CuttingProxy::dsn() const {
 }
 
 void CuttingProxy::serve() {
-  const UniqueFd client(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
-  if (!client) return;
-  const UniqueFd server(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const process::FileDescriptor client(accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+  if (!client.open()) return;
+  const process::FileDescriptor server(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_un address = address_in(server_folder_);
-  if (connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  if (connect(server.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return;
   while (true) {
-    std::array<pollfd, 2> ends = {{{.fd = client.get(), .events = POLLIN, .revents = 0},
-                                   {.fd = server.get(), .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 2> ends = {{{.fd = client.number(), .events = POLLIN, .revents = 0},
+                                   {.fd = server.number(), .events = POLLIN, .revents = 0}}};
     if (poll(ends.data(), ends.size(), -1) < 0) continue;
     if (ends[1].revents != 0) {
-      if (lose_ || !pass(server.get(), client.get())) return;
+      if (lose_ || !pass(server.number(), client.number())) return;
     }
-    if (ends[0].revents != 0 && !pass(client.get(), server.get())) return;
+    if (ends[0].revents != 0 && !pass(client.number(), server.number())) return;
   }
 }
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "drivers/postgres/child_process.h"
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/postgres/pipeline.h"
+#include "drivers/process/pid_fd.h"
 #include "tests/integration/postgres/test_support.h"
 
 namespace weir::postgres {
@@ -47,10 +47,10 @@ class PgbouncerTest : public PostgresTest {
     ASSERT_EQ(chmod((folder_ / "pgbouncer.ini").c_str(), 0644), 0);
     const auto log = open_log(folder_ / "log");
     ASSERT_TRUE(succeeded(log));
-    auto process = spawn({.command = {kProgram, (folder_ / "pgbouncer.ini").string()},
-                          .run_as = *user,
-                          .output_fd = log->get(),
-                          .death_signal = SIGKILL});
+    auto process = process::start_process({.argv = {kProgram, (folder_ / "pgbouncer.ini").string()},
+                                           .output = log->number(),
+                                           .run_as = *user,
+                                           .death_signal = SIGKILL});
     ASSERT_TRUE(succeeded(process));
     pooler_ = *std::move(process);
     for (int i = 0; i < 2'000 && !connect().ok(); ++i) {
@@ -60,8 +60,8 @@ class PgbouncerTest : public PostgresTest {
   }
   void TearDown() override {
     if (pooler_.pid < 0) return;
-    send_signal(pooler_.pid_fd.get(), SIGKILL);
-    reap(pooler_);
+    process::send_signal(pooler_.pid_fd, SIGKILL);
+    process::reap(pooler_);
     fs::remove_all(folder_);
   }
   Result<std::unique_ptr<Connection>> connect(StatementMode mode = StatementMode::Unnamed) {
@@ -71,7 +71,7 @@ class PgbouncerTest : public PostgresTest {
   }
 
   fs::path folder_;
-  Process pooler_;
+  process::Process pooler_;
 };
 
 TEST_F(PgbouncerTest, IsNoticed) {

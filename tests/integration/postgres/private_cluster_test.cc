@@ -14,9 +14,9 @@
 #include <fstream>
 #include <string>
 
-#include "drivers/postgres/child_process.h"
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/postgres/limits.h"
+#include "drivers/process/pid_fd.h"
 #include "tests/integration/postgres/test_support.h"
 
 namespace weir::postgres {
@@ -68,18 +68,18 @@ class PrivateClusterTest : public testing::Test {
   int start_owner_and_kill_it() const {
     std::array<int, 2> ends{-1, -1};
     EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-    const UniqueFd read_end(ends[0]);
-    UniqueFd write_end(ends[1]);
+    const process::FileDescriptor read_end(ends[0]);
+    process::FileDescriptor write_end(ends[1]);
     const pid_t owner = fork();
     if (owner == 0) {
       const auto cluster = start();
       const int pid = cluster ? cluster->pid() : -1;
-      if (write(write_end.get(), &pid, sizeof pid) != sizeof pid) _exit(1);
+      if (write(write_end.number(), &pid, sizeof pid) != sizeof pid) _exit(1);
       pause();
     }
-    write_end.reset();
+    write_end.close();
     int pid = -1;
-    EXPECT_EQ(read(read_end.get(), &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+    EXPECT_EQ(read(read_end.number(), &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
     kill(owner, SIGKILL);
     int status = 0;
     while (waitpid(owner, &status, 0) < 0 && errno == EINTR) {
@@ -192,9 +192,9 @@ TEST_F(PrivateClusterTest, TakesOverFromAnOwnerThatWasKilled) {
 TEST_F(PrivateClusterTest, LeavesNoServerBehindWhenItsOwnerIsKilled) {
   const int pid = start_owner_and_kill_it();
   ASSERT_GT(pid, 0);
-  const UniqueFd server = open_pid_fd(pid);
-  if (server) {
-    EXPECT_TRUE(wait_for_exit(server.get(), kClusterFastStopTimeout));
+  const process::FileDescriptor server = process::open_pid_fd(pid);
+  if (server.open()) {
+    EXPECT_TRUE(process::wait_for_exit(server, kClusterFastStopTimeout));
   }
 }
 
@@ -208,10 +208,12 @@ TEST_F(PrivateClusterTest, StopsAServerThatStillRunsOnItsData) {
   ASSERT_TRUE(succeeded(user));
   const auto binaries = find_binaries({}, cluster->data_dir());
   ASSERT_TRUE(succeeded(binaries));
-  auto stray = spawn({.command = {(*binaries / "postgres").string(), "-D",
-                                  cluster->data_dir().string(), "-c", "listen_addresses=", "-c",
-                                  "unix_socket_directories=" + parse_dsn(cluster->dsn())->host},
-                      .run_as = *user});
+  auto stray = process::start_process(
+      {.argv = {(*binaries / "postgres").string(), "-D", cluster->data_dir().string(), "-c",
+                "listen_addresses=", "-c",
+                "unix_socket_directories=" + parse_dsn(cluster->dsn())->host},
+       .run_as = *user,
+       .death_signal = 0});
   ASSERT_TRUE(succeeded(stray));
   const fs::path pid_file = cluster->data_dir() / "postmaster.pid";
   const auto ready = [&] { return read_tail(pid_file).find("ready") != std::string::npos; };
@@ -219,8 +221,8 @@ TEST_F(PrivateClusterTest, StopsAServerThatStillRunsOnItsData) {
   ASSERT_TRUE(ready());
 
   ASSERT_TRUE(succeeded(cluster->start()));
-  EXPECT_TRUE(wait_for_exit(stray->pid_fd.get(), std::chrono::seconds(20)));
-  EXPECT_EQ(reap(*stray).text, "exit status 0") << "a fast shutdown, not a kill";
+  EXPECT_TRUE(process::wait_for_exit(stray->pid_fd, std::chrono::seconds(20)));
+  EXPECT_EQ(process::reap(*stray).text, "exit status 0") << "a fast shutdown, not a kill";
   EXPECT_EQ(number(*cluster, "SELECT a FROM t"), 7);
 }
 
@@ -231,15 +233,16 @@ TEST_F(PrivateClusterTest, IgnoresAPidFileWhoseNumberIsAnotherProcessNow) {
   const auto user = choose_user("", cluster->data_dir());
   ASSERT_TRUE(succeeded(user));
   // A process of the server's own user: what PostgreSQL by itself would take for a live server.
-  auto other = spawn({.command = {"/bin/cat", "/dev/zero"}, .run_as = *user});
+  auto other = process::start_process(
+      {.argv = {"/bin/cat", "/dev/zero"}, .output_path = "/dev/null", .run_as = *user});
   ASSERT_TRUE(succeeded(other));
   std::ofstream(cluster->data_dir() / "postmaster.pid") << other->pid << "\n"
                                                         << cluster->data_dir().string() << "\n";
   std::ofstream(state_dir_ / "pg/socket/.s.PGSQL.5432.lock") << other->pid << "\n";
   EXPECT_TRUE(succeeded(cluster->start()));
-  EXPECT_FALSE(wait_for_exit(other->pid_fd.get(), std::chrono::milliseconds(0))) << "left alone";
-  send_signal(other->pid_fd.get(), SIGKILL);
-  reap(*other);
+  EXPECT_FALSE(process::wait_for_exit(other->pid_fd, std::chrono::milliseconds(0))) << "left alone";
+  process::send_signal(other->pid_fd, SIGKILL);
+  process::reap(*other);
 }
 
 TEST_F(PrivateClusterTest, RepeatsAnUnfinishedBeginning) {

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "server/file_descriptor.h"
+#include "drivers/process/file_descriptor.h"
 
 namespace weir::cli {
 namespace {
@@ -25,7 +25,7 @@ class HurriedClock final : public Clock {
 
 /// A listener on a free port of loopback.
 struct Listener {
-  server::FileDescriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  process::FileDescriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::uint16_t port = 0;
 
   explicit Listener(std::uint16_t wanted = 0) {

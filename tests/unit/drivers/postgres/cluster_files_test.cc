@@ -89,7 +89,7 @@ TEST_F(ClusterFiles, RefusesAFolderOfAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give folders away";
   fs::create_directory(root_ / "pg");
   ASSERT_EQ(chown((root_ / "pg").c_str(), 12345, 12345), 0);
-  const auto made = make_private_folder(root_ / "pg", find_user("nobody"));
+  const auto made = make_private_folder(root_ / "pg", process::find_user("nobody"));
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().reason(), "state_dir_unusable");
 }
@@ -141,7 +141,7 @@ TEST_F(ClusterFiles, NamesTheFolderThatTheUserCannotPass) {
   const fs::path closed = root_ / "closed";
   fs::create_directories(closed / "pg");
   fs::permissions(closed, fs::perms::owner_all);
-  const auto reached = check_reachable(closed / "pg", find_user("nobody"));
+  const auto reached = check_reachable(closed / "pg", process::find_user("nobody"));
   ASSERT_FALSE(reached.ok());
   EXPECT_EQ(reached.error().reason(), "state_dir_unusable");
   EXPECT_NE(reached.error().message().find("nobody, who cannot enter " + closed.string() + ":"),
@@ -150,7 +150,7 @@ TEST_F(ClusterFiles, NamesTheFolderThatTheUserCannotPass) {
 
 TEST_F(ClusterFiles, RunsAsTheOwnerOfTheData) {
   if (geteuid() != 0) GTEST_SKIP() << "only root has a choice";
-  const auto nobody = find_user("nobody");
+  const auto nobody = process::find_user("nobody");
   fs::create_directory(root_ / "data");
   ASSERT_EQ(chown((root_ / "data").c_str(), nobody->uid, nobody->gid), 0);
   const auto user = choose_user("", root_ / "data");

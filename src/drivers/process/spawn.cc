@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/spawn.h"
+#include "drivers/process/spawn.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,12 +21,12 @@
 #include <vector>
 
 #include "base/text.h"
-#include "server/file_descriptor.h"
+#include "drivers/process/file_descriptor.h"
 
 extern char**
     environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program.
 
-namespace weir::server {
+namespace weir::process {
 namespace {
 
 /// What the child could not do, told through a pipe that a successful exec closes.
@@ -70,9 +71,10 @@ std::string find_program(const std::string& name) {
   return name;
 }
 
-std::vector<std::string> child_environment(const std::map<std::string, std::string>& changes) {
+std::vector<std::string> child_environment(const ProcessOptions& options) {
+  const std::map<std::string, std::string>& changes = options.environment;
   std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
+  for (char** variable = environ; options.inherit_environment && *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
     if (!changes.contains(std::string(text.substr(0, text.find('=')))))
       variables.emplace_back(text);
@@ -102,16 +104,10 @@ bool put_at(int descriptor, int place) {
   return dup2(descriptor, place) == place;
 }
 
-/// Raw calls: glibc's wrappers signal all threads, which a fork of a threaded process must not.
-bool take_rights(const RunAs& user) {
-  return syscall(SYS_setgroups, 1, &user.gid) == 0 && syscall(SYS_setgid, user.gid) == 0 &&
-         syscall(SYS_setuid, user.uid) == 0;
-}
-
 void reset_signals() {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
-  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGCHLD, SIGUSR1, SIGUSR2}) {
     sigaction(number, &standard, nullptr);
   }
   sigset_t none;
@@ -121,14 +117,19 @@ void reset_signals() {
 
 [[noreturn]] void run_child(const Plan& plan, int report) {
   const ProcessOptions& options = *plan.options;
-  setpgid(0, 0);
+  if (options.new_session) {
+    setsid();
+  } else {
+    setpgid(0, 0);
+  }
+  if (options.file_mask) umask(*options.file_mask);
   if (!put_at(plan.null.number(), STDIN_FILENO)) give_up(report, OutputStep);
   if (plan.output >= 0 &&
       (!put_at(plan.output, STDOUT_FILENO) || !put_at(plan.output, STDERR_FILENO))) {
     give_up(report, OutputStep);
   }
   syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC; ours have the flag anyway
-  if (options.run_as && !take_rights(*options.run_as)) give_up(report, RightsStep);
+  if (options.run_as && !become_user(*options.run_as)) give_up(report, RightsStep);
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) give_up(report, FolderStep);
   reset_signals();
   // After the change of rights, which clears it. A parent that died before it is seen here.
@@ -138,18 +139,18 @@ void reset_signals() {
   give_up(report, ExecuteStep);
 }
 
-Result<Plan> make_plan(const ProcessOptions& options, int output, std::vector<std::string>& argv,
+Result<Plan> make_plan(const ProcessOptions& options, std::vector<std::string>& argv,
                        std::vector<std::string>& environment) {
   Plan plan;
   plan.program = find_program(argv.front());
   plan.argv = pointers(argv);
   plan.environment = pointers(environment);
   plan.options = &options;
-  plan.output = output;
+  plan.output = options.output;
   plan.parent = getpid();
   plan.null = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!plan.null.open()) return spawn_failed(options, "open /dev/null", errno);
-  if (!options.output_path.empty() && output < 0) {
+  if (!options.output_path.empty() && options.output < 0) {
     plan.file = FileDescriptor(
         open(options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!plan.file.open()) return spawn_failed(options, "open " + options.output_path, errno);
@@ -160,11 +161,11 @@ Result<Plan> make_plan(const ProcessOptions& options, int output, std::vector<st
 
 }  // namespace
 
-Result<pid_t> spawn_process(const ProcessOptions& options, int output) {
+Result<pid_t> spawn_process(const ProcessOptions& options) {
   if (options.argv.empty()) return base::invalid_argument("spawn_failed", "no program was named");
   std::vector<std::string> argv = options.argv;
-  std::vector<std::string> environment = child_environment(options.environment);
-  WEIR_TRY(const Plan plan, make_plan(options, output, argv, environment));
+  std::vector<std::string> environment = child_environment(options);
+  WEIR_TRY(const Plan plan, make_plan(options, argv, environment));
 
   std::array<int, 2> ends = {-1, -1};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return spawn_failed(options, "make a pipe", errno);
@@ -189,4 +190,4 @@ Result<pid_t> spawn_process(const ProcessOptions& options, int output) {
   return spawn_failed(options, kSteps.at(static_cast<std::size_t>(failure.step)), failure.error);
 }
 
-}  // namespace weir::server
+}  // namespace weir::process

@@ -5,34 +5,15 @@
 
 #include <csignal>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "drivers/process/spawn.h"
 
-namespace weir::server {
-
-/// Whose rights a child gets; only root may say so.
-struct RunAs {
-  uid_t uid = 0;
-  gid_t gid = 0;
-};
-
-struct ProcessOptions {
-  std::vector<std::string> argv = {};  // argv[0]: a path, or a name looked up in PATH
-  /// Set in the child over what it inherits; an empty value removes the variable.
-  std::map<std::string, std::string> environment = {};
-  std::string folder = {};       // working folder, empty: the caller's
-  std::string output_path = {};  // file that takes stdout and stderr, appended; empty: the caller's
-  std::optional<RunAs> run_as = {};
-  /// Sent to the child if the thread that started it dies, however it dies; so start children from
-  /// a thread that lives as long as they shall.
-  int death_signal = SIGTERM;
-};
+namespace weir::process {
 
 /// How a process ended.
 struct ProcessExit {
@@ -64,22 +45,9 @@ class ChildProcess {
   ProcessExit terminate(Duration span, int number = SIGTERM);
 
  private:
-  friend Result<struct CommandResult> run_command(const ProcessOptions& options, Duration span);
-  static Result<std::unique_ptr<ChildProcess>> spawn_with(
-      const ProcessOptions& options, int output, std::function<void(const ProcessExit&)> on_exit);
-
   struct State;
   explicit ChildProcess(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-struct CommandResult {
-  ProcessExit exit;
-  std::string output;  // stdout and stderr as they came, at most the last kCommandOutputBytesMax
-};
-
-/// Runs a command to its end and keeps its output. DEADLINE_EXCEEDED `command_timeout` after
-/// `span` (the command's group is killed), UNAVAILABLE `spawn_failed`. `output_path` must be empty.
-Result<CommandResult> run_command(const ProcessOptions& options, Duration span);
-
-}  // namespace weir::server
+}  // namespace weir::process

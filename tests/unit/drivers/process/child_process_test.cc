@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/process.h"
+#include "drivers/process/child_process.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -19,9 +19,10 @@
 
 #include "tests/unit/server/signal_gate.h"
 
-namespace weir::server {
+namespace weir::process {
 namespace {
 
+using server::Gate;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
@@ -46,6 +47,14 @@ class ProcessTest : public testing::Test {
     std::ostringstream text;
     text << std::ifstream(folder_ + "/" + name).rdbuf();
     return text.str();
+  }
+
+  /// What a program that ends by itself writes.
+  std::string output_of(ProcessOptions options) {
+    options.output_path = folder_ + "/output";
+    std::filesystem::remove(options.output_path);
+    EXPECT_TRUE(spawn(options)->wait(seconds(20))->clean());
+    return read("output");
   }
 
   std::string folder_;
@@ -87,6 +96,25 @@ TEST_F(ProcessTest, RunsItWithTheFolderOutputAndEnvironmentAskedFor) {
   EXPECT_EQ(read("out"), "/\nkept-set-gone\n/\nkept-set-gone\n");
 }
 
+TEST_F(ProcessTest, GivesACleanStartWhereItIsAskedFor) {
+  ProcessOptions options = shell(
+      "pwd; umask; env | sort | grep -v '^_=\\|^PWD=\\|^OLDPWD=\\|^SHLVL='; read line || echo no "
+      "input");
+  options.environment = {{"PATH", "/usr/bin:/bin"}, {"LC_ALL", "C"}};
+  options.inherit_environment = false;
+  options.folder = "/";
+  options.file_mask = 077;
+  EXPECT_EQ(output_of(options), "/\n0077\nLC_ALL=C\nPATH=/usr/bin:/bin\nno input\n");
+}
+
+TEST_F(ProcessTest, StandsInASessionOfItsOwnWhereItIsAskedFor) {
+  ProcessOptions options = shell("exec tail -f /dev/null");
+  EXPECT_EQ(getsid(spawn(options)->pid()), getsid(0));
+  options.new_session = true;
+  const auto child = spawn(options);
+  EXPECT_EQ(getsid(child->pid()), child->pid());
+}
+
 TEST_F(ProcessTest, SaysWhyAChildCannotStart) {
   const auto missing = ChildProcess::spawn({.argv = {"/no/such/program"}});
   ASSERT_FALSE(missing.ok());
@@ -104,9 +132,7 @@ TEST_F(ProcessTest, SaysWhyAChildCannotStart) {
 }
 
 TEST_F(ProcessTest, FindsProgramsInThePath) {
-  const auto result = run_command({.argv = {"sh", "-c", "echo found"}}, seconds(20));
-  ASSERT_TRUE(result.ok()) << result.error().describe();
-  EXPECT_EQ(result->output, "found\n");
+  EXPECT_EQ(output_of({.argv = {"sh", "-c", "echo found"}}), "found\n");
 }
 
 TEST_F(ProcessTest, LeavesNoSignalBlockedOrIgnored) {
@@ -122,11 +148,10 @@ TEST_F(ProcessTest, LeavesNoSignalBlockedOrIgnored) {
 TEST_F(ProcessTest, InheritsNoDescriptors) {
   std::array<int, 2> ends = {};
   ASSERT_EQ(pipe(ends.data()), 0);  // without the close-on-exec flag
-  const auto result = run_command(shell("exec ls /proc/self/fd"), seconds(20));
+  const std::string open = output_of(shell("exec ls /proc/self/fd"));
   close(ends[0]);
   close(ends[1]);
-  ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->output, "0\n1\n2\n3\n");  // 3 is the folder being listed
+  EXPECT_EQ(open, "0\n1\n2\n3\n");  // 3 is the folder being listed
 }
 
 TEST_F(ProcessTest, StandsInAProcessGroupOfItsOwn) {
@@ -183,43 +208,9 @@ TEST_F(ProcessTest, DiesWithTheThreadThatStartedIt) {
 TEST_F(ProcessTest, TakesAnotherUsersRightsWhenRoot) {
   if (geteuid() != 0) GTEST_SKIP() << "only root may take another user's rights";
   ProcessOptions options = shell("id -u; id -g; id -G");
-  options.run_as = RunAs{65534, 65534};
-  const auto result = run_command(options, seconds(20));
-  ASSERT_TRUE(result.ok()) << result.error().describe();
-  EXPECT_EQ(result->output, "65534\n65534\n65534\n");
-}
-
-TEST_F(ProcessTest, RunsACommandAndKeepsItsOutput) {
-  const auto result = run_command(shell("echo out; echo err >&2; exit 4"), seconds(20));
-  ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->exit.code, 4);
-  EXPECT_EQ(result->output, "out\nerr\n");
-}
-
-TEST_F(ProcessTest, KeepsTheEndOfALongOutput) {
-  const auto result =
-      run_command(shell("head -c 3000000 /dev/zero | tr '\\0' x; echo end"), seconds(20));
-  ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->output.size(), std::size_t{256} << 10);
-  EXPECT_THAT(result->output, testing::EndsWith("xxend\n"));
-}
-
-TEST_F(ProcessTest, DoesNotWaitForWhatACommandLeavesRunning) {
-  // The background process holds the output open; it ends with the test's folder.
-  const auto result =
-      run_command(shell("(while [ -d " + folder_ + " ]; do :; done) & echo started"), seconds(20));
-  ASSERT_TRUE(result.ok()) << result.error().describe();
-  EXPECT_EQ(result->output, "started\n");
-}
-
-TEST_F(ProcessTest, KillsACommandThatTakesTooLong) {
-  for (const std::string script : {"exec tail -f /dev/null", "while :; do echo y; done"}) {
-    const auto result = run_command(shell(script), milliseconds(20));
-    ASSERT_FALSE(result.ok());
-    EXPECT_EQ(result.error().code(), Code::DeadlineExceeded);
-    EXPECT_EQ(result.error().reason(), "command_timeout");
-  }
+  options.run_as = User{65534, 65534};
+  EXPECT_EQ(output_of(options), "65534\n65534\n65534\n");
 }
 
 }  // namespace
-}  // namespace weir::server
+}  // namespace weir::process

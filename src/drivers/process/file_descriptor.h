@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace weir::server {
+namespace weir::process {
 
 /// Owns a file descriptor and closes it. Not safe across threads.
 class FileDescriptor {
@@ -31,4 +31,4 @@ class FileDescriptor {
   int number_ = -1;
 };
 
-}  // namespace weir::server
+}  // namespace weir::process
