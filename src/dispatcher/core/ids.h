@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/uuid.h"
+
+/// Identifiers of the task plane (contract section 0): random ones are UUIDv7, derived ones UUIDv5
+/// (derived_ids.h).
+namespace weir::dispatcher {
+
+using OrgId = base::TypedUuid<struct OrgIdTag>;
+using DagVersionId = base::TypedUuid<struct DagVersionIdTag>;
+using BuildId = base::TypedUuid<struct BuildIdTag>;
+using DeployId = base::TypedUuid<struct DeployIdTag>;
+using TaskId = base::TypedUuid<struct TaskIdTag>;
+using LeaseToken =
+    base::TypedUuid<struct LeaseTokenTag>;  ///< a secret: never logged, never read back
+using ClaimId = base::TypedUuid<struct ClaimIdTag>;
+using EventId = base::TypedUuid<struct EventIdTag>;
+using InvalidationId = base::TypedUuid<struct InvalidationIdTag>;
+using OutboxId = base::TypedUuid<struct OutboxIdTag>;
+using DatasetUuid = base::TypedUuid<struct DatasetUuidTag>;
+using DatasetVersionId = base::TypedUuid<struct DatasetVersionIdTag>;
+
+}  // namespace weir::dispatcher
