@@ -98,7 +98,8 @@ Result<Dag> read_dag(std::string_view json_or_base64, const DagLimits& limits = 
 /// The sentinel id of a strategy: with "-sentinel" unless it ends so already (section 3.3).
 SentinelId sentinel_id(const StrategyId& strategy);
 
-/// Hash of the sorted node ids: the node set of a deploy, in hex.
+/// Hash of the ids, in whatever order: the node set of a deploy, in hex.
+std::string node_set_hash(std::vector<std::string_view> ids);
 std::string node_set_hash(const Dag& dag);
 
 /// Kahn's algorithm with the lowest submission index first (section 3.4). `inputs[i]` are indexes

@@ -254,16 +254,20 @@ Result<Dag> read_dag(std::string_view json_or_base64, const DagLimits& limits) {
   return dag;
 }
 
-std::string node_set_hash(const Dag& dag) {
-  std::vector<std::string_view> ids;
-  ids.reserve(dag.nodes.size());
-  for (const DagNode& node : dag.nodes) ids.push_back(node.node_id.view());
+std::string node_set_hash(std::vector<std::string_view> ids) {
   std::ranges::sort(ids);
   base::Blake3 hash;
   for (const std::string_view id : ids) hash.update(id).update("\n");
   base::Digest digest{};
   hash.finish(digest);
   return base::to_hex(digest);
+}
+
+std::string node_set_hash(const Dag& dag) {
+  std::vector<std::string_view> ids;
+  ids.reserve(dag.nodes.size());
+  for (const DagNode& node : dag.nodes) ids.push_back(node.node_id.view());
+  return node_set_hash(std::move(ids));
 }
 
 }  // namespace weir::graph

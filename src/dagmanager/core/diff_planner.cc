@@ -268,12 +268,7 @@ std::string node_set_hash(const DiffPlan& plan) {
   std::vector<std::string_view> ids;
   ids.reserve(plan.nodes.size());
   for (const PlannedNode& node : plan.nodes) ids.push_back(node.id.view());
-  std::ranges::sort(ids);
-  base::Blake3 hash;
-  for (const std::string_view id : ids) hash.update(id).update("\n");
-  base::Digest digest{};
-  hash.finish(digest);
-  return base::to_hex(digest);
+  return graph::node_set_hash(std::move(ids));
 }
 
 Result<DiffPlan> plan_diff(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,

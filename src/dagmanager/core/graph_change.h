@@ -81,6 +81,11 @@ struct GraphChange {
   bool touches_graph() const { return !nodes.empty() || !queues.empty() || !marks.empty(); }
 };
 
+/// A queue as the change leaves it: the intent promoted, the queue marked.
+QueueRecord promoted(QueueRecord intent, const QueuePromotion& promotion,
+                     const GraphChange& change);
+QueueRecord marked(QueueRecord queue, const BufferMark& mark);
+
 /// What a commit did.
 struct Committed {
   Epoch epoch = 0;

@@ -163,22 +163,11 @@ bool MemoryGraphStore::moved_under(const GraphChange& change) const {
 void MemoryGraphStore::apply_graph(const GraphChange& change) {
   for (const NodeRecord& node : change.nodes) graph_.index.add_node(node);
   for (const QueuePromotion& promotion : change.queues) {
-    QueueRecord queue = graph_.index.queue(promotion.queue).record();
-    queue.state = QueueState::Active;
-    queue.node = promotion.node;
-    queue.shape = promotion.shape;
-    queue.schema_hash = promotion.schema_hash;
-    queue.ttl_ms = promotion.ttl_ms;
-    queue.lag_alert_seconds = promotion.lag_alert_seconds;
-    queue.created_at = change.at;
-    queue.binding = change.binding;
-    graph_.index.put_queue(queue);
+    const QueueView intent = graph_.index.queue(promotion.queue);
+    graph_.index.put_queue(promoted(intent.record(), promotion, change));
   }
   for (const BufferMark& mark : change.marks) {
-    QueueRecord queue = graph_.index.queue(mark.queue).record();
-    queue.pending_schema_hash = mark.pending_schema_hash;
-    if (mark.since && !queue.buffering_since) queue.buffering_since = mark.since;
-    graph_.index.put_queue(queue);
+    graph_.index.put_queue(marked(graph_.index.queue(mark.queue).record(), mark));
   }
 }
 

@@ -482,25 +482,16 @@ void PostgresGraphStore::Commit::prepare_mirror() {
   GraphDelta delta{locked_, raised_, change_.nodes, {}};
   {
     const auto lock = mirror_.share();
+    delta.queues.reserve(change_.queues.size() + change_.marks.size());
     for (const QueuePromotion& promotion : change_.queues) {
       const QueueView intent = mirror_.index().queue(promotion.queue);
       if (!intent) return;
-      QueueRecord& queue = delta.queues.emplace_back(intent.record());
-      queue.state = QueueState::Active;
-      queue.node = promotion.node;
-      queue.shape = promotion.shape;
-      queue.schema_hash = promotion.schema_hash;
-      queue.ttl_ms = promotion.ttl_ms;
-      queue.lag_alert_seconds = promotion.lag_alert_seconds;
-      queue.created_at = change_.at;
-      queue.binding = change_.binding;
+      delta.queues.push_back(promoted(intent.record(), promotion, change_));
     }
     for (const BufferMark& mark : change_.marks) {
-      const QueueView marked = mirror_.index().queue(mark.queue);
-      if (!marked) return;
-      QueueRecord& queue = delta.queues.emplace_back(marked.record());
-      queue.pending_schema_hash = mark.pending_schema_hash;
-      if (!queue.buffering_since) queue.buffering_since = mark.since;
+      const QueueView queue = mirror_.index().queue(mark.queue);
+      if (!queue) return;
+      delta.queues.push_back(marked(queue.record(), mark));
     }
   }
   delta_ = std::move(delta);
