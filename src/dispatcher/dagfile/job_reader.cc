@@ -112,17 +112,29 @@ class JobReader {
     job_.outputs = outputs;
   }
 
+  /// Whether a field may stand on this job at all; what stands in it is not looked at otherwise.
+  bool belongs(std::string_view name) const {
+    const OperatorSpec* operation = job_.operation;
+    if (name == "udf") return operation == nullptr || operation->needs_udf;
+    if (!job_.activation) return true;
+    if (operation != nullptr && operation->activation != *job_.activation) return true;
+    if (name == "inputs") return *job_.activation == Activation::Reactive;
+    if (name == "source" || name == "bootstrap") return *job_.activation == Activation::Source;
+    return true;
+  }
+
   /// The mappings inside a job.
   void read_parts() {
     const auto part = [&](std::string_view name, const FieldTable& table) {
-      return field(name).good ? read_fields(field(name).value, table, errors_) : FieldSet();
+      return field(name).good && belongs(name) ? read_fields(field(name).value, table, errors_)
+                                               : FieldSet();
     };
     job_.source = part("source", source_table());
     job_.bootstrap = part("bootstrap", bootstrap_table());
     job_.udf = part("udf", udf_table());
     job_.scaling = part("scaling", scaling_table());
-    if (field("source").good) read_source();
-    if (field("inputs").value.is_sequence()) {
+    if (field("source").good && belongs("source")) read_source();
+    if (field("inputs").value.is_sequence() && belongs("inputs")) {
       for (const YamlValue item : field("inputs").value) read_input(item);
     }
   }
@@ -218,11 +230,13 @@ class JobReader {
       at_value("execution_strategy", code::kStrategyMismatch,
                quoted(operation->name) + " does not work " +
                    std::string(word_of(kExecutionStrategies, *job_.execution)));
+      job_.execution.reset();
     }
     if (job_.update && !operation->updates.has(*job_.update)) {
       at_value("update_strategy", code::kStrategyMismatch,
                quoted(operation->name) + " does not " +
                    std::string(word_of(kUpdateStrategies, *job_.update)));
+      job_.update.reset();
     }
   }
 

@@ -40,7 +40,8 @@ class LinkChecker {
       check_partitions(job);
       for (InputDraft& input : job.inputs) check_where(input);
     }
-    if (draft_.unnamed_job) return;
+    // What could not be read may be what reads a job.
+    if (!errors_.empty()) return;
     find_used();
     for (std::size_t i = 0; i < draft_.jobs.size(); ++i) warn_unused(i);
   }

@@ -25,6 +25,8 @@ class JsonText {
   JsonText& raw(std::string_view json);
   JsonText& texts(std::span<const std::string> values);
 
+  /// As it was written.
+  const std::string& written() const { return out_; }
   /// With keys sorted and numbers in their one form.
   std::string canonical() const;
 

@@ -120,7 +120,8 @@ class OperatorRegistry {
   OperatorRegistry& operator=(const OperatorRegistry&) = delete;
   ~OperatorRegistry() = default;
 
-  /// Adds the operators of a registry file (docs/capabilities/operators.md), all or none. Every
+  /// Adds the operators of a registry file, all or none: `{"operators":[…]}`, each
+  /// with the attributes above under the names that operator_file.cc lists. Every
   /// fault is told in one INVALID_ARGUMENT `operators_invalid`, with JSON Pointers.
   Result<void> add_file(std::string_view json);
 
