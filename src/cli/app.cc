@@ -64,6 +64,7 @@ std::unique_ptr<CLI::App> make_app(Session& session) {
   CLI::App* service = app->add_subcommand("service", "The roles, as the specification spells them");
   service->require_subcommand(1);
   add_dagmanager(*service, session);
+  add_dag(*app, session);
   add_init(*app, session);
   add_config(*app, session);
   add_version(*app, session);

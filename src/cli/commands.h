@@ -24,6 +24,9 @@ void add_explain(CLI::App& parent, Session& session);
 void add_queue_stats(CLI::App& parent, Session& session);
 void add_snapshot(CLI::App& parent, Session& session);
 
+/// `dag validate|schema`.
+void add_dag(CLI::App& parent, Session& session);
+
 void add_init(CLI::App& parent, Session& session);
 /// `config show`.
 void add_config(CLI::App& parent, Session& session);

@@ -30,12 +30,12 @@ class CompletionTest : public testing::Test {
 };
 
 TEST_F(CompletionTest, OffersTheCommandsThatHelpShows) {
-  EXPECT_THAT(words_at({""}), UnorderedElementsAre("up", "down", "dagmanager", "service", "init",
-                                                   "config", "version", "completion"));
+  EXPECT_THAT(words_at({""}), UnorderedElementsAre("up", "down", "dagmanager", "service", "dag",
+                                                   "init", "config", "version", "completion"));
 }
 
 TEST_F(CompletionTest, OffersWhatBeginsAsTheWord) {
-  EXPECT_THAT(words_at({"da"}), ElementsAre("dagmanager"));
+  EXPECT_THAT(words_at({"dagm"}), ElementsAre("dagmanager"));
   EXPECT_THAT(words_at({"dagmanager", "s"}), UnorderedElementsAre("server", "submit", "snapshot"));
 }
 

@@ -44,8 +44,8 @@ TEST(Reference, NamesEveryCommandOnceAndNoHiddenOne) {
   for (const char* command :
        {"weir up", "weir down", "weir dagmanager server", "weir dagmanager diff",
         "weir dagmanager submit", "weir dagmanager explain", "weir dagmanager queue-stats",
-        "weir dagmanager snapshot", "weir init", "weir config show", "weir version",
-        "weir completion bash"}) {
+        "weir dagmanager snapshot", "weir dag validate", "weir dag schema", "weir init",
+        "weir config show", "weir version", "weir completion bash"}) {
     EXPECT_THAT(text, testing::HasSubstr(std::string("\n## ") + command + "\n"));
   }
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("__complete")));

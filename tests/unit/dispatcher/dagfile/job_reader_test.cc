@@ -66,6 +66,12 @@ TEST(JobReader, TellsFaultsOfAJobsFields) {
        "    update_strategy: replace\n    «E_NOT_APPLICABLE»unique_key: [a]\n"},
       {"cron", "    update_strategy: replace\n",
        "    update_strategy: replace\n    «E_NOT_APPLICABLE»unique_key: [«E_PATTERN»A]\n"},
+  };
+  check_cases(kCases);
+}
+
+TEST(JobReader, TellsFaultsOfStrategiesAndWhatDependsOnThem) {
+  constexpr FaultCase kCases[] = {
       {"cron", "execution_strategy: PerUpdate", "execution_strategy: «E_RESERVED»Bulk"},
       {"cron", "execution_strategy: PerUpdate", "execution_strategy: «E_VALUE»perupdate"},
       {"cron", "execution_strategy: PerUpdate",
