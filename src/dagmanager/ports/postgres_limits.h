@@ -20,9 +20,6 @@ inline constexpr int kRefreshTriesMax = 10;
 /// Rows of a page while the whole graph is read.
 inline constexpr std::int64_t kCopyPageRows = 5'000;
 
-/// How often making and granting the role is tried: others may do the same in other databases.
-inline constexpr int kGrantTriesMax = 3;
-
 /// Bounds of a session of the stores: one statement, the wait for a lock, and an open transaction
 /// whose owner says nothing.
 inline constexpr std::chrono::milliseconds kStoreStatementTimeout{10'000};

@@ -39,6 +39,10 @@ inline constexpr std::chrono::minutes kMigrationTimeout{10};
 static_assert(kMigrationTimeout > kMigrationLockTimeout,
               "the statement that waits for the lock counts against the longest migration");
 
+/// How often making and granting a service's role is tried: others may do the same in other
+/// databases.
+inline constexpr int kGrantTriesMax = 3;
+
 /// A path of a Unix socket has 108 bytes, the closing zero included.
 inline constexpr std::size_t kSocketPathBytesMax = 107;
 

@@ -10,6 +10,7 @@
 #include "base/blake3.h"
 #include "base/error.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/postgres/errors.h"
 
 namespace weir::postgres {
 namespace {
@@ -178,6 +179,17 @@ Result<MigrateReport> migrate_all(Connection& connection, std::span<const Migrat
   return report;
 }
 
+Result<MigrateReport> migrate_or_roll_back(Connection& connection,
+                                           std::span<const Migration> migrations,
+                                           const MigrateOptions& options) {
+  auto report = migrate_all(connection, migrations, options);
+  if (!report.ok() && connection.usable() && connection.in_transaction()) {
+    const auto rolled_back = connection.rollback();  // What failed counts, not this.
+    static_cast<void>(rolled_back);
+  }
+  return report;
+}
+
 }  // namespace
 
 Result<MigrateReport> migrate(Connection& connection, std::span<const Migration> migrations,
@@ -190,10 +202,10 @@ Result<MigrateReport> migrate(Connection& connection, std::span<const Migration>
   const auto patience = connection.reply_timeout();
   connection.set_reply_timeout(std::max(options.lock_timeout, options.step_timeout) +
                                kReplyTimeout);
-  auto report = migrate_all(connection, migrations, options);
-  if (!report.ok() && connection.usable() && connection.in_transaction()) {
-    const auto rolled_back = connection.rollback();  // What failed counts, not this.
-    static_cast<void>(rolled_back);
+  auto report = migrate_or_roll_back(connection, migrations, options);
+  // Who makes the schema at the same moment may be seen too late: it is there the second time.
+  if (!report.ok() && report.error().reason() == kUniqueViolation && connection.usable()) {
+    report = migrate_or_roll_back(connection, migrations, options);
   }
   connection.set_reply_timeout(patience);
   return report;
