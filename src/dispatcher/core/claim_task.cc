@@ -157,7 +157,7 @@ Decision<HeartbeatReply> decide(const TaskView& view, const BuildFacts& build,
   // The lease is extended as usual; once asked to stop, by the grace, and by that only once.
   LeaseRecord lease = *view.lease;
   const auto asked_at = view.task.life.cancel_requested_at;
-  const bool grace = asked_now || (asked_at && lease.last_heartbeat_at < *asked_at);
+  const bool grace = !asked_at || lease.last_heartbeat_at < *asked_at;
   const Duration more = stop ? kCancelGrace : lease_terms(view.task.kind, build).lease;
   if (!stop || grace) {
     lease.expires_at = std::max(lease.expires_at, lease_end(now + more, deadline));

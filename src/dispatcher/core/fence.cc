@@ -45,10 +45,11 @@ std::optional<Refusal> check_holder(const TaskView& view, const Fence& fence) {
 }  // namespace
 
 std::optional<CancelReason> stop_reason(const TaskView& view, const BuildFacts& build) {
-  if (view.task.life.cancel_reason) return view.task.life.cancel_reason;
+  const auto asked = view.task.life.cancel_reason;
+  if (asked && *asked != CancelReason::Timeout) return asked;
   const bool stopped = build.dispatch == Dispatch::Stopped;
   if (stopped && !outlives_its_build(view.task.kind)) return build.stop_reason;
-  return std::nullopt;
+  return asked;
 }
 
 bool is_late(const TaskView& view) {

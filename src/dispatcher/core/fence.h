@@ -35,7 +35,7 @@ std::optional<Refusal> check_fence(const TaskView& view, const BuildFacts& build
                                    const Fence& fence, FencedCall call);
 
 /// Why the task is to stop: its cancel request, or the stop of its build, which sinks and checks
-/// outlive. Nothing if it may go on.
+/// outlive; either counts for more than a time-out. Nothing if it may go on.
 std::optional<CancelReason> stop_reason(const TaskView& view, const BuildFacts& build);
 
 /// True if the lease was reaped and the retry is not queued yet: the task waits, and its last
