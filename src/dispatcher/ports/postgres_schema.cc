@@ -244,11 +244,12 @@ Result<SchemaReport> prepare_data_schema(Connection& connection) {
   return prepare(connection, {"data", embedded_sql::data()});
 }
 
-Result<std::vector<Fault>> check_service_session(Connection& session, std::string_view schema) {
+Result<std::vector<StartFault>> check_service_session(Connection& session,
+                                                      std::string_view schema) {
   Params params;
   params.text(schema);
   WEIR_TRY(const Rows facts, session.execute(kSessionSql, params));
-  std::vector<Fault> faults;
+  std::vector<StartFault> faults;
   if (facts.empty()) return faults;
   const std::string login(facts.text(0, 6));
   const std::string role(facts.text(0, 7));

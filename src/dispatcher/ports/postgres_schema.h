@@ -37,7 +37,7 @@ inline constexpr std::size_t kServiceRoles = 4;
 std::string_view role_name(ServiceRole role);
 
 /// Something that a service must not start over, and how to mend it.
-struct Fault {
+struct StartFault {
   std::string what;
   std::string mend;
 };
@@ -53,7 +53,7 @@ struct SchemaReport {
   /// What an operator should know, a line each.
   std::vector<std::string> notes = {};
   /// What this login may not do itself and must be done before a service can start.
-  std::vector<Fault> faults = {};
+  std::vector<StartFault> faults = {};
 
   bool can_serve(ServiceRole role) const { return serves[static_cast<std::size_t>(role)]; }
 };
@@ -69,8 +69,8 @@ Result<SchemaReport> prepare_data_schema(postgres::Connection& connection);
 /// that row level security does not bind, or owns tables of the schema, or has a role above it that
 /// does; fsync, full_page_writes or synchronous_commit is off; a table with an org_id is without
 /// its policies. Empty: the service may start. `schema` is "state" or "data".
-Result<std::vector<Fault>> check_service_session(postgres::Connection& session,
-                                                 std::string_view schema);
+Result<std::vector<StartFault>> check_service_session(postgres::Connection& session,
+                                                      std::string_view schema);
 
 /// How a service's pool connects: bounds on statements, locks and idle transactions, durable
 /// commits; as the role if `report` says that the login may take it on.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <ostream>
 #include <sstream>
 
 #include "tests/integration/dispatcher/task_plane.h"
@@ -52,7 +53,14 @@ std::string model() {
   return text.str();
 }
 
-class ModelTest : public testing::TestWithParam<const char*> {};
+/// One kind of thing, and the query that lists it.
+struct Kind {
+  const char* name;
+  const char* sql;
+};
+std::ostream& operator<<(std::ostream& out, const Kind& kind) { return out << kind.name; }
+
+class ModelTest : public testing::TestWithParam<Kind> {};
 
 TEST_P(ModelTest, EverythingOfTheModelIsInTheDatabase) {
   const auto model_database = test::fresh_database();
@@ -61,8 +69,8 @@ TEST_P(ModelTest, EverythingOfTheModelIsInTheDatabase) {
   const auto loaded = (*connection)->execute_script(model());
   ASSERT_TRUE(loaded.ok()) << loaded.error().describe();
   test::TaskPlane plane;
-  auto wanted = test::texts_of(**connection, GetParam());
-  auto found = plane.texts(GetParam());
+  auto wanted = test::texts_of(**connection, GetParam().sql);
+  auto found = plane.texts(GetParam().sql);
   ASSERT_FALSE(wanted.empty());
   std::ranges::sort(wanted);
   std::ranges::sort(found);
@@ -71,9 +79,13 @@ TEST_P(ModelTest, EverythingOfTheModelIsInTheDatabase) {
   EXPECT_THAT(missing, testing::IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ModelTest,
-                         testing::Values(kColumnsSql, kConstraintsSql, kIndexesSql, kViewsSql,
-                                         kDomainsSql, kPartitionsSql, kFillFactorsSql));
+INSTANTIATE_TEST_SUITE_P(
+    All, ModelTest,
+    testing::Values(Kind{"Columns", kColumnsSql}, Kind{"Constraints", kConstraintsSql},
+                    Kind{"Indexes", kIndexesSql}, Kind{"Views", kViewsSql},
+                    Kind{"Domains", kDomainsSql}, Kind{"Partitions", kPartitionsSql},
+                    Kind{"FillFactors", kFillFactorsSql}),
+    [](const testing::TestParamInfo<Kind>& kind) { return std::string(kind.param.name); });
 
 }  // namespace
 }  // namespace weir::dispatcher

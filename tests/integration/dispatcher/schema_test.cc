@@ -157,8 +157,10 @@ TEST(TaskPlaneSchema, TellsWhatIsMissingWhereALoginMayMakeNoRole) {
   ASSERT_TRUE(succeeded(report));
   EXPECT_GT(report->applied, 0);
   EXPECT_FALSE(report->can_serve(ServiceRole::Dispatcher));
-  EXPECT_THAT(report->faults, Contains(Field(&Fault::what, "there is no role weir_dispatcher")));
-  EXPECT_THAT(report->faults, Contains(Field(&Fault::mend, HasSubstr("CREATE ROLE weir_sink"))));
+  EXPECT_THAT(report->faults,
+              Contains(Field(&StartFault::what, "there is no role weir_dispatcher")));
+  EXPECT_THAT(report->faults,
+              Contains(Field(&StartFault::mend, HasSubstr("CREATE ROLE weir_sink"))));
   EXPECT_THAT(report->notes, Contains(HasSubstr("belongs to this login")));
 }
 
@@ -168,7 +170,7 @@ class ServiceSessionTest : public testing::Test {
     const auto faults = check_service_session(session, "state");
     EXPECT_TRUE(succeeded(faults));
     std::vector<std::string> whats;
-    for (const Fault& fault : *faults) {
+    for (const StartFault& fault : *faults) {
       EXPECT_FALSE(fault.mend.empty());
       // The tests' server runs without these two, on purpose.
       const bool is_known =
