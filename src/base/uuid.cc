@@ -78,7 +78,7 @@ Uuid uuid_v5(const Uuid& name_space, std::string_view name) {
 
 Uuid uuid_v7(Instant now, Random& random) {
   const auto since = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
-  std::uint64_t time = static_cast<std::uint64_t>(since.count());
+  auto time = static_cast<std::uint64_t>(since.count());
   std::uint64_t high = random.next();
   std::uint64_t low = random.next();
   Uuid uuid;

@@ -93,10 +93,10 @@ Decision<ClaimReply> claim(const TaskView& view, const BuildFacts& build,
 }
 
 /// A claim answers the wake-up even when it is refused; what stays queued is owed one (6.4).
-Decision<ClaimReply> refuse_queued(const TaskView& view, const BuildFacts& build, Refusal refusal,
-                                   Instant now) {
+Decision<ClaimReply> refuse_queued(const TaskView& view, const BuildFacts& build,
+                                   const Refusal& refusal, Instant now) {
   Decision<ClaimReply> decision;
-  decision.refused = std::move(refusal);
+  decision.refused = refusal;
   if (view.task.life.state != TaskState::Queued) return decision;
   Step step(view, build, now);
   step.life.woken_at.reset();
@@ -130,7 +130,7 @@ Decision<ClaimReply> decide(const TaskView& view, const BuildFacts& build,
     return decision;
   }
   if (auto refusal = refuse_state(view.task.life, now)) {
-    return refuse_queued(view, build, std::move(*refusal), now);
+    return refuse_queued(view, build, *refusal, now);
   }
   if (!command.operator_supported) {  // Leaves the wake-up to whoever can serve it.
     decision.refused = not_claimed(NotClaimedReason::UnsupportedOperator);

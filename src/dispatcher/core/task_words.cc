@@ -7,29 +7,29 @@
 namespace weir::dispatcher {
 namespace {
 
-using namespace std::string_view_literals;
-
 // The words of a set, in the order of its enumerators.
-constexpr std::array kTaskKindWords = {"reactive"sv, "source_run"sv, "recompute"sv, "sink"sv,
-                                       "check"sv};
-constexpr std::array kTaskStateWords = {"queued"sv,    "running"sv, "retry_wait"sv,
-                                        "completed"sv, "failed"sv,  "canceled"sv};
-constexpr std::array kTaskClassWords = {"live"sv, "replay"sv, "backfill"sv, "recompute"sv,
-                                        "manual"sv};
-constexpr std::array kEffectsWords = {"fire"sv, "suppress"sv};
-constexpr std::array kCancelReasonWords = {"rollback"sv, "superseded"sv, "user"sv, "timeout"sv,
-                                           "dag_removed"sv};
-constexpr std::array kAttemptStateWords = {"active"sv, "expired"sv, "closed"sv};
-constexpr std::array kOutcomeWords = {"success"sv,  "retryable_error"sv, "fatal_error"sv,
-                                      "canceled"sv, "released"sv,        "lease_expired"sv,
-                                      "timeout"sv};
-constexpr std::array kDispatchWords = {"building"sv, "open"sv, "stopped"sv};
-constexpr std::array kQueueRuntimeWords = {"lambda"sv, "ecs_platform"sv, "dispatcher"sv, "sink"sv,
-                                           "query"sv};
-constexpr std::array kQueueLevelWords = {"backfill"sv, "low"sv, "normal"sv, "high"sv};
-constexpr std::array kOutboxKindWords = {"task_wakeup"sv, "invoke"sv, "control_event"sv};
-constexpr std::array kOutboxStateWords = {"pending"sv, "sending"sv, "sent"sv, "dead"sv};
-constexpr std::array kPublishStateWords = {"accepted"sv, "committed"sv, "dead"sv};
+constexpr std::array<std::string_view, 5> kTaskKindWords = {"reactive", "source_run", "recompute",
+                                                            "sink", "check"};
+constexpr std::array<std::string_view, 6> kTaskStateWords = {"queued",    "running", "retry_wait",
+                                                             "completed", "failed",  "canceled"};
+constexpr std::array<std::string_view, 5> kTaskClassWords = {"live", "replay", "backfill",
+                                                             "recompute", "manual"};
+constexpr std::array<std::string_view, 2> kEffectsWords = {"fire", "suppress"};
+constexpr std::array<std::string_view, 5> kCancelReasonWords = {"rollback", "superseded", "user",
+                                                                "timeout", "dag_removed"};
+constexpr std::array<std::string_view, 3> kAttemptStateWords = {"active", "expired", "closed"};
+constexpr std::array<std::string_view, 7> kOutcomeWords = {
+    "success",  "retryable_error", "fatal_error", "canceled",
+    "released", "lease_expired",   "timeout"};
+constexpr std::array<std::string_view, 3> kDispatchWords = {"building", "open", "stopped"};
+constexpr std::array<std::string_view, 5> kQueueRuntimeWords = {"lambda", "ecs_platform",
+                                                                "dispatcher", "sink", "query"};
+constexpr std::array<std::string_view, 4> kQueueLevelWords = {"backfill", "low", "normal", "high"};
+constexpr std::array<std::string_view, 3> kOutboxKindWords = {"task_wakeup", "invoke",
+                                                              "control_event"};
+constexpr std::array<std::string_view, 4> kOutboxStateWords = {"pending", "sending", "sent",
+                                                               "dead"};
+constexpr std::array<std::string_view, 3> kPublishStateWords = {"accepted", "committed", "dead"};
 
 /// Levels are numbered from -1.
 constexpr int kFirstLevel = static_cast<int>(QueueLevel::Backfill);
