@@ -75,4 +75,36 @@ std::string encode_base64(std::string_view bytes) {
   return text;
 }
 
+std::optional<std::string> decode_base64url(std::string_view text) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  unsigned held = 0;  // bits that are not yet part of a byte; fewer than eight after each digit
+  for (const char letter : text) {
+    if (letter == '+' || letter == '/') return std::nullopt;
+    const char digit = letter == '-' ? '+' : letter == '_' ? '/' : letter;
+    const std::uint8_t value = kValues[static_cast<unsigned char>(digit)];
+    if (value >= kBlank) return std::nullopt;
+    bits = (bits << 6) | value;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    bytes += static_cast<char>((bits >> held) & 0xffU);
+    bits &= (1U << held) - 1;
+  }
+  if (bits != 0) return std::nullopt;
+  return bytes;
+}
+
+std::string encode_base64url(std::string_view bytes) {
+  std::string text = encode_base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  for (char& digit : text) {
+    if (digit == '+') digit = '-';
+    if (digit == '/') digit = '_';
+  }
+  return text;
+}
+
 }  // namespace weir::base

@@ -50,5 +50,37 @@ TEST(Base64, RefusesWhatIsNotStandardBase64) {
   EXPECT_FALSE(decode_base64(R"({"a":1})"));
 }
 
+TEST(Base64Url, GivesTheVectorsOfTheRfcWithoutPadding) {
+  EXPECT_EQ(encode_base64url(""), "");
+  EXPECT_EQ(encode_base64url("f"), "Zg");
+  EXPECT_EQ(encode_base64url("fo"), "Zm8");
+  EXPECT_EQ(encode_base64url("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(encode_base64url("\xff\xef\xbe"), "_---");
+  EXPECT_EQ(decode_base64url("_---"), "\xff\xef\xbe");
+}
+
+TEST(Base64Url, HasOneTextForEachByteString) {
+  SeededRandom random(11);
+  for (std::size_t length = 0; length < 100; ++length) {
+    std::string bytes;
+    for (std::size_t at = 0; at < length; ++at) bytes += static_cast<char>(random.below(256));
+    const std::string text = encode_base64url(bytes);
+    EXPECT_EQ(decode_base64url(text), bytes) << length;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      std::string other = text;
+      other[at] = other[at] == 'A' ? 'B' : 'A';
+      EXPECT_NE(decode_base64url(other), bytes) << length;
+    }
+  }
+}
+
+TEST(Base64Url, RefusesPaddingBlanksForeignDigitsAndStrayBits) {
+  for (const char* text :
+       {"Zg==", "Z", "Zm9vY", "Zm 8", "Zm8\n", "+---", "/---", "Zm9v.", "Zh", "Zm9", "Zm\x80v"}) {
+    EXPECT_EQ(decode_base64url(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(decode_base64url(std::string_view("Zg\0A", 4)), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weir::base
