@@ -44,8 +44,10 @@ function(weir_test name)
   if(ARG_LABEL MATCHES "^(unit|conformance)$")
     add_dependencies(tests_of_floors ${name})
   endif()
+  # As weir itself: server/process_memory.h says why.
   gtest_discover_tests(${name} TEST_PREFIX "${ARG_LABEL}." DISCOVERY_TIMEOUT 120
-                       PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+                       PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+                                  ENVIRONMENT MALLOC_ARENA_MAX=2)
 endfunction()
 
 # All libFuzzer targets.

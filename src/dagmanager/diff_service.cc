@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "dagmanager/limits.h"
-#include "dagmanager/process_memory.h"
 #include "server/grpc_status.h"
 #include "server/log.h"
+#include "server/process_memory.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -79,7 +79,7 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   if (answer_again(stream, key, received)) return;
   // By now all that it took to decide is freed.
   const std::size_t created = answer_anew(stream, bytes, key, peer, received);
-  if (created >= kLargeDiffNodes) give_back_freed_memory();
+  if (created >= kLargeDiffNodes) server::give_back_freed_memory();
 }
 
 std::size_t DiffServer::answer_anew(DiffStream& stream, const grpc::ByteBuffer& bytes,

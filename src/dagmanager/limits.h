@@ -19,9 +19,6 @@ inline constexpr std::size_t kDagCacheBytesMax = std::size_t{8} << 20;
 /// Answers that changed nothing, kept by the hash of their request.
 inline constexpr std::size_t kAnswerCacheBytesMax = std::size_t{8} << 20;
 
-/// Heaps of the allocator that all threads share.
-inline constexpr int kHeapsMax = 2;
-
 /// After a diff that made this many queues, freed memory is given back to the system.
 inline constexpr std::size_t kLargeDiffNodes = 100;
 

@@ -14,7 +14,6 @@
 #include "dagmanager/engines.h"
 #include "dagmanager/http_routes.h"
 #include "dagmanager/limits.h"
-#include "dagmanager/process_memory.h"
 #include "dagmanager/query_service.h"
 #include "server/grpc_stop.h"
 #include "server/http_server.h"
@@ -168,7 +167,6 @@ int report(const Error& error) {
 }  // namespace
 
 int run_dagmanager(const DagmanagerConfig& config) {
-  share_heaps();
   server::block_shutdown_signals();
   auto signals = server::ShutdownSignals::create();
   if (!signals.ok()) return report(signals.error());

@@ -41,4 +41,7 @@ inline constexpr std::size_t kLabelSetsMaxDefault = 1000;
 /// Log: a message or a text field longer than this is cut.
 inline constexpr std::size_t kLogTextBytesMax = std::size_t{16} << 10;
 
+/// Heaps of the allocator that all threads share.
+inline constexpr int kHeapsMax = 2;
+
 }  // namespace weir::server

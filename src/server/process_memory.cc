@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/process_memory.h"
+#include "server/process_memory.h"
 
 #include <cstdlib>
 
@@ -7,9 +7,9 @@
 #include <malloc.h>
 #endif
 
-#include "dagmanager/limits.h"
+#include "server/limits.h"
 
-namespace weir::dagmanager {
+namespace weir::server {
 
 void share_heaps() {
 #ifdef __GLIBC__
@@ -23,4 +23,4 @@ void give_back_freed_memory() {
 #endif
 }
 
-}  // namespace weir::dagmanager
+}  // namespace weir::server
