@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "dispatcher/core/claim_gate.h"
 #include "dispatcher/core/limits.h"
 #include "dispatcher/core/steps.h"
@@ -148,6 +149,7 @@ Decision<HeartbeatReply> decide(const TaskView& view, const BuildFacts& build,
   Decision<HeartbeatReply> decision;
   decision.refused = check_fence(view, build, command.fence, FencedCall::Heartbeat);
   if (decision.refused) return decision;
+  WEIR_ASSERT(view.lease);  // I1: what runs is leased
   auto stop = stop_reason(view, build);
   const auto deadline = view.task.life.deadline_at;
   if (!stop && deadline && *deadline <= now) stop = CancelReason::Timeout;
