@@ -134,6 +134,7 @@ class LinkChecker {
 
   void refuse_field(YamlValue field, const Filters& allowed) {
     std::vector<std::string_view> names;
+    names.reserve(allowed.filters.size());
     for (const Filters::Filter& filter : allowed.filters) names.push_back(filter.name);
     std::ranges::sort(names);
     const auto repeated = std::ranges::unique(names);

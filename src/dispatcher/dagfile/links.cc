@@ -17,12 +17,14 @@ namespace {
 
 std::vector<std::string_view> job_names(const Draft& draft) {
   std::vector<std::string_view> names;
+  names.reserve(draft.job_by_name.size());
   for (const auto& [name, index] : draft.job_by_name) names.push_back(name);
   return names;
 }
 
 std::vector<std::string_view> dataset_names(const Draft& draft) {
   std::vector<std::string_view> names;
+  names.reserve(draft.publish_by_id.size());
   for (const auto& [name, index] : draft.publish_by_id) names.push_back(name);
   if (draft.context.known == nullptr) return names;
   for (const auto& [name, dataset] : draft.context.known->datasets) names.push_back(name);

@@ -161,6 +161,7 @@ class Normaliser {
     }
     out_.key("jobs").open('[');
     std::vector<const JobDraft*> jobs;
+    jobs.reserve(draft_.jobs.size());
     for (const JobDraft& job : draft_.jobs) jobs.push_back(&job);
     std::ranges::sort(jobs, {}, [](const JobDraft* job) { return job->name; });
     for (const JobDraft* job : jobs) write_job(*job);

@@ -46,16 +46,13 @@ constexpr std::array<std::string_view, 3> kWritePlaces = {"s3", "direct", "buffe
 constexpr std::size_t kOperatorsMax = 1000;
 constexpr std::size_t kConfigKeysMax = 64;
 
-constexpr StoragePlace kObjects{.storage = Storage::ObjectStore};
-constexpr StoragePlace kDirect{.storage = Storage::Postgres, .write_mode = WriteMode::Direct};
-constexpr StoragePlace kBuffered{.storage = Storage::Postgres, .write_mode = WriteMode::Buffered};
 /// What may be written, by what `writes` has: bit 0 s3, bit 1 direct, bit 2 buffered.
-constexpr std::array<StoragePlace, 2> kReplaceBoth = {kObjects, kDirect};
-constexpr std::array<StoragePlace, 2> kAppendBoth = {kDirect, kBuffered};
+constexpr std::array<StoragePlace, 2> kReplaceBoth = {place::kObjects, place::kDirect};
+constexpr std::array<StoragePlace, 2> kAppendBoth = {place::kDirect, place::kBuffered};
 
 StoragePlace place_of(std::string_view word) {
-  if (word == "s3") return kObjects;
-  if (word == "direct") return kDirect;
+  if (word == "s3") return place::kObjects;
+  if (word == "direct") return place::kDirect;
   return {.storage = Storage::Events};
 }
 
@@ -156,7 +153,7 @@ class OperatorFileReader {
   void read_operator(JsonValue item, const std::string& path) {
     if (!expect(item.is_object(), path, "needs an object")) return;
     std::vector<std::string_view> keys(kOperatorKeys.begin(), kOperatorKeys.end());
-    keys.push_back("command");
+    keys.emplace_back("command");
     close_object(item, path, keys);
     OperatorSpec& spec = registry_.added_.emplace_back();
     spec.extension = true;
@@ -241,9 +238,9 @@ class OperatorFileReader {
     for (const std::size_t place : word_list(item, path, "writes", kWritePlaces)) {
       writes[place] = true;
     }
-    for (const StoragePlace& place : {spec.kept_append, spec.kept_replace}) {
-      writes[0] = writes[0] || place == kObjects;
-      writes[1] = writes[1] || place == kDirect;
+    for (const StoragePlace& one : {spec.kept_append, spec.kept_replace}) {
+      writes[0] = writes[0] || one == place::kObjects;
+      writes[1] = writes[1] || one == place::kDirect;
     }
     spec.places_replace = some_of(kReplaceBoth, writes[0], writes[1]);
     spec.places_append = some_of(kAppendBoth, writes[1], writes[2]);

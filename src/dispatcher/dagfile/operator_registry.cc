@@ -24,16 +24,10 @@ constexpr WordSet<UpdateStrategy> kAny(Append, Replace);
 constexpr WordSet<UpdateStrategy> kAppend(Append);
 constexpr WordSet<UpdateStrategy> kReplace(Replace);
 
-constexpr StoragePlace kEvents{.storage = Storage::Events};
-constexpr StoragePlace kObjects{.storage = Storage::ObjectStore};
-constexpr StoragePlace kView{.storage = Storage::Virtual};
-constexpr StoragePlace kBuffered{.storage = Storage::Postgres, .write_mode = WriteMode::Buffered};
-constexpr StoragePlace kDirect{.storage = Storage::Postgres, .write_mode = WriteMode::Direct};
-
-constexpr std::array kOnlyObjects = {kObjects};
-constexpr std::array kOnlyBuffered = {kBuffered};
-constexpr std::array kOnlyDirect = {kDirect};
-constexpr std::array kObjectsOrDirect = {kObjects, kDirect};
+constexpr std::array kOnlyObjects = {place::kObjects};
+constexpr std::array kOnlyBuffered = {place::kBuffered};
+constexpr std::array kOnlyDirect = {place::kDirect};
+constexpr std::array kObjectsOrDirect = {place::kObjects, place::kDirect};
 
 constexpr std::int64_t kWhole = kWireIntegerMax;
 
@@ -203,8 +197,8 @@ void add_platform_operators(std::vector<OperatorSpec>& all) {
                  .execution = kEither,
                  .updates = kAny,
                  .scope = EmittedScope::OfTrigger,
-                 .kept_append = kDirect,
-                 .kept_replace = kObjects,
+                 .kept_append = place::kDirect,
+                 .kept_replace = place::kObjects,
                  .places_append = kOnlyDirect,
                  .places_replace = kObjectsOrDirect,
                  .config = kIngestConfig,
@@ -230,8 +224,8 @@ void add_platform_operators(std::vector<OperatorSpec>& all) {
                  .execution = kPerPartition,
                  .updates = kReplace,
                  .scope = EmittedScope::Partition,
-                 .kept_append = kObjects,
-                 .kept_replace = kObjects,
+                 .kept_append = place::kObjects,
+                 .kept_replace = place::kObjects,
                  .places_replace = kOnlyObjects,
                  .config = kCompactConfig});
 }
@@ -242,8 +236,8 @@ void add_sql_operators(std::vector<OperatorSpec>& all) {
                  .execution = kEither,
                  .updates = kReplace,
                  .scope = EmittedScope::OfTrigger,
-                 .kept_append = kObjects,
-                 .kept_replace = kObjects,
+                 .kept_append = place::kObjects,
+                 .kept_replace = place::kObjects,
                  .places_replace = kOnlyObjects,
                  .config = kQueryConfig});
   all.push_back({.name = "sql_view",
@@ -251,8 +245,8 @@ void add_sql_operators(std::vector<OperatorSpec>& all) {
                  .execution = kEither,
                  .updates = kReplace,
                  .scope = EmittedScope::Passed,
-                 .kept_append = kView,
-                 .kept_replace = kView,
+                 .kept_append = place::kView,
+                 .kept_replace = place::kView,
                  .config = kViewConfig,
                  .is_virtual = true});
 }
@@ -266,8 +260,8 @@ void add_user_operators(std::vector<OperatorSpec>& all) {
                  .outputs_max = kOutputsMax,
                  .scope = EmittedScope::Unknown,
                  .needs_udf = true,
-                 .kept_append = kEvents,
-                 .kept_replace = kObjects,
+                 .kept_append = place::kEvents,
+                 .kept_replace = place::kObjects,
                  .places_append = kOnlyBuffered,
                  .places_replace = kOnlyObjects,
                  .must_name_storage = true,
@@ -278,8 +272,8 @@ void add_user_operators(std::vector<OperatorSpec>& all) {
                  .updates = kAppend,
                  .scope = EmittedScope::Cursor,
                  .needs_udf = true,
-                 .kept_append = kBuffered,
-                 .kept_replace = kBuffered,
+                 .kept_append = place::kBuffered,
+                 .kept_replace = place::kBuffered,
                  .places_append = kOnlyBuffered,
                  .config = kEvaluateConfig,
                  .filterable = kAlertFilters,

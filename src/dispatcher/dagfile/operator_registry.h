@@ -40,6 +40,16 @@ struct StoragePlace {
   friend bool operator==(const StoragePlace&, const StoragePlace&) = default;
 };
 
+namespace place {
+inline constexpr StoragePlace kEvents{.storage = Storage::Events};
+inline constexpr StoragePlace kObjects{.storage = Storage::ObjectStore};
+inline constexpr StoragePlace kView{.storage = Storage::Virtual};
+inline constexpr StoragePlace kBuffered{.storage = Storage::Postgres,
+                                        .write_mode = WriteMode::Buffered};
+inline constexpr StoragePlace kDirect{.storage = Storage::Postgres,
+                                      .write_mode = WriteMode::Direct};
+}  // namespace place
+
 /// One key of an operator's `config`: how it is written, and what it is without.
 struct ConfigRule {
   FieldRule field;

@@ -127,6 +127,7 @@ class PublishReader {
     const auto column = std::ranges::find(table.columns, item.text(), &Column::name);
     if (column != table.columns.end() && (may_be_null || !column->nullable)) return true;
     std::vector<std::string_view> names;
+    names.reserve(table.columns.size());
     for (const Column& known : table.columns) names.push_back(known.name);
     const bool unknown = column == table.columns.end();
     errors_.at_value(item, code::kSchema,

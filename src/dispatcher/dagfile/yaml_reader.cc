@@ -358,7 +358,8 @@ bool read_yaml(std::string_view text, YamlTree& tree, FaultList& faults) {
     if (is_about_alias(error.msg)) {
       faults.at_byte(offset, code::kYamlFeature, YamlTreeBuilder::kNoAliases);
     } else {
-      faults.at_byte(offset, code::kYaml, error.msg);
+      // A message may end in one byte of the character that it is about.
+      faults.at_byte(offset, code::kYaml, error.msg.substr(0, base::first_bad_utf8(error.msg)));
     }
     return false;
   } catch (const std::exception& error) {

@@ -184,7 +184,7 @@ TEST(DagIdentity, HashesAFilterInOneForm) {
                 R"x({"chain":1,"kind":["a","b"]}}]})x");
 }
 
-constexpr std::string_view kUdf = R"x(name: d
+constexpr std::string_view kUserCode = R"x(name: d
 jobs:
   - {name: t, activation: source, runtime: lambda, operator: trigger_manual, outputs: 1,
      source: {kind: manual}}
@@ -208,7 +208,7 @@ publish:
 )x";
 
 TEST(DagIdentity, HashesTheBundlesDigestAndNotItsName) {
-  const DagFile file = sound(kUdf);
+  const DagFile file = sound(kUserCode);
   const KnownBundle python{.language = BundleLanguage::Python, .sha256 = std::string(64, 'a')};
   EXPECT_EQ(
       core_json(file.jobs[1], &python),
@@ -225,7 +225,7 @@ TEST(DagIdentity, HashesTheBundlesDigestAndNotItsName) {
 }
 
 TEST(DagIdentity, NeedsTheDigestOfEachBundle) {
-  const DagFile file = sound(kUdf);
+  const DagFile file = sound(kUserCode);
   EXPECT_FALSE(identify_jobs(file, {}).ok());
   EXPECT_FALSE(identify_jobs(file, {{"b", {}}}).ok());
   EXPECT_TRUE(identify_jobs(file, {{"b", {.sha256 = std::string(64, 'a')}}}).ok());

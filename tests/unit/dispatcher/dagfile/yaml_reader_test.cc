@@ -53,6 +53,15 @@ TEST(YamlReader, StopsAtWhatIsNoYaml) {
   expect_marked("é: «E_YAML»@x\n");
 }
 
+TEST(YamlReader, SaysNoHalfCharacters) {
+  YamlTree tree;
+  FaultList faults;
+  EXPECT_FALSE(read_yaml("a: \"\\漢\"", tree, faults));
+  const std::vector<DagFault> told = std::move(faults).in_order("a", true);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].detail, "unknown escape character: ");
+}
+
 TEST(YamlReader, WantsOneDocument) {
   for (const std::string_view text : {"", "\n", "# only a comment\n", "---\n", "~\n"}) {
     EXPECT_THAT(faults_of(text), ElementsAre("E_YAML 1:1")) << text;
