@@ -114,7 +114,7 @@ def may_include(floor, target):
         return target == "drivers/process"  # an engine that runs here is a program first
     if role == "server":
         return target == "graph" or target.startswith("drivers/")
-    if floor.endswith("/core"):
+    if floor.endswith(("/core", "/dagfile")):
         return target == "graph"
     if role in ROLES:
         return target in ("graph", "server") or target.startswith((role, "drivers/"))
