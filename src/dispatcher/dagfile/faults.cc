@@ -70,7 +70,7 @@ void FaultList::keep_first(std::size_t count) {
   if (found_.size() > count) found_.resize(count);
 }
 
-bool FaultList::wants_hints() const { return added_ < kFaultsKeptMax; }
+bool FaultList::wants_hints() const { return added_ < kHintedFaultsMax; }
 
 std::vector<DagFault> FaultList::in_order(std::string_view text, bool tell_more) && {
   const bool too_many = tell_more && found_.size() > kFaultsMax;
@@ -109,6 +109,7 @@ std::string nearest_of(std::string_view written, std::span<const std::string_vie
 }
 
 std::string one_of(std::span<const std::string_view> legal) {
+  if (legal.size() > kNamesShownMax) return std::to_string(legal.size()) + " others";
   std::string text;
   for (std::size_t i = 0; i < legal.size(); ++i) {
     if (i > 0) text += i + 1 == legal.size() ? " or " : ", ";

@@ -69,7 +69,7 @@ class FaultList {
 /// The member of `legal` at most kHintEditsMax letters from `written`, the nearest; or empty.
 std::string nearest_of(std::string_view written, std::span<const std::string_view> legal);
 
-/// `a`, `b` or `c`, for people.
+/// `a`, `b` or `c`, for people; of more than kNamesShownMax their number.
 std::string one_of(std::span<const std::string_view> legal);
 
 /// A text for people in backquotes, cut where it is long.

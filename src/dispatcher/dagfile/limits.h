@@ -31,6 +31,11 @@ inline constexpr std::size_t kFaultsMax = 200;
 /// Faults that are kept while a file is read; of more, those that come first in it.
 inline constexpr std::size_t kFaultsKeptMax = 4096;
 static_assert(kFaultsKeptMax > kFaultsMax, "the first ones of many are found among those kept");
+/// Hints are looked for while there are fewer faults than this: each looks at up to 2000 names.
+inline constexpr std::size_t kHintedFaultsMax = 1000;
+static_assert(kHintedFaultsMax > kFaultsMax, "whoever sees all faults sees all hints");
+/// Legal names that a fault lists; of more it says how many.
+inline constexpr std::size_t kNamesShownMax = 20;
 /// A hint names what is at most this many letters away.
 inline constexpr std::size_t kHintEditsMax = 2;
 /// Jobs of a cycle that are named.

@@ -139,11 +139,12 @@ class LinkChecker {
     std::ranges::sort(names);
     const auto repeated = std::ranges::unique(names);
     names.erase(repeated.begin(), repeated.end());
-    errors_.at_key(field, code::kWhereField,
-                   {.detail = shown(field.key()) +
-                              (names.empty() ? " cannot be filtered by: this dataset has no filters"
+    errors_.at_key(
+        field, code::kWhereField,
+        {.detail = shown(field.key()) + (names.empty()
+                                             ? " cannot be filtered by: this dataset has no filters"
                                              : " cannot be filtered by; " + one_of(names) + " can"),
-                    .hint = nearest_of(field.key(), names)});
+         .hint = errors_.wants_hints() ? nearest_of(field.key(), names) : std::string()});
   }
 
   void check_values(YamlValue field, const Filters::Filter* filter) {

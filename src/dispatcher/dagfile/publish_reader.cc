@@ -133,7 +133,8 @@ class PublishReader {
     errors_.at_value(item, code::kSchema,
                      {.detail = shown(item.text()) + (unknown ? " is none of the columns"
                                                               : " may be null, so it is no key"),
-                      .hint = unknown ? nearest_of(item.text(), names) : std::string()});
+                      .hint = unknown && errors_.wants_hints() ? nearest_of(item.text(), names)
+                                                               : std::string()});
     return false;
   }
 
