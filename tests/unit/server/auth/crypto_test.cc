@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/auth/crypto.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace weir::auth {
+namespace {
+
+TEST(Crypto, GivesTheDigestOfTheStandard) {
+  const Sha256 digest = sha256("abc");  // FIPS 180-4
+  EXPECT_EQ(digest[0], 0xba);
+  EXPECT_EQ(digest[1], 0x78);
+  EXPECT_EQ(digest[31], 0xad);
+}
+
+TEST(Crypto, ComparesWholeDigests) {
+  const Sha256 one = sha256("one");
+  EXPECT_TRUE(equal_in_constant_time(one, one));
+  for (std::size_t at = 0; at < one.size(); ++at) {
+    Sha256 other = one;
+    other[at] ^= 1;
+    EXPECT_FALSE(equal_in_constant_time(one, other)) << at;
+  }
+}
+
+TEST(Crypto, NeverGivesTheSameBytesTwice) {
+  std::set<std::string> seen;
+  for (int round = 0; round < 1000; ++round) {
+    const auto bytes = secret_bytes(32);
+    ASSERT_TRUE(bytes.ok());
+    EXPECT_EQ(bytes->size(), 32U);
+    EXPECT_TRUE(seen.insert(*bytes).second);
+  }
+}
+
+TEST(Crypto, WipesWhatItIsGiven) {
+  std::string text = "secret";
+  wipe(text);
+  EXPECT_EQ(text, std::string(6, '\0'));
+}
+
+}  // namespace
+}  // namespace weir::auth
