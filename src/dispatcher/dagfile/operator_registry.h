@@ -130,8 +130,7 @@ class OperatorRegistry {
   OperatorRegistry& operator=(const OperatorRegistry&) = delete;
   ~OperatorRegistry() = default;
 
-  /// Adds the operators of a registry file, all or none: `{"operators":[…]}`, each
-  /// with the attributes above under the names that operator_file.cc lists. Every
+  /// Adds the operators of a file (docs/capabilities/dag_configuration.md), all or none. Every
   /// fault is told in one INVALID_ARGUMENT `operators_invalid`, with JSON Pointers.
   Result<void> add_file(std::string_view json);
 

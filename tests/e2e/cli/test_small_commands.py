@@ -95,7 +95,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 def test_bash_completes_commands_options_values_and_files():
-    assert bash_completes("dag") == ["dagmanager"]
+    assert bash_completes("dagm") == ["dagmanager"]
     assert bash_completes("dagmanager", "s") == ["server", "submit", "snapshot"]
     assert bash_completes("dagmanager", "diff", "--off") == ["--offline"]
     assert bash_completes("dagmanager", "diff", "-o", "j") == ["json"]
