@@ -136,7 +136,7 @@ Result<ObjectStat> FolderObjectStore::fill(const Temporary& temporary, ByteSourc
   WEIR_CHECK(source.rewind());
   base::Sha256 hash;
   ObjectStat stat;
-  std::string piece(kCopyBytes, '\0');
+  std::string piece(std::min<std::uint64_t>(kCopyBytes, source.size() + 1), '\0');
   while (true) {
     WEIR_TRY(const std::size_t got, source.read(piece));
     if (got == 0) break;

@@ -14,7 +14,7 @@ namespace {
 Result<std::string> read_all(ByteSource& source) {
   WEIR_CHECK(source.rewind());
   std::string bytes;
-  std::string piece(kCopyBytes, '\0');
+  std::string piece(std::min<std::uint64_t>(kCopyBytes, source.size() + 1), '\0');
   while (true) {
     WEIR_TRY(const std::size_t got, source.read(piece));
     if (got == 0) return bytes;
