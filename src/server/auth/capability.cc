@@ -11,7 +11,7 @@ namespace weir::auth {
 namespace {
 
 Error denied(std::string_view code, std::string message) {
-  return Error(Code::PermissionDenied, std::string(code), std::move(message));
+  return {Code::PermissionDenied, std::string(code), std::move(message)};
 }
 
 bool any_holds(const std::vector<std::string>& prefixes, std::string_view uri) {

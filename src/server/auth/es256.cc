@@ -24,11 +24,11 @@ constexpr std::size_t kCoordinateBytes = 32;
 constexpr const char* kCurve = "prime256v1";  // OpenSSL's name of P-256
 constexpr std::string_view kPemHead = "-----BEGIN PRIVATE KEY-----";
 
-template <auto free_function>
+template <auto FreeFunction>
 struct Freed {
   template <class T>
   void operator()(T* object) const {
-    free_function(object);
+    FreeFunction(object);
   }
 };
 using BigNumber = std::unique_ptr<BIGNUM, Freed<BN_clear_free>>;

@@ -43,7 +43,7 @@ class FetchedKeys final : public TokenKeys {
   struct Looked {
     Result<PublicKey> found;
     FetchDecision decision;
-    bool under_way;  ///< another thread is fetching
+    bool under_way = false;  ///< another thread is fetching
   };
   Looked look(const KeyId& id) const WEIR_EXCLUDES(mutex_);
   void fetch_now() const WEIR_REQUIRES(fetching_) WEIR_EXCLUDES(mutex_);

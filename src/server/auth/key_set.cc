@@ -10,7 +10,7 @@
 namespace weir::auth {
 namespace {
 
-Error key_invalid(std::string message) {
+Error bad_key(std::string message) {
   return base::invalid_argument("key_invalid", std::move(message));
 }
 
@@ -84,16 +84,16 @@ std::string write_jwks(std::span<const VerifyingKey> keys) {
 
 Result<VerifyingKey> read_jwk(base::JsonValue jwk) {
   if (!jwk.is_object() || !is_ours(jwk) || !may_verify(jwk.find("key_ops"))) {
-    return key_invalid("it is no key that verifies ES256");
+    return bad_key("it is no key that verifies ES256");
   }
-  if (!jwk.find("d").missing()) return key_invalid("it carries its private half");
+  if (!jwk.find("d").missing()) return bad_key("it carries its private half");
   const base::JsonValue id = jwk.find("kid");
   if (!id.is_text() || id.text().empty() || id.text().size() > kWordBytesMax) {
-    return key_invalid("kid is missing or longer than " + std::to_string(kWordBytesMax) + " bytes");
+    return bad_key("kid is missing or longer than " + std::to_string(kWordBytesMax) + " bytes");
   }
   const std::optional<std::string> x = coordinate(jwk.find("x"));
   const std::optional<std::string> y = coordinate(jwk.find("y"));
-  if (!x || !y) return key_invalid("x and y are texts of base64url");
+  if (!x || !y) return bad_key("x and y are texts of base64url");
   WEIR_TRY(PublicKey key, PublicKey::from_point(*x, *y));
   return VerifyingKey{.id = KeyId(id.text()), .key = std::move(key)};
 }

@@ -25,7 +25,7 @@ std::string bytes(std::string_view text) { return base::decode_base64url(text).v
 
 PublicKey rfc_key() { return *PublicKey::from_point(bytes(kRfcX), bytes(kRfcY)); }
 
-/// One INTEGER of ASN.1 from 32 bytes, or the same with an `extra` zero that DER does not allow.
+/// One INTEGER of ASN.1 from 32 bytes.
 std::string der_integer(std::string value) {
   while (value.size() > 1 && value[0] == '\0') value.erase(0, 1);
   if ((static_cast<unsigned char>(value[0]) & 0x80U) != 0) value.insert(0, 1, '\0');
