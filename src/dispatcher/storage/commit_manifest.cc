@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 6> kMembers = {"manifest_version", "datas
                                                       "objects",          "schema_hash"};
 constexpr std::array<std::string_view, 4> kObjectMembers = {"key", "size", "sha256", "rows"};
 
-Error invalid(std::string_view what) {
+Error manifest_fault(std::string_view what) {
   return base::failed_precondition("manifest_invalid", "the manifest " + std::string(what));
 }
 
@@ -65,13 +65,13 @@ std::optional<Id> id(JsonValue value) {
 
 Result<ManifestObject> read_object(JsonValue value) {
   if (!has_members(value, kObjectMembers)) {
-    return invalid("has an object without exactly key, size, sha256 and rows");
+    return manifest_fault("has an object without exactly key, size, sha256 and rows");
   }
   const auto size = integer(value.find("size"));
   const auto rows = integer(value.find("rows"));
-  if (!size || !rows) return invalid("has a size or rows that is no integer");
+  if (!size || !rows) return manifest_fault("has a size or rows that is no integer");
   if (!value.find("key").is_text() || !value.find("sha256").is_text()) {
-    return invalid("has a key or sha256 that is no text");
+    return manifest_fault("has a key or sha256 that is no text");
   }
   return ManifestObject{.key = std::string(value.find("key").text()),
                         .size = *size,
@@ -103,24 +103,26 @@ std::int64_t CommitManifest::bytes() const {
 Result<void> check_manifest(const CommitManifest& manifest) {
   if (manifest.partition_key.empty() || manifest.partition_key.size() > kPartitionKeyBytesMax ||
       !base::is_utf8(manifest.partition_key)) {
-    return invalid("has no partition key of 1 to 256 bytes");
+    return manifest_fault("has no partition key of 1 to 256 bytes");
   }
   if (manifest.schema_hash.size() > kSchemaHashBytesMax || !base::is_utf8(manifest.schema_hash)) {
-    return invalid("has a schema hash that is too long");
+    return manifest_fault("has a schema hash that is too long");
   }
-  if (manifest.objects.size() > kManifestObjectsMax) return invalid("lists more than 1024 objects");
+  if (manifest.objects.size() > kManifestObjectsMax)
+    return manifest_fault("lists more than 1024 objects");
   std::set<std::string_view> keys;
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
   for (const ManifestObject& object : manifest.objects) {
     if (!is_manifest_key(object.key)) {
-      return invalid("has a key that is no plain relative name ending in .parquet");
+      return manifest_fault("has a key that is no plain relative name ending in .parquet");
     }
-    if (!keys.insert(object.key).second) return invalid("lists an object twice: " + object.key);
-    if (!is_hash(object.sha256)) return invalid("has a sha256 that is none: " + object.key);
+    if (!keys.insert(object.key).second)
+      return manifest_fault("lists an object twice: " + object.key);
+    if (!is_hash(object.sha256)) return manifest_fault("has a sha256 that is none: " + object.key);
     if (object.size < 0 || object.size > kIntegerMax - bytes || object.rows < 0 ||
         object.rows > kIntegerMax - rows) {
-      return invalid("has a size or rows out of range: " + object.key);
+      return manifest_fault("has a size or rows out of range: " + object.key);
     }
     bytes += object.size;
     rows += object.rows;
@@ -146,30 +148,31 @@ Result<std::string> write_manifest(const CommitManifest& manifest) {
   text += "]}";
   WEIR_TRY(const auto document, JsonDocument::parse(text));
   text = base::canonical_json(document.root());
-  if (text.size() > kManifestBytesMax) return invalid("is larger than 1 MiB");
+  if (text.size() > kManifestBytesMax) return manifest_fault("is larger than 1 MiB");
   return text;
 }
 
 Result<CommitManifest> read_manifest(std::string_view text) {
-  if (text.size() > kManifestBytesMax) return invalid("is larger than 1 MiB");
+  if (text.size() > kManifestBytesMax) return manifest_fault("is larger than 1 MiB");
   const auto document = JsonDocument::parse(text, {.depth_max = 4, .bytes_max = kManifestBytesMax});
-  if (!document.ok()) return invalid("is no JSON of its form");
+  if (!document.ok()) return manifest_fault("is no JSON of its form");
   const JsonValue root = document->root();
-  if (!has_members(root, kMembers)) return invalid("has not exactly the members it must have");
-  if (integer(root.find("manifest_version")) != 1) return invalid("is not of version 1");
+  if (!has_members(root, kMembers))
+    return manifest_fault("has not exactly the members it must have");
+  if (integer(root.find("manifest_version")) != 1) return manifest_fault("is not of version 1");
   const auto dataset = id<DatasetUuid>(root.find("dataset_uuid"));
   const auto version = id<DatasetVersionId>(root.find("dataset_version"));
-  if (!dataset || !version) return invalid("names no dataset or version");
-  if (!root.find("partition_key").is_text()) return invalid("has no partition key");
-  if (!root.find("schema_hash").is_text()) return invalid("has no schema hash");
-  if (!root.find("objects").is_array()) return invalid("has no list of objects");
+  if (!dataset || !version) return manifest_fault("names no dataset or version");
+  if (!root.find("partition_key").is_text()) return manifest_fault("has no partition key");
+  if (!root.find("schema_hash").is_text()) return manifest_fault("has no schema hash");
+  if (!root.find("objects").is_array()) return manifest_fault("has no list of objects");
   CommitManifest manifest{.dataset = *dataset,
                           .version = *version,
                           .partition_key = std::string(root.find("partition_key").text()),
                           .objects = {},
                           .schema_hash = std::string(root.find("schema_hash").text())};
   if (root.find("objects").size() > kManifestObjectsMax) {
-    return invalid("lists more than 1024 objects");
+    return manifest_fault("lists more than 1024 objects");
   }
   manifest.objects.reserve(root.find("objects").size());
   for (const JsonValue value : root.find("objects")) {

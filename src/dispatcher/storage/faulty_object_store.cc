@@ -8,9 +8,15 @@
 namespace weir::dispatcher {
 
 bool FaultyObjectStore::strikes(unsigned percent) {
+  const std::scoped_lock lock(mutex_);
   if (faults_left_ <= 0 || !random_.chance(percent)) return false;
   --faults_left_;
   return true;
+}
+
+std::size_t FaultyObjectStore::below(std::size_t bound) {
+  const std::scoped_lock lock(mutex_);
+  return random_.below(bound);
 }
 
 Result<void> FaultyObjectStore::arrive() {
@@ -25,6 +31,7 @@ Result<T> FaultyObjectStore::answer(Result<T> result) {
 }
 
 bool FaultyObjectStore::is_hidden(const std::string& key) {
+  const std::scoped_lock lock(mutex_);
   const auto late = hidden_.find(key);
   if (late == hidden_.end()) return false;
   if (--late->second == 0) hidden_.erase(late);
@@ -36,6 +43,7 @@ Result<ObjectStat> FaultyObjectStore::put(const ObjectKey& key, ByteSource& sour
   WEIR_CHECK(arrive());
   auto put = inner_.put(key, source, options);
   if (put.ok() && faults_.late_reads > 0 && strikes(faults_.seen_late)) {
+    const std::scoped_lock lock(mutex_);
     hidden_[key.text()] = 1 + static_cast<unsigned>(random_.below(faults_.late_reads));
   }
   return answer(std::move(put));
@@ -57,7 +65,7 @@ Result<ObjectPage> FaultyObjectStore::list(const ObjectPrefix& prefix, const Lis
   WEIR_CHECK(arrive());
   WEIR_TRY(auto page, inner_.list(prefix, options));
   if (!page.objects.empty() && strikes(faults_.list_short)) {
-    const std::size_t kept = random_.below(page.objects.size());
+    const std::size_t kept = below(page.objects.size());
     page.next_after = kept == 0 ? options.after : page.objects[kept - 1].key.text();
     if (page.next_after.empty()) page.next_after = prefix.text();  // below every key of the prefix
     page.objects.erase(page.objects.begin() + static_cast<std::ptrdiff_t>(kept),

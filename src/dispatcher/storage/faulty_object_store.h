@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "base/random.h"
@@ -21,7 +22,8 @@ struct ObjectFaults {
 };
 
 /// Decorator that makes an ObjectStore behave as stores do on a bad day. Faults stop after
-/// `faults_max` of them, so that a schedule always has an end. Not thread-safe.
+/// `faults_max` of them, so that a schedule always has an end. Nobody else may
+/// draw from `random` while threads share the store.
 class FaultyObjectStore final : public ObjectStore {
  public:
   FaultyObjectStore(ObjectStore& inner, base::SeededRandom& random, ObjectFaults faults,
@@ -40,12 +42,14 @@ class FaultyObjectStore final : public ObjectStore {
 
  private:
   bool strikes(unsigned percent);
+  std::size_t below(std::size_t bound);
   Result<void> arrive();
   template <class T>
   Result<T> answer(Result<T> result);
   bool is_hidden(const std::string& key);
 
   ObjectStore& inner_;
+  std::mutex mutex_;
   base::SeededRandom& random_;
   ObjectFaults faults_;
   int faults_left_;

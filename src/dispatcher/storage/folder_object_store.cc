@@ -25,7 +25,6 @@ namespace {
 using process::FileDescriptor;
 
 constexpr const char* kTemporaryFolder = ".tmp";
-constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kObjectMode = 0600;
 
 Error root_unusable(const char* what, int cause) {

@@ -19,7 +19,6 @@ namespace {
 using process::FileDescriptor;
 
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-constexpr mode_t kFolderMode = 0700;
 
 struct CloseFolder {
   void operator()(DIR* folder) const { closedir(folder); }

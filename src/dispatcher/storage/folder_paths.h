@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +15,9 @@
 /// How keys become files below a folder without following a link: every folder is opened by its
 /// name in the one above, O_NOFOLLOW.
 namespace weir::dispatcher {
+
+/// Folders are their owner's alone.
+inline constexpr mode_t kFolderMode = 0700;
 
 /// What to do about folders of a key that are not there.
 enum class Missing : std::uint8_t { Refuse, Make };

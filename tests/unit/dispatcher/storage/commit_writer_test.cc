@@ -12,10 +12,7 @@ namespace {
 using test::place;
 using test::write_commit;
 
-template <class T>
-std::string reason_of(const Result<T>& result) {
-  return result.ok() ? "ok" : result.error().reason();
-}
+using test::reason_of;
 
 std::string put(CommitWriter& writer, std::string_view name, std::string_view bytes,
                 std::int64_t rows = 1) {

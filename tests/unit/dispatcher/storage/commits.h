@@ -18,6 +18,12 @@ Id id(std::string_view name) {
   return Id(base::uuid_v5(base::kUuidOfDns, name));
 }
 
+/// The reason word of a failure, or "ok".
+template <class T>
+std::string reason_of(const Result<T>& result) {
+  return result.ok() ? "ok" : result.error().reason();
+}
+
 inline dispatcher::StagingPlace place(std::string_view task = "task", int attempt = 1) {
   return {.dataset = id<dispatcher::DatasetUuid>("dataset"),
           .version = id<dispatcher::DatasetVersionId>("version"),

@@ -17,10 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-template <class T>
-std::string reason_of(const Result<T>& result) {
-  return result.ok() ? "ok" : result.error().reason();
-}
+using test::reason_of;
 
 std::string content(const fs::path& path) {
   std::ifstream file(path);
