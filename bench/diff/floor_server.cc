@@ -92,13 +92,20 @@ class FloorStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     delete this;
   }
 
+  /// The write is started outside the lock: the last one may end this object on another thread
+  /// before it has come back.
   void pump() {
-    const std::scoped_lock lock(mutex_);
-    if (writing_ || next_ == chunks_->size() || unacknowledged_ >= kWindow) return;
-    writing_ = true;
-    ++unacknowledged_;
-    const grpc::ByteBuffer* chunk = &(*chunks_)[next_++];
-    if (next_ == chunks_->size()) {
+    const grpc::ByteBuffer* chunk = nullptr;
+    bool last = false;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (writing_ || next_ == chunks_->size() || unacknowledged_ >= kWindow) return;
+      writing_ = true;
+      ++unacknowledged_;
+      chunk = &(*chunks_)[next_++];
+      last = next_ == chunks_->size();
+    }
+    if (last) {
       StartWriteAndFinish(chunk, grpc::WriteOptions(), grpc::Status::OK);
     } else {
       StartWrite(chunk);
