@@ -28,7 +28,7 @@ IMPURE = re.compile(
 CONSTANT = re.compile(
     r"(^|::)k[A-Z]\w*(\[abi:\w+\])?$|^guard variable for |^(vtable|typeinfo( name)?|VTT) for "
     r"|^_*(DW\.ref|llvm|asan|odr_asan|tsan|ubsan|sancov|profc|gcov|start|stop)|^\.L|^\.str"
-    r"|^(constinit|switch\.table)(\.|$)|^std::__ioinit$|^__\w*(san|gcov)\w*"
+    r"|^(__const|constinit|switch\.table)(\.|$)|^std::__ioinit$|^__\w*(san|gcov)\w*"
     r"|^(asan|tsan|ubsan)\.module_|___asan"
 )
 
