@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/blake3.h"
 
-#include <openssl/evp.h>
-
 #ifdef WEIR_SYSTEM_BLAKE3
 #include <blake3.h>
 #else
@@ -12,6 +10,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "base/sha256.h"
 
 namespace weir::base {
 namespace {
@@ -68,12 +67,6 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
   return hex;
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  Digest digest{};
-  const int done =
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  WEIR_ASSERT(done == 1);
-  return to_hex(digest);
-}
+std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
 
 }  // namespace weir::base

@@ -4,9 +4,16 @@
 #include <openssl/evp.h>
 
 #include "base/assert.h"
-#include "base/blake3.h"
 
 namespace weir::base {
+
+Digest sha256(std::string_view bytes) {
+  Digest digest{};
+  const int done =
+      EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  WEIR_ASSERT(done == 1);
+  return digest;
+}
 
 struct Sha256::State {
   State() : context(EVP_MD_CTX_new()) {

@@ -5,9 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/blake3.h"
+
 namespace weir::base {
 
-/// SHA-256 (FIPS 180-4) over bytes given in pieces; `sha256_hex` in blake3.h takes them at once.
+/// SHA-256 (FIPS 180-4); the hex of it is `sha256_hex` in blake3.h.
+Digest sha256(std::string_view bytes);
+
+/// The same over bytes given in pieces.
 class Sha256 {
  public:
   Sha256();

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "cli/console/limits.h"
+#include "drivers/files/durable_file.h"
 
 namespace weir::cli {
 namespace {
@@ -19,17 +20,6 @@ std::string errno_text() { return std::generic_category().message(errno); }
 
 Error unwritable(const std::filesystem::path& path) {
   return base::unavailable("file_unwritable", path.string() + ": " + errno_text());
-}
-
-bool write_whole(int fd, const std::string& text) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = write(fd, text.data() + written, text.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    written += static_cast<std::size_t>(count);
-  }
-  return fsync(fd) == 0;
 }
 
 }  // namespace
@@ -62,7 +52,7 @@ Result<void> write_text_file(const std::filesystem::path& path, const std::strin
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return unwritable(path);
   constexpr mode_t kMode = 0644;
-  const bool written = fchmod(fd, kMode) == 0 && write_whole(fd, text);
+  const bool written = fchmod(fd, kMode) == 0 && files::write_durably(fd, text);
   const Error fault = unwritable(path);
   close(fd);
   if (written && rename(temporary.c_str(), path.c_str()) == 0) return {};

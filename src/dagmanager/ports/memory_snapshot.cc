@@ -12,6 +12,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "drivers/files/durable_file.h"
+
 namespace weir::dagmanager {
 namespace {
 
@@ -267,29 +269,11 @@ Error write_failed(const std::string& path) {
                            "cannot write the snapshot " + path + ": " + std::strerror(errno));
 }
 
-/// Writes all bytes and makes them durable.
-bool write_durably(const std::string& path, std::string_view bytes) {
+bool write_file(const std::string& path, std::string_view bytes) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return false;
-  bool good = true;
-  while (good && !bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    good = written > 0;
-    if (good) bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  good = good && ::fsync(file) == 0;
+  const bool good = files::write_durably(file, bytes);
   return ::close(file) == 0 && good;
-}
-
-bool sync_folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle < 0) return false;
-  const bool good = ::fsync(handle) == 0;
-  ::close(handle);
-  return good;
 }
 
 }  // namespace
@@ -389,9 +373,9 @@ Result<MemoryGraph> load_snapshot(const std::string& path) {
 
 Result<void> save_snapshot(const std::string& path, const MemoryGraph& graph) {
   const std::string temporary = path + ".new";
-  if (!write_durably(temporary, encode_snapshot(graph))) return write_failed(path);
+  if (!write_file(temporary, encode_snapshot(graph))) return write_failed(path);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return write_failed(path);
-  if (!sync_folder_of(path)) return write_failed(path);
+  if (!files::sync_folder_of(path)) return write_failed(path);
   return {};
 }
 

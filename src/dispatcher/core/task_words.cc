@@ -2,10 +2,14 @@
 #include "dispatcher/core/task_words.h"
 
 #include <array>
-#include <cstddef>
+
+#include "base/enum_words.h"
 
 namespace weir::dispatcher {
 namespace {
+
+using base::enum_of;
+using base::word_of;
 
 // The words of a set, in the order of its enumerators.
 constexpr std::array<std::string_view, 5> kTaskKindWords = {"reactive", "source_run", "recompute",
@@ -34,19 +38,6 @@ constexpr std::array<std::string_view, 3> kPublishStateWords = {"accepted", "com
 /// Levels are numbered from -1.
 constexpr int kFirstLevel = static_cast<int>(QueueLevel::Backfill);
 
-template <class Set, class Words>
-std::optional<Set> parse_set(const Words& words, std::string_view text, int first = 0) {
-  for (std::size_t at = 0; at < words.size(); ++at) {
-    if (words[at] == text) return static_cast<Set>(static_cast<int>(at) + first);
-  }
-  return std::nullopt;
-}
-
-template <class Set, class Words>
-std::string_view word_of(const Words& words, Set member, int first = 0) {
-  return words.at(static_cast<std::size_t>(static_cast<int>(member) - first));
-}
-
 }  // namespace
 
 std::string_view word(TaskKind kind) { return word_of(kTaskKindWords, kind); }
@@ -64,43 +55,43 @@ std::string_view word(OutboxState state) { return word_of(kOutboxStateWords, sta
 std::string_view word(PublishState state) { return word_of(kPublishStateWords, state); }
 
 std::optional<TaskKind> parse_task_kind(std::string_view text) {
-  return parse_set<TaskKind>(kTaskKindWords, text);
+  return enum_of<TaskKind>(kTaskKindWords, text);
 }
 std::optional<TaskState> parse_task_state(std::string_view text) {
-  return parse_set<TaskState>(kTaskStateWords, text);
+  return enum_of<TaskState>(kTaskStateWords, text);
 }
 std::optional<TaskClass> parse_task_class(std::string_view text) {
-  return parse_set<TaskClass>(kTaskClassWords, text);
+  return enum_of<TaskClass>(kTaskClassWords, text);
 }
 std::optional<Effects> parse_effects(std::string_view text) {
-  return parse_set<Effects>(kEffectsWords, text);
+  return enum_of<Effects>(kEffectsWords, text);
 }
 std::optional<CancelReason> parse_cancel_reason(std::string_view text) {
-  return parse_set<CancelReason>(kCancelReasonWords, text);
+  return enum_of<CancelReason>(kCancelReasonWords, text);
 }
 std::optional<AttemptState> parse_attempt_state(std::string_view text) {
-  return parse_set<AttemptState>(kAttemptStateWords, text);
+  return enum_of<AttemptState>(kAttemptStateWords, text);
 }
 std::optional<Outcome> parse_outcome(std::string_view text) {
-  return parse_set<Outcome>(kOutcomeWords, text);
+  return enum_of<Outcome>(kOutcomeWords, text);
 }
 std::optional<Dispatch> parse_dispatch(std::string_view text) {
-  return parse_set<Dispatch>(kDispatchWords, text);
+  return enum_of<Dispatch>(kDispatchWords, text);
 }
 std::optional<QueueRuntime> parse_queue_runtime(std::string_view text) {
-  return parse_set<QueueRuntime>(kQueueRuntimeWords, text);
+  return enum_of<QueueRuntime>(kQueueRuntimeWords, text);
 }
 std::optional<QueueLevel> parse_queue_level(std::string_view text) {
-  return parse_set<QueueLevel>(kQueueLevelWords, text, kFirstLevel);
+  return enum_of<QueueLevel>(kQueueLevelWords, text, kFirstLevel);
 }
 std::optional<OutboxKind> parse_outbox_kind(std::string_view text) {
-  return parse_set<OutboxKind>(kOutboxKindWords, text);
+  return enum_of<OutboxKind>(kOutboxKindWords, text);
 }
 std::optional<OutboxState> parse_outbox_state(std::string_view text) {
-  return parse_set<OutboxState>(kOutboxStateWords, text);
+  return enum_of<OutboxState>(kOutboxStateWords, text);
 }
 std::optional<PublishState> parse_publish_state(std::string_view text) {
-  return parse_set<PublishState>(kPublishStateWords, text);
+  return enum_of<PublishState>(kPublishStateWords, text);
 }
 
 std::string QueueName::text() const {

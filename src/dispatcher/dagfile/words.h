@@ -4,9 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
+
+#include "base/enum_words.h"
 
 /// The closed sets of words of a DAG file: each an enum with the words in its order.
 namespace weir::dispatcher {
@@ -61,20 +62,8 @@ inline constexpr std::array<std::string_view, 10> kColumnTypes = {
 /// Types of a filter besides those (section 2.1, snapshot).
 inline constexpr std::array<std::string_view, 4> kFilterTypes = {"int", "double", "bool", "string"};
 
-/// The enumerator whose word this is.
-template <class Enum>
-std::optional<Enum> enum_of(std::span<const std::string_view> words, std::string_view word) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == word) return static_cast<Enum>(i);
-  }
-  return {};
-}
-
-/// The word of an enumerator.
-template <class Enum>
-std::string_view word_of(std::span<const std::string_view> words, Enum value) {
-  return words[static_cast<std::size_t>(value)];
-}
+using base::enum_of;
+using base::word_of;
 
 /// A set of an enum's values.
 template <class Enum>

@@ -18,6 +18,7 @@
 #include "dispatcher/storage/folder_paths.h"
 #include "dispatcher/storage/limits.h"
 #include "dispatcher/storage/store_faults.h"
+#include "drivers/files/durable_file.h"
 
 namespace weir::dispatcher {
 namespace {
@@ -30,15 +31,6 @@ constexpr mode_t kObjectMode = 0600;
 Error root_unusable(const char* what, int cause) {
   return base::failed_precondition("root_unusable",
                                    std::string(what) + ": " + std::strerror(cause));
-}
-
-Result<void> write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) return machine_fault("write an object", errno);
-    if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
 }
 
 /// Reads until `into` is full or the file ends.
@@ -142,7 +134,9 @@ Result<ObjectStat> FolderObjectStore::fill(const Temporary& temporary, ByteSourc
     const std::string_view bytes = std::string_view(piece).substr(0, got);
     hash.update(bytes);
     stat.size += got;
-    WEIR_CHECK(write_all(temporary.file.number(), bytes));
+    if (!files::write_all(temporary.file.number(), bytes)) {
+      return machine_fault("write an object", errno);
+    }
     WEIR_CRASH_POINT("object_half_written");
   }
   stat.sha256 = hash.finish_hex();

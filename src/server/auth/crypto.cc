@@ -2,24 +2,11 @@
 #include "server/auth/crypto.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
-
-#include "base/assert.h"
 
 namespace weir::auth {
 
-Sha256 sha256(std::string_view bytes) {
-  Sha256 digest{};
-  unsigned size = 0;
-  const int done =
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  WEIR_ASSERT(done == 1);
-  WEIR_ASSERT(size == digest.size());
-  return digest;
-}
-
-bool equal_in_constant_time(const Sha256& one, const Sha256& other) {
+bool equal_in_constant_time(const base::Digest& one, const base::Digest& other) {
   return CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string>
-#include <string_view>
 
+#include "base/blake3.h"
 #include "base/result.h"
 
 namespace weir::auth {
 
-using Sha256 = std::array<std::uint8_t, 32>;
-
-Sha256 sha256(std::string_view bytes);
-
 /// Whether both are the same, in a time that does not tell where they differ.
-bool equal_in_constant_time(const Sha256& one, const Sha256& other);
+bool equal_in_constant_time(const base::Digest& one, const base::Digest& other);
 
 /// Bytes fit for a key, from OpenSSL's private generator: the port Random makes names and jitter,
 /// not secrets. UNAVAILABLE `randomness_unavailable` if the machine has none to give.

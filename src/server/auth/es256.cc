@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/base64.h"
+#include "base/sha256.h"
 #include "server/auth/crypto.h"
 
 namespace weir::auth {
@@ -149,8 +150,9 @@ bool PublicKey::verifies(std::string_view message, std::string_view signature) c
 }
 
 KeyId PublicKey::thumbprint() const {
-  const Sha256 digest = sha256(R"({"crv":"P-256","kty":"EC","x":")" + base::encode_base64url(x_) +
-                               R"(","y":")" + base::encode_base64url(y_) + "\"}");
+  const base::Digest digest =
+      base::sha256(R"({"crv":"P-256","kty":"EC","x":")" + base::encode_base64url(x_) +
+                   R"(","y":")" + base::encode_base64url(y_) + "\"}");
   return KeyId(base::encode_base64url(
       std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size())));
 }

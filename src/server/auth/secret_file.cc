@@ -15,6 +15,8 @@
 #include <system_error>
 #include <utility>
 
+#include "drivers/files/durable_file.h"
+#include "drivers/process/file_descriptor.h"
 #include "server/auth/crypto.h"
 #include "server/auth/limits.h"
 
@@ -22,38 +24,6 @@ namespace weir::auth {
 namespace {
 
 std::string errno_text() { return std::generic_category().message(errno); }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-bool write_whole(int file, const std::string& text) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = write(file, text.data() + written, text.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    written += static_cast<std::size_t>(count);
-  }
-  return fsync(file) == 0;
-}
-
-/// A file's new name is durable once its folder is.
-bool sync_folder(const std::filesystem::path& path) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return opened.number() >= 0 && fsync(opened.number()) == 0;
-}
 
 /// The permission bits as `chmod` takes them, four octal digits.
 std::string octal(mode_t mode) {
@@ -92,12 +62,12 @@ Result<void> write_file(const std::filesystem::path& path, const server::Secret&
     return base::unavailable("file_unwritable", path.string() + ": " + errno_text());
   };
   std::string temporary = path.string() + ".XXXXXX";
-  const Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));  // made with mode 0600
-  if (file.number() < 0) return unwritable();
+  const process::FileDescriptor file(mkostemp(temporary.data(), O_CLOEXEC));  // made with mode 0600
+  if (!file.open()) return unwritable();
   const unsigned flags = naming == Naming::MustBeNew ? RENAME_NOREPLACE : 0;
-  if (write_whole(file.number(), content.reveal()) && fchmod(file.number(), mode) == 0 &&
+  if (files::write_durably(file.number(), content.reveal()) && fchmod(file.number(), mode) == 0 &&
       renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), flags) == 0) {
-    return sync_folder(path) ? Result<void>() : unwritable();
+    return files::sync_folder_of(path) ? Result<void>() : unwritable();
   }
   Error fault = unwritable();
   unlink(temporary.c_str());
@@ -121,12 +91,12 @@ Result<server::Secret> read_secret_file(const std::filesystem::path& path) {
     return base::unavailable("file_unreadable", path.string() + ": " + errno_text());
   };
   // A pipe must not keep us waiting before it is seen to be one.
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.number() < 0 && errno == ENOENT) {
+  const process::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.open() && errno == ENOENT) {
     return base::not_found("file_missing", path.string() + " is not there");
   }
   struct stat found{};
-  if (file.number() < 0 || fstat(file.number(), &found) != 0) return unreadable();
+  if (!file.open() || fstat(file.number(), &found) != 0) return unreadable();
   WEIR_CHECK(check_kept(found, path.string()));
   std::string text;
   std::array<char, 4096> block{};

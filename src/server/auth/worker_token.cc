@@ -2,6 +2,7 @@
 #include "server/auth/worker_token.h"
 
 #include "base/base64.h"
+#include "base/sha256.h"
 #include "server/auth/limits.h"
 #include "server/auth/secret_file.h"
 
@@ -14,18 +15,18 @@ Result<server::Secret> new_worker_token() {
   return token;
 }
 
-std::optional<Sha256> worker_token_digest(std::string_view token) {
+std::optional<base::Digest> worker_token_digest(std::string_view token) {
   if (token.size() < kWorkerTokenTextMin || token.size() > kWorkerTokenTextMax ||
       !base::decode_base64url(token)) {
     return std::nullopt;
   }
-  return sha256(token);
+  return base::sha256(token);
 }
 
 Result<const StoredWorkerToken*> check_worker_token(std::string_view presented,
                                                     std::span<const StoredWorkerToken> stored,
                                                     Instant now) {
-  const std::optional<Sha256> digest = worker_token_digest(presented);
+  const std::optional<base::Digest> digest = worker_token_digest(presented);
   const StoredWorkerToken* found = nullptr;
   for (const StoredWorkerToken& token : stored) {
     const bool valid = !token.revoked && token.not_before <= now && now < token.expires_at;

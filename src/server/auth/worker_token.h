@@ -21,12 +21,12 @@ Result<server::Secret> new_worker_token();
 
 /// What is stored of a token: the SHA-256 of its text. Nothing if the text cannot be a worker
 /// token, that is fewer than 32 bytes, or no base64url.
-std::optional<Sha256> worker_token_digest(std::string_view token);
+std::optional<base::Digest> worker_token_digest(std::string_view token);
 
 /// One stored token; several are valid at once while one replaces another.
 struct StoredWorkerToken {
   std::string name;
-  Sha256 sha256{};
+  base::Digest sha256{};
   Instant not_before;
   Instant expires_at;
   bool revoked = false;

@@ -6,21 +6,23 @@
 #include <set>
 #include <string>
 
+#include "base/sha256.h"
+
 namespace weir::auth {
 namespace {
 
 TEST(Crypto, GivesTheDigestOfTheStandard) {
-  const Sha256 digest = sha256("abc");  // FIPS 180-4
+  const base::Digest digest = base::sha256("abc");  // FIPS 180-4
   EXPECT_EQ(digest[0], 0xba);
   EXPECT_EQ(digest[1], 0x78);
   EXPECT_EQ(digest[31], 0xad);
 }
 
 TEST(Crypto, ComparesWholeDigests) {
-  const Sha256 one = sha256("one");
+  const base::Digest one = base::sha256("one");
   EXPECT_TRUE(equal_in_constant_time(one, one));
   for (std::size_t at = 0; at < one.size(); ++at) {
-    Sha256 other = one;
+    base::Digest other = one;
     other[at] ^= 1;
     EXPECT_FALSE(equal_in_constant_time(one, other)) << at;
   }
