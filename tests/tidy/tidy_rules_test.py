@@ -69,6 +69,11 @@ class Rules(unittest.TestCase):
         self.assertFalse(tidy_test.may_include("drivers/process", "drivers/postgres"))
         self.assertFalse(tidy_test.may_include("server", "dagmanager"))
         self.assertFalse(tidy_test.may_include("graph", "server"))
+        self.assertTrue(tidy_test.may_include("worker", "storage"))
+        self.assertTrue(tidy_test.may_include("dispatcher", "storage"))
+        self.assertFalse(tidy_test.may_include("storage", "dispatcher"))
+        self.assertTrue(tidy_test.may_include("worker", "operators"))
+        self.assertFalse(tidy_test.may_include("operators", "server"))
 
     def test_an_include_names_a_header_of_src(self):
         self.breaks("include", "src/graph/far.h", header('#include "nowhere/far.h"\n'))

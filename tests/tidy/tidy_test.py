@@ -116,8 +116,13 @@ def may_include(floor, target):
         return target == "graph" or target.startswith("drivers/")
     if floor.endswith(("/core", "/dagfile")):
         return target == "graph"
+    if role == "storage":
+        return target == "graph" or target.startswith("drivers/")
+    if role == "operators":
+        return target in ("graph", "storage") or target.startswith("drivers/")
     if role in ROLES:
-        return target in ("graph", "server") or target.startswith((role, "drivers/"))
+        below = ("graph", "server", "storage", "operators")
+        return target in below or target.startswith((role, "drivers/"))
     return False
 
 

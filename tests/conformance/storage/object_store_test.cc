@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dispatcher/storage/object_store.h"
+#include "storage/object_store.h"
 
 #include <gmock/gmock.h>
 
@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "base/blake3.h"
-#include "dispatcher/storage/limits.h"
+#include "storage/limits.h"
 #include "tests/conformance/storage/store_engines.h"
 
-namespace weir::dispatcher {
+namespace weir::storage {
 namespace {
 
 using testing::ElementsAre;
@@ -320,4 +320,4 @@ INSTANTIATE_TEST_SUITE_P(Adapters, ObjectStoreTest,
                          adapter_name);
 
 }  // namespace
-}  // namespace weir::dispatcher
+}  // namespace weir::storage

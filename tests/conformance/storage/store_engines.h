@@ -10,9 +10,9 @@
 #include <string>
 
 #include "base/random.h"
-#include "dispatcher/storage/faulty_object_store.h"
-#include "dispatcher/storage/folder_object_store.h"
-#include "dispatcher/storage/memory_object_store.h"
+#include "storage/faulty_object_store.h"
+#include "storage/folder_object_store.h"
+#include "storage/memory_object_store.h"
 
 namespace weir::test {
 
@@ -32,8 +32,8 @@ class TestFolder {
   TestFolder& operator=(const TestFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  dispatcher::StorageRoot root(const std::string& name = "objects") const {
-    auto root = dispatcher::StorageRoot::of_folder((path_ / name).string());
+  storage::StorageRoot root(const std::string& name = "objects") const {
+    auto root = storage::StorageRoot::of_folder((path_ / name).string());
     EXPECT_TRUE(root.ok());
     return *root;
   }
@@ -71,27 +71,27 @@ class SetClock final : public Clock {
 class StoreEngine {
  public:
   virtual ~StoreEngine() = default;
-  virtual dispatcher::ObjectStore& store() = 0;
+  virtual storage::ObjectStore& store() = 0;
 };
 
 class MemoryStore : public StoreEngine {
  public:
-  dispatcher::ObjectStore& store() override { return store_; }
+  storage::ObjectStore& store() override { return store_; }
 
  private:
   SetClock clock_;
-  dispatcher::MemoryObjectStore store_{*dispatcher::StorageRoot::parse("s3://bucket/weir/"),
+  storage::MemoryObjectStore store_{*storage::StorageRoot::parse("s3://bucket/weir/"),
                                        clock_};
 };
 
 class FolderStore final : public StoreEngine {
  public:
   FolderStore() {
-    auto opened = dispatcher::FolderObjectStore::open(folder_.root(), random_);
+    auto opened = storage::FolderObjectStore::open(folder_.root(), random_);
     EXPECT_TRUE(opened.ok()) << opened.error().describe();
     store_ = *std::move(opened);
   }
-  dispatcher::FolderObjectStore& store() override { return *store_; }
+  storage::FolderObjectStore& store() override { return *store_; }
   std::filesystem::path path() const { return folder_.path() / "objects"; }
   const TestFolder& folder() const { return folder_; }
   LockedRandom& random() { return random_; }
@@ -99,17 +99,17 @@ class FolderStore final : public StoreEngine {
  private:
   TestFolder folder_;
   LockedRandom random_{20};
-  std::unique_ptr<dispatcher::FolderObjectStore> store_;
+  std::unique_ptr<storage::FolderObjectStore> store_;
 };
 
 /// The decorator when nothing goes wrong.
 class FaultlessStore final : public MemoryStore {
  public:
-  dispatcher::ObjectStore& store() override { return faulty_; }
+  storage::ObjectStore& store() override { return faulty_; }
 
  private:
   base::SeededRandom random_{1};
-  dispatcher::FaultyObjectStore faulty_{MemoryStore::store(), random_, {}, 1000};
+  storage::FaultyObjectStore faulty_{MemoryStore::store(), random_, {}, 1000};
 };
 
 }  // namespace weir::test

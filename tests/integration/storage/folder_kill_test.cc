@@ -14,15 +14,15 @@
 #include <vector>
 
 #include "base/blake3.h"
-#include "dispatcher/storage/commit_verifier.h"
-#include "dispatcher/storage/commit_writer.h"
-#include "dispatcher/storage/folder_object_store.h"
-#include "dispatcher/storage/limits.h"
+#include "storage/commit_verifier.h"
+#include "storage/commit_writer.h"
+#include "storage/folder_object_store.h"
+#include "storage/limits.h"
 #include "tests/conformance/storage/store_engines.h"
 #include "tests/unit/base/test_seed.h"
-#include "tests/unit/dispatcher/storage/commits.h"
+#include "tests/unit/storage/commits.h"
 
-namespace weir::dispatcher {
+namespace weir::storage {
 namespace {
 
 namespace fs = std::filesystem;
@@ -166,4 +166,4 @@ TEST(FolderKill, LeavesEveryCommitWholeAndNoTemporaryFile) {
 }
 
 }  // namespace
-}  // namespace weir::dispatcher
+}  // namespace weir::storage

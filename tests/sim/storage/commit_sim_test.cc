@@ -15,16 +15,16 @@
 #include <vector>
 
 #include "base/blake3.h"
-#include "dispatcher/storage/commit_verifier.h"
-#include "dispatcher/storage/commit_writer.h"
-#include "dispatcher/storage/faulty_object_store.h"
-#include "dispatcher/storage/limits.h"
-#include "dispatcher/storage/memory_object_store.h"
-#include "dispatcher/storage/staging_waste.h"
+#include "storage/commit_verifier.h"
+#include "storage/commit_writer.h"
+#include "storage/faulty_object_store.h"
+#include "storage/limits.h"
+#include "storage/memory_object_store.h"
+#include "storage/staging_waste.h"
 #include "tests/conformance/storage/store_engines.h"
-#include "tests/unit/dispatcher/storage/commits.h"
+#include "tests/unit/storage/commits.h"
 
-namespace weir::dispatcher {
+namespace weir::storage {
 namespace {
 
 constexpr std::uint64_t kSeedsUsual = 10'000;
@@ -383,4 +383,4 @@ TEST(CommitSim, ShowsReadersOnlyWhatWasCommittedOverEverySeed) {
 }
 
 }  // namespace
-}  // namespace weir::dispatcher
+}  // namespace weir::storage
