@@ -16,6 +16,10 @@ namespace {
 namespace wire = qmtl::services::dagmanager;
 using Clock = std::chrono::steady_clock;
 
+constexpr auto kConnectTimeout = std::chrono::seconds(10);
+constexpr auto kCallTimeout = std::chrono::seconds(30);
+constexpr auto kAskAgain = std::chrono::milliseconds(200);
+
 double ms_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
@@ -58,19 +62,61 @@ LoadResult run_clients(const std::string& address, std::size_t clients, Body bod
 
 }  // namespace
 
+/// One connection and the queue of its events. The queue is asked again and again rather than
+/// waited for without end: the library's blocking calls (they wait on a queue of their own) were
+/// seen to miss the wake-up of an answer that had long arrived when several threads make them.
 struct Client::State {
+  std::string address;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<wire::DiffService::Stub> stub;
+  grpc::CompletionQueue events;
+
+  ~State() {
+    events.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (events.Next(&tag, &ok)) {
+    }
+  }
+
+  /// True if the operation that was started last succeeded. There is one at a time, and the call's
+  /// own deadline bounds it.
+  bool wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (events.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kAskAgain) ==
+           grpc::CompletionQueue::TIMEOUT) {
+    }
+    return ok;
+  }
+
+  grpc::Status acknowledge(const std::string& sentinel, std::uint32_t chunk);
 };
+
+grpc::Status Client::State::acknowledge(const std::string& sentinel, std::uint32_t chunk) {
+  wire::ChunkAck ack;
+  wire::ChunkAck echoed;
+  ack.set_sentinel_id(sentinel);
+  ack.set_chunk_id(chunk);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
+  grpc::Status status;
+  const auto call = stub->AsyncAckChunk(&context, ack, &events);
+  call->Finish(&echoed, &status, nullptr);
+  wait();
+  return status;
+}
 
 Client::Client(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
   arguments.SetMaxSendMessageSize(-1);
-  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
-  auto stub = wire::DiffService::NewStub(channel);
-  state_ = std::make_unique<State>(std::move(channel), std::move(stub));
+  state_ = std::make_unique<State>();
+  state_->address = address;
+  state_->channel =
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  state_->channel->WaitForConnected(std::chrono::system_clock::now() + kConnectTimeout);
+  state_->stub = wire::DiffService::NewStub(state_->channel);
 }
 
 Client::~Client() = default;
@@ -82,20 +128,22 @@ DiffReply Client::diff(const std::string& request, const std::string& sentinel, 
   wire::DiffRequest message;
   message.ParseFromString(request);
   grpc::ClientContext context;
-  const auto reader = state.stub->Diff(&context, message);
+  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
+  const auto reader = state.stub->AsyncDiff(&context, message, &state.events, nullptr);
+  bool more = state.wait();
   wire::DiffChunk chunk;
-  while (reader->Read(&chunk)) {
-    reply.entries += chunk.queue_map().size();
+  while (more) {
+    reader->Read(&chunk, nullptr);
+    more = state.wait();
+    if (!more) break;
+    reply.entries += static_cast<std::size_t>(chunk.queue_map().size());
     if (keep_chunks) reply.chunks.push_back(chunk.SerializeAsString());
-    wire::ChunkAck ack;
-    wire::ChunkAck echoed;
-    ack.set_sentinel_id(sentinel);
-    ack.set_chunk_id(chunk.chunk_index());
-    grpc::ClientContext ack_context;
-    state.stub->AckChunk(&ack_context, ack, &echoed);
+    state.acknowledge(sentinel, chunk.chunk_index());
   }
-  const grpc::Status status = reader->Finish();
-  if (!status.ok()) reply.fault = status.error_message();
+  grpc::Status status;
+  reader->Finish(&status, nullptr);
+  state.wait();
+  if (!status.ok()) reply.fault = state.address + ": " + status.error_message();
   return reply;
 }
 
