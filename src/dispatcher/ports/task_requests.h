@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "dispatcher/core/commands.h"
+#include "dispatcher/core/refusal.h"
+#include "dispatcher/ports/task_context.h"
+#include "storage/commit_verifier.h"
+
+/// What is asked of a task store, item by item, and what it answers. A refusal or a fault is the
+/// item's answer; the items of a batch are independent of each other (contract sections 3.3, 6.1).
+namespace weir::dispatcher {
+
+/// The answer to one item: `reply` holds unless it was refused or is at fault.
+template <class Reply>
+struct Answer {
+  std::optional<Refusal> refused = {};
+  std::optional<Error> fault = {};  ///< codes of section 3.7 that no refusal has
+  Reply reply = {};
+
+  bool ok() const { return !refused && !fault; }
+};
+
+/// `name` or `name@version`; any version if none is given.
+struct OperatorName {
+  std::string name;
+  std::string version = {};
+
+  friend bool operator==(const OperatorName&, const OperatorName&) = default;
+};
+
+/// POST /internal/task-claim (3.3.1).
+struct ClaimRequest {
+  std::string worker_id;
+  std::optional<ClaimId> claim_id;
+  std::vector<TaskId> task_ids;
+  std::size_t max = 0;  ///< how many in all; at least the named ones
+  std::optional<QueueRuntime> runtime;
+  /// Only these; nothing: any.
+  std::optional<std::vector<OperatorName>> operators;
+};
+struct ClaimedTask {
+  TaskId task_id;
+  Answer<ClaimReply> answer;
+  std::optional<TaskContext> context;  ///< of a claimed task
+};
+struct ClaimAnswer {
+  std::vector<ClaimedTask> tasks;  ///< the named ones in their order, then the others
+  bool more = false;               ///< further tasks of the runtime were ready
+};
+
+/// A fenced command on one task.
+template <class Command>
+struct TaskItem {
+  TaskId task_id;
+  Command command;
+};
+
+/// One event of POST /internal/events (3.3.4).
+struct NewEvent {
+  std::optional<int> output = {};
+  std::optional<DatasetUuid> dataset = {};
+  std::optional<DatasetVersionId> version = {};
+  std::optional<std::string> partition_key = {};  ///< exactly one of this and `cursor`
+  std::optional<Cursor> cursor = {};
+  std::optional<std::int64_t> start = {};
+  std::optional<std::int64_t> end = {};
+  std::optional<storage::CommitFacts> commit = {};  ///< verified before (6.7)
+  std::string payload_json = "{}";
+  std::optional<std::int64_t> batch_no = {};
+};
+struct StateWrite {
+  std::string state_key = "default";
+  std::int64_t expect_revision = 0;
+  std::string state_json = "{}";
+};
+struct AcceptRequest {
+  TaskId task_id;
+  Fence fence;
+  std::vector<NewEvent> events;
+  std::optional<StateWrite> state = {};
+};
+struct AcceptedEvent {
+  EventId event_id;
+  DatasetUuid dataset;
+  DatasetVersionId version;
+  std::int64_t seq = 0;
+  bool duplicate = false;
+};
+struct AcceptReply {
+  std::vector<AcceptedEvent> events;  ///< in the order of the request
+  std::optional<std::int64_t> state_revision;
+};
+
+/// A source run to be made (5.2): a manual one, or an instant of a schedule. Inline: the run, its
+/// event and the tasks of its subscribers in one transaction. A run that exists is a duplicate.
+struct RunRequest {
+  BuildId build_id;
+  TaskId run_id;  ///< derived_ids.h
+  TaskClass task_class = TaskClass::Manual;
+  NewEvent event;
+};
+struct RunReply {
+  TaskId task_id;
+  std::optional<EventId> event_id;  ///< nothing while the gate holds the run
+  bool duplicate = false;
+};
+
+/// What a user may do to a task of the own organisation; another's is as an unknown one.
+enum class UserCommand : std::uint8_t { Cancel, Retry };
+struct UserRequest {
+  OrgId org_id;
+  TaskId task_id;
+  UserCommand command = UserCommand::Cancel;
+};
+
+/// Reads a row of `operator_state`, fenced.
+struct StateRead {
+  TaskId task_id;
+  Fence fence;
+  std::string state_key = "default";
+};
+struct StateRow {
+  std::string state_json = "{}";
+  std::int64_t revision = 0;
+};
+
+/// What the loops do (6.5), a page at a time.
+enum class Chore : std::uint8_t {
+  ExpireLeases,   ///< T5, T6, T11
+  QueueRetries,   ///< T7
+  TimeOut,        ///< T10
+  SweepStopped,   ///< T9, T10 of tasks of stopped builds
+  RefillWakeups,  ///< the meter: queues that owe, one page
+  RingLost,       ///< wake-ups out for longer than kWakeupLost
+  FireSources,    ///< cron instants that are due; always_on runs that are missing
+};
+inline constexpr int kChores = 7;
+
+struct ChorePage {
+  std::size_t done = 0;
+  bool more = false;  ///< call again at once
+  /// A cron source that fired late: the instants that got no run, for the audit and the log.
+  std::vector<std::string> notes = {};
+};
+
+/// When each chore has something to do next, by the database's clock; nothing: when told.
+struct DueInstants {
+  Instant now{};
+  std::array<std::optional<Instant>, kChores> chores = {};
+  std::optional<Instant> outbox;
+};
+
+}  // namespace weir::dispatcher
