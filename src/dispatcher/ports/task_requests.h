@@ -156,6 +156,9 @@ struct DueInstants {
   Instant now{};
   std::array<std::optional<Instant>, kChores> chores = {};
   std::optional<Instant> outbox;
+  /// The least instant at which a message of the wake-up queue is visible, where it is a table of
+  /// this database: what another process put there.
+  std::optional<Instant> wakeups;
 };
 
 }  // namespace weir::dispatcher
