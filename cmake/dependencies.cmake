@@ -15,6 +15,7 @@ find_package(simdjson REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(libcurl REQUIRED IMPORTED_TARGET libcurl>=7.84)
 
 # BLAKE3: the system's libblake3 where there is one, else the same official code inside LLVM.
 find_path(BLAKE3_INCLUDE blake3.h)

@@ -42,7 +42,7 @@ bool is_malformed(const boost::system::error_code& error) {
 /// Runs a handler; its exceptions end here.
 Result<HttpResponse> run_handler(const HttpRoute& route, const HttpRequest& request) {
   try {
-    return route.handler(request);
+    return std::get<HttpHandler>(route.handler)(request);
   } catch (const std::exception& error) {
     return base::internal(std::string("exception: ") + error.what());
   }
@@ -132,7 +132,7 @@ void HttpConnection::on_head(ErrorCode error) {
   const std::optional<WireRefusal> refusal = server::read_head(parser_->get(), request_);
   request_.trace = continue_trace(request_.header("traceparent").value_or(""), context_.random);
   if (refusal) return refuse(refusal->error, refusal->status);
-  const Router::Match match = context_.router.match(request_.method, request_.path);
+  const Router::Match match = context_.router.match(request_.method, request_.encoded_path);
   route_ = match.route;
   if (route_ == nullptr && match.allow.empty()) {
     return refuse(base::not_found("no_such_route", "nothing is served at " + request_.path));

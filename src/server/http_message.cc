@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_message.h"
 
+#include <algorithm>
 #include <charconv>
 
+#include "base/assert.h"
 #include "base/text.h"
 
 namespace weir::server {
@@ -23,6 +25,12 @@ std::optional<std::string> HttpRequest::query_value(std::string_view name) const
     return percent_decode(pair.substr(equals + 1), true);
   }
   return {};
+}
+
+const std::string& HttpRequest::param(std::string_view name) const {
+  const auto found = std::ranges::find(params, name, &HttpHeader::name);
+  WEIR_ASSERT(found != params.end());
+  return found->value;
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_blank) {

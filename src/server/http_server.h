@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -18,12 +19,20 @@ namespace weir::server {
 
 struct HttpServerConfig {
   ListenAddress address = {};
+  /// Rights on the file of a Unix socket. Its folder, if missing, is made for the owner alone.
+  unsigned socket_mode = kHttpSocketMode;
   std::size_t handler_threads = kHttpHandlerThreads;
+  /// Handlers that read bodies themselves, at once; none are started without such a route.
+  std::size_t stream_threads = kHttpStreamThreads;
   /// Connections open at once; further ones wait in the kernel until one closes.
   std::size_t connections_max = kHttpConnectionsMax;
   std::chrono::milliseconds read_timeout = kHttpReadTimeout;
   std::chrono::milliseconds write_timeout = kHttpWriteTimeout;
   std::chrono::milliseconds idle_timeout = kHttpIdleTimeout;
+  /// Silence of a peer in the middle of a body that a handler reads itself.
+  std::chrono::milliseconds stream_timeout = kHttpStreamTimeout;
+  /// The code that goes with 413.
+  std::string too_large_reason = "body_too_large";
 
   Result<void> validate() const;
 };
@@ -34,10 +43,11 @@ struct HttpServerPorts {
   Log& log;
 };
 
-/// An HTTP/1.1 listener (Boost.Beast). One network thread reads and writes; handlers run on worker
-/// threads and never on it. Keeps connections alive, serves pipelined requests in order, answers
-/// HEAD from GET. Malformed, oversized and slow requests cost their sender the connection and
-/// nothing else. Idle, no thread wakes: each connection has one timer for what it is doing.
+/// An HTTP/1.1 listener (Boost.Beast), on a TCP port or a Unix socket. One network thread reads and
+/// writes; handlers run on worker threads and never on it. Keeps connections alive, serves
+/// pipelined requests in order, answers HEAD from GET. Malformed, oversized and slow requests cost
+/// their sender the connection and nothing else. Idle, no thread wakes: each connection has one
+/// timer for what it is doing.
 ///
 /// Faults it answers itself, as problem details: 400 `malformed_request`, 404 `no_such_route`,
 /// 405 `method_not_allowed`, 413 `body_too_large`, 431 `headers_too_large`, 500 `internal`,
@@ -50,15 +60,16 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// Binds and serves; fails with UNAVAILABLE `listen_failed` (address in use, unknown host).
+  /// Binds and serves; fails with UNAVAILABLE `listen_failed` (address in use, unknown host). A
+  /// socket file that nobody listens on any more is replaced.
   Result<void> start();
 
-  /// Accepts nothing more, lets requests that were read whole be answered within `span`, closes
-  /// everything and returns when no handler runs. Safe twice, before start, and from any thread
-  /// but a handler's.
+  /// Accepts nothing more, tells those who answer later to hurry, lets requests that are being
+  /// handled be answered within `span`, closes everything and returns when no handler runs. Safe
+  /// twice, before start, and from any thread but a handler's.
   void stop(Duration span = {});
 
-  /// The bound port, after start.
+  /// The bound port, after start; 0 for a Unix socket.
   std::uint16_t port() const;
 
  private:

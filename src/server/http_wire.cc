@@ -60,6 +60,7 @@ std::optional<WireRefusal> read_head(const WireRequest& wire, HttpRequest& reque
   std::optional<std::string> path = percent_decode(local->substr(0, mark));
   if (!path) return malformed("the path has a broken percent-encoding");
   request.path = *std::move(path);
+  request.encoded_path = local->substr(0, mark);
   if (wire.version() >= 11 && !request.header("host")) {
     return malformed("an HTTP/1.1 request needs a Host header");
   }

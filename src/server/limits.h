@@ -19,6 +19,20 @@ inline constexpr std::chrono::milliseconds kHttpReadTimeout{10'000};
 inline constexpr std::chrono::milliseconds kHttpWriteTimeout{30'000};
 /// A kept connection without a request.
 inline constexpr std::chrono::milliseconds kHttpIdleTimeout{60'000};
+/// Bodies that a handler reads or writes in blocks: handlers at once, those that wait for a thread,
+/// the size of a block read, what may wait in memory in each direction, and a peer's silence.
+inline constexpr std::size_t kHttpStreamThreads = 4;
+inline constexpr std::size_t kHttpStreamsWaitingMax = 64;
+inline constexpr std::size_t kHttpStreamBlockBytes = std::size_t{64} << 10;
+inline constexpr std::size_t kHttpStreamBufferBytes = std::size_t{256} << 10;
+inline constexpr std::chrono::milliseconds kHttpStreamTimeout{30'000};
+static_assert(kHttpStreamBlockBytes <= kHttpStreamBufferBytes, "one block must fit");
+/// What a peer may send ahead while its request waits for an answer that comes later.
+inline constexpr std::size_t kHttpAheadBytesMax = std::size_t{16} << 10;
+/// Rights on the file of a Unix socket, and how often binding it is tried against others that come
+/// and go at the same path.
+inline constexpr unsigned kHttpSocketMode = 0600;
+inline constexpr int kHttpSocketTriesMax = 16;
 /// What is still read, and how long, after an answer that refused a request unread: closing at
 /// once would reset the connection and lose the answer.
 inline constexpr std::chrono::milliseconds kHttpLingerTimeout{1'000};

@@ -17,6 +17,7 @@ std::string_view without_brackets(std::string_view host) {
 }  // namespace
 
 std::string ListenAddress::text() const {
+  if (is_unix()) return "unix:" + path;
   const std::string bare(without_brackets(host));
   const bool version_6 = bare.contains(':');
   return (version_6 ? "[" + bare + "]" : bare) + ":" + std::to_string(port);

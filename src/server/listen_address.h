@@ -7,12 +7,14 @@
 
 namespace weir::server {
 
-/// Where a listener binds.
+/// Where a listener binds: a TCP port, or, if there is a path, a Unix socket.
 struct ListenAddress {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0: any free one
+  std::string path = {};   // of a Unix socket; host and port then mean nothing
 
-  /// "127.0.0.1:8001", "[::1]:8001".
+  bool is_unix() const { return !path.empty(); }
+  /// "127.0.0.1:8001", "[::1]:8001", "unix:/run/weir/internal.sock".
   std::string text() const;
 };
 
