@@ -36,8 +36,8 @@ std::optional<std::int64_t> json_integer(JsonValue value) {
   return number;
 }
 
-BodyReader::BodyReader(JsonValue object, std::string where,
-                       std::initializer_list<std::string_view> members)
+MembersReader::MembersReader(JsonValue object, std::string where,
+                             std::initializer_list<std::string_view> members)
     : value_(object), where_(std::move(where)) {
   if (!object.is_object()) {
     fault_ = base::invalid_argument("invalid_request",
@@ -52,27 +52,28 @@ BodyReader::BodyReader(JsonValue object, std::string where,
   }
 }
 
-std::string BodyReader::path_of(std::string_view name) const {
+std::string MembersReader::path_of(std::string_view name) const {
   return where_.empty() ? std::string(name) : where_ + "." + std::string(name);
 }
 
-void BodyReader::fail(std::string_view name, std::string_view what) {
+void MembersReader::fail(std::string_view name, std::string_view what) {
   if (fault_) return;
   fault_ = base::invalid_argument("invalid_request", path_of(name) + " " + std::string(what));
 }
 
-Result<void> BodyReader::finish() const {
+Result<void> MembersReader::finish() const {
   if (fault_) return *fault_;
   return {};
 }
 
-std::string BodyReader::text(std::string_view name, std::size_t bytes_max) {
+std::string MembersReader::text(std::string_view name, std::size_t bytes_max) {
   std::optional<std::string> found = optional_text(name, bytes_max);
   if (!found) fail(name, "is missing");
   return found ? *std::move(found) : std::string();
 }
 
-std::optional<std::string> BodyReader::optional_text(std::string_view name, std::size_t bytes_max) {
+std::optional<std::string> MembersReader::optional_text(std::string_view name,
+                                                        std::size_t bytes_max) {
   const JsonValue member = value_.find(name);
   if (member.is_null()) return std::nullopt;
   if (!member.is_text()) {
@@ -85,14 +86,14 @@ std::optional<std::string> BodyReader::optional_text(std::string_view name, std:
   return std::nullopt;
 }
 
-std::int64_t BodyReader::integer(std::string_view name, std::int64_t least, std::int64_t most) {
+std::int64_t MembersReader::integer(std::string_view name, std::int64_t least, std::int64_t most) {
   const std::optional<std::int64_t> found = optional_integer(name, least, most);
   if (!found) fail(name, "is missing");
   return found.value_or(least);
 }
 
-std::optional<std::int64_t> BodyReader::optional_integer(std::string_view name, std::int64_t least,
-                                                         std::int64_t most) {
+std::optional<std::int64_t> MembersReader::optional_integer(std::string_view name,
+                                                            std::int64_t least, std::int64_t most) {
   const JsonValue member = value_.find(name);
   if (member.is_null()) return std::nullopt;
   const std::optional<std::int64_t> number = json_integer(member);
@@ -104,7 +105,7 @@ std::optional<std::int64_t> BodyReader::optional_integer(std::string_view name, 
   return number;
 }
 
-std::optional<bool> BodyReader::optional_flag(std::string_view name) {
+std::optional<bool> MembersReader::optional_flag(std::string_view name) {
   const JsonValue member = value_.find(name);
   if (member.is_null()) return std::nullopt;
   if (!member.is_bool()) {
@@ -114,8 +115,8 @@ std::optional<bool> BodyReader::optional_flag(std::string_view name) {
   return member.kind() == JsonKind::True;
 }
 
-std::optional<std::string> BodyReader::optional_object(std::string_view name,
-                                                       std::size_t bytes_max) {
+std::optional<std::string> MembersReader::optional_object(std::string_view name,
+                                                          std::size_t bytes_max) {
   const JsonValue member = value_.find(name);
   if (member.is_null()) return std::nullopt;
   if (!member.is_object()) {
@@ -130,7 +131,7 @@ std::optional<std::string> BodyReader::optional_object(std::string_view name,
   return json;
 }
 
-JsonValue BodyReader::array(std::string_view name, std::size_t most) {
+JsonValue MembersReader::array(std::string_view name, std::size_t most) {
   const JsonValue member = value_.find(name);
   if (member.is_null()) return {};
   if (!member.is_array()) {
@@ -144,13 +145,13 @@ JsonValue BodyReader::array(std::string_view name, std::size_t most) {
   return member;
 }
 
-Uuid BodyReader::required_uuid(std::string_view name) {
+Uuid MembersReader::required_uuid(std::string_view name) {
   const std::optional<Uuid> found = optional_uuid(name);
   if (!found) fail(name, "is missing");
   return found.value_or(Uuid{});
 }
 
-std::optional<Uuid> BodyReader::optional_uuid(std::string_view name) {
+std::optional<Uuid> MembersReader::optional_uuid(std::string_view name) {
   const JsonValue member = value_.find(name);
   if (member.is_null()) return std::nullopt;
   const std::optional<Uuid> uuid = Uuid::parse(member.text());

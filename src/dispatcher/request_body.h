@@ -21,10 +21,11 @@ Result<JsonDocument> parse_body(std::string_view body);
 
 /// One object of a body. The first fault stays: readers give empty values after it, so that a route
 /// reads all its members and then asks once.
-class BodyReader {
+class MembersReader {
  public:
   /// `where` is the path so far: empty for the body itself, `events[3]` for an element.
-  BodyReader(JsonValue object, std::string where, std::initializer_list<std::string_view> members);
+  MembersReader(JsonValue object, std::string where,
+                std::initializer_list<std::string_view> members);
 
   bool has(std::string_view name) const { return !value_.find(name).missing(); }
   JsonValue value(std::string_view name) const { return value_.find(name); }

@@ -19,7 +19,7 @@ std::string element(std::string_view list, std::size_t at) {
   return std::string(list) + "[" + std::to_string(at) + "]";
 }
 
-Fence read_fence(BodyReader& body) {
+Fence read_fence(MembersReader& body) {
   Fence fence;
   fence.attempt = static_cast<int>(body.integer("attempt", 1, kAttemptMax));
   fence.lease_token = body.id<LeaseToken>("lease_token");
@@ -37,7 +37,7 @@ Result<std::vector<Item>> read_items(std::string_view text, BodyForm form, std::
     items.push_back(std::move(item));
     return items;
   }
-  BodyReader body(document.root(), "", {list});
+  MembersReader body(document.root(), "", {list});
   const JsonValue values = body.array(list, kItemsMax);
   if (values.size() == 0) body.fail(list, "has 1 to " + std::to_string(kItemsMax) + " elements");
   WEIR_CHECK(body.finish());
@@ -54,13 +54,13 @@ Result<std::vector<Item>> read_items(std::string_view text, BodyForm form, std::
 }
 
 Result<TaskItem<HeartbeatCommand>> read_heartbeat(JsonValue value, std::string where) {
-  BodyReader body(value, where, {"task_id", "attempt", "lease_token", "progress"});
+  MembersReader body(value, where, {"task_id", "attempt", "lease_token", "progress"});
   TaskItem<HeartbeatCommand> item;
   item.task_id = body.id<TaskId>("task_id");
   item.command.fence = read_fence(body);
   if (body.has("progress")) {
-    BodyReader progress(body.value("progress"), body.path_of("progress"),
-                        {"fraction", "message", "caught_up"});
+    MembersReader progress(body.value("progress"), body.path_of("progress"),
+                           {"fraction", "message", "caught_up"});
     if (progress.has("fraction") && !progress.value("fraction").is_number()) {
       progress.fail("fraction", "is not a number");
     }
@@ -78,7 +78,7 @@ std::optional<Outcome> reported_outcome(std::string_view text) {
 }
 
 Result<TaskError> read_error(JsonValue value, const std::string& where) {
-  BodyReader body(value, where, {"code", "type", "message"});
+  MembersReader body(value, where, {"code", "type", "message"});
   TaskError error;
   error.code = body.text("code", kStateKeyBytes);
   error.type = body.optional_text("type", kStateKeyBytes).value_or("");
@@ -95,8 +95,8 @@ Result<TaskItem<CompleteCommand>> read_completion(JsonValue value, std::string w
                                         " does not belong to a completion; emit events before it");
     }
   }
-  BodyReader body(value, where,
-                  {"task_id", "attempt", "lease_token", "outcome", "error", "result"});
+  MembersReader body(value, where,
+                     {"task_id", "attempt", "lease_token", "outcome", "error", "result"});
   TaskItem<CompleteCommand> item;
   item.task_id = body.id<TaskId>("task_id");
   item.command.fence = read_fence(body);
@@ -114,7 +114,7 @@ Result<TaskItem<CompleteCommand>> read_completion(JsonValue value, std::string w
   return item;
 }
 
-std::optional<Cursor> read_cursor(BodyReader& body, std::string_view name) {
+std::optional<Cursor> read_cursor(MembersReader& body, std::string_view name) {
   const JsonValue value = body.value(name);
   if (value.is_null()) return std::nullopt;
   if (const auto number = json_integer(value)) return Cursor(*number);
@@ -123,7 +123,8 @@ std::optional<Cursor> read_cursor(BodyReader& body, std::string_view name) {
 }
 
 Result<storage::CommitNamed> read_commit(JsonValue value, const std::string& where) {
-  BodyReader body(value, where, {"prefix", "manifest_sha256", "row_count", "bytes", "schema_hash"});
+  MembersReader body(value, where,
+                     {"prefix", "manifest_sha256", "row_count", "bytes", "schema_hash"});
   storage::CommitNamed commit;
   commit.prefix = body.text("prefix", kUriBytes);
   commit.manifest_sha256 = body.text("manifest_sha256", kReceiptBytes);
@@ -151,9 +152,9 @@ Result<void> check_scope(const NewEvent& event, const std::string& where) {
 }
 
 Result<EventDraft> read_event(JsonValue value, const std::string& where) {
-  BodyReader body(value, where,
-                  {"output", "dataset_uuid", "dataset_version", "cursor", "partition_key", "start",
-                   "end", "commit", "payload", "batch_no"});
+  MembersReader body(value, where,
+                     {"output", "dataset_uuid", "dataset_version", "cursor", "partition_key",
+                      "start", "end", "commit", "payload", "batch_no"});
   EventDraft draft;
   if (const auto output = body.optional_integer("output", 0, kIntegerMax)) {
     draft.event.output = static_cast<int>(std::min<std::int64_t>(*output, kAttemptMax));
@@ -179,7 +180,7 @@ using ScopeKey = std::tuple<std::optional<int>, std::optional<DatasetUuid>,
                             std::optional<std::string>, std::optional<Cursor>>;
 
 Result<StateWrite> read_state_write(JsonValue value) {
-  BodyReader body(value, "state", {"state_key", "expect_revision", "state"});
+  MembersReader body(value, "state", {"state_key", "expect_revision", "state"});
   StateWrite write;
   write.state_key = body.text("state_key", kStateKeyBytes);
   write.expect_revision = body.integer("expect_revision", 0, kIntegerMax);
@@ -200,7 +201,7 @@ Result<OperatorName> read_operator_name(JsonValue value, const std::string& wher
   return OperatorName{std::string(text.substr(0, at)), std::string(text.substr(at + 1))};
 }
 
-Result<std::vector<TaskId>> read_task_ids(BodyReader& body) {
+Result<std::vector<TaskId>> read_task_ids(MembersReader& body) {
   std::vector<TaskId> ids;
   for (const JsonValue value : body.array("task_ids", kItemsMax)) {
     const auto uuid = value.is_text() ? Uuid::parse(value.text()) : std::nullopt;
@@ -217,7 +218,7 @@ Result<std::vector<TaskId>> read_task_ids(BodyReader& body) {
   return ids;
 }
 
-std::optional<QueueRuntime> read_runtime(BodyReader& body) {
+std::optional<QueueRuntime> read_runtime(MembersReader& body) {
   const auto text = body.optional_text("runtime", kStateKeyBytes);
   if (!text) return std::nullopt;
   const auto runtime = parse_queue_runtime(*text);
@@ -229,8 +230,8 @@ std::optional<QueueRuntime> read_runtime(BodyReader& body) {
 
 Result<ClaimRequest> read_claim(std::string_view text) {
   WEIR_TRY(const JsonDocument document, parse_body(text));
-  BodyReader body(document.root(), "",
-                  {"worker_id", "claim_id", "task_ids", "max", "runtime", "operators"});
+  MembersReader body(document.root(), "",
+                     {"worker_id", "claim_id", "task_ids", "max", "runtime", "operators"});
   ClaimRequest request;
   request.worker_id = body.text("worker_id", kWorkerIdBytes);
   request.claim_id = body.optional_id<ClaimId>("claim_id");
@@ -264,7 +265,7 @@ Result<std::vector<TaskItem<CompleteCommand>>> read_completions(std::string_view
 
 Result<AcceptDraft> read_events(std::string_view text) {
   WEIR_TRY(const JsonDocument document, parse_body(text));
-  BodyReader body(document.root(), "", {"task_id", "attempt", "lease_token", "events", "state"});
+  MembersReader body(document.root(), "", {"task_id", "attempt", "lease_token", "events", "state"});
   AcceptDraft draft;
   draft.task_id = body.id<TaskId>("task_id");
   draft.fence = read_fence(body);
@@ -289,7 +290,7 @@ Result<AcceptDraft> read_events(std::string_view text) {
 
 Result<StateRead> read_state_read(std::string_view text) {
   WEIR_TRY(const JsonDocument document, parse_body(text));
-  BodyReader body(document.root(), "", {"task_id", "attempt", "lease_token", "state_key"});
+  MembersReader body(document.root(), "", {"task_id", "attempt", "lease_token", "state_key"});
   StateRead read;
   read.task_id = body.id<TaskId>("task_id");
   read.fence = read_fence(body);
@@ -300,7 +301,7 @@ Result<StateRead> read_state_read(std::string_view text) {
 
 Result<WakeupRequest> read_wakeups(std::string_view text) {
   WEIR_TRY(const JsonDocument document, parse_body(text));
-  BodyReader body(document.root(), "", {"worker_id", "queues", "max", "wait_seconds", "ack"});
+  MembersReader body(document.root(), "", {"worker_id", "queues", "max", "wait_seconds", "ack"});
   WakeupRequest request;
   request.worker_id = body.text("worker_id", kWorkerIdBytes);
   for (const JsonValue value : body.array("queues", kWaitQueuesMax)) {
@@ -317,7 +318,8 @@ Result<WakeupRequest> read_wakeups(std::string_view text) {
   const JsonValue acks = body.array("ack", kItemsMax);
   WEIR_CHECK(body.finish());
   for (const JsonValue value : acks) {
-    BodyReader ack(value, element("ack", request.acknowledged.size()), {"message_id", "receipt"});
+    MembersReader ack(value, element("ack", request.acknowledged.size()),
+                      {"message_id", "receipt"});
     request.acknowledged.push_back(
         {ack.text("message_id", kReceiptBytes), ack.text("receipt", kReceiptBytes)});
     WEIR_CHECK(ack.finish());
