@@ -23,9 +23,15 @@ std::uint32_t bits(std::int32_t value) { return static_cast<std::uint32_t>(value
 std::uint64_t bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 std::uint64_t bits(double value) { return std::bit_cast<std::uint64_t>(value); }
 std::uint8_t bits(bool value) { return value ? 1 : 0; }
+std::uint64_t bits(Instant value) {
+  return bits(std::int64_t{value.time_since_epoch().count()} - wire::kEpochOffsetUs);
+}
 
 std::string_view chars(std::span<const std::byte> value) {
   return {reinterpret_cast<const char*>(value.data()), value.size()};
+}
+std::string_view chars(const base::Uuid& value) {
+  return {reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()};
 }
 
 }  // namespace
@@ -68,7 +74,7 @@ Params& Params::bytes(std::span<const std::byte> value) {
 
 Params& Params::instant(Instant value) {
   const std::size_t offset = buffer_.size();
-  wire::append(buffer_, bits(value.time_since_epoch().count() - wire::kEpochOffsetUs));
+  wire::append(buffer_, bits(value));
   return close_slot(offset, Type::Timestamptz);
 }
 
@@ -77,6 +83,12 @@ Params& Params::json(std::string_view document) {
   buffer_.push_back(kJsonbVersion);
   buffer_.append(document);
   return close_slot(offset, Type::Jsonb);
+}
+
+Params& Params::uuid(const base::Uuid& value) {
+  const std::size_t offset = buffer_.size();
+  buffer_.append(chars(value));
+  return close_slot(offset, Type::Uuid);
 }
 
 Params& Params::null(Type type) {
@@ -166,5 +178,13 @@ void Params::add_item(OpenArray& open, bool value) {
   wire::append(buffer_, bits(value));
   ++open.count;
 }
+
+void Params::add_item(OpenArray& open, Instant value) {
+  wire::append(buffer_, std::uint32_t{sizeof(std::int64_t)});
+  wire::append(buffer_, bits(value));
+  ++open.count;
+}
+
+void Params::add_item(OpenArray& open, const base::Uuid& value) { add_item(open, chars(value)); }
 
 }  // namespace weir::postgres

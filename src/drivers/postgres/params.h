@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/uuid.h"
 
 namespace weir::postgres {
 
@@ -32,6 +33,9 @@ enum class Type : std::uint32_t {
   TextArray = 1009,
   Int8Array = 1016,
   Float8Array = 1022,
+  TimestamptzArray = 1185,
+  Uuid = 2950,
+  UuidArray = 2951,
 };
 
 /// The parameters $1, $2, … of one statement, in order, encoded in PostgreSQL's binary format into
@@ -54,6 +58,7 @@ class Params {
   Params& instant(Instant value);
   /// A jsonb from the text of a JSON document.
   Params& json(std::string_view document);
+  Params& uuid(const base::Uuid& value);
   /// SQL NULL. The type is that of the other calls of the same statement.
   Params& null(Type type);
   /// The text, or NULL of type text.
@@ -85,6 +90,15 @@ class Params {
   template <std::ranges::input_range Range, class Projection = std::identity>
   Params& bytes_array(Range&& items, Projection projection = {}) {
     return array<std::span<const std::byte>>(items, projection, Type::ByteaArray, Type::Bytea);
+  }
+
+  template <std::ranges::input_range Range, class Projection = std::identity>
+  Params& instant_array(Range&& items, Projection projection = {}) {
+    return array<Instant>(items, projection, Type::TimestamptzArray, Type::Timestamptz);
+  }
+  template <std::ranges::input_range Range, class Projection = std::identity>
+  Params& uuid_array(Range&& items, Projection projection = {}) {
+    return array<base::Uuid>(items, projection, Type::UuidArray, Type::Uuid);
   }
 
   /// Room for `bytes` more bytes, for callers that know their size.
@@ -140,6 +154,8 @@ class Params {
   void add_item(OpenArray& open, std::int32_t value);
   void add_item(OpenArray& open, double value);
   void add_item(OpenArray& open, bool value);
+  void add_item(OpenArray& open, Instant value);
+  void add_item(OpenArray& open, const base::Uuid& value);
   Params& close_slot(std::size_t offset, Type type);
 
   std::string buffer_;

@@ -19,6 +19,7 @@ namespace {
 constexpr Oid kBool = 16, kBytea = 17, kChar = 18, kName = 19, kInt8 = 20, kInt2 = 21, kInt4 = 23;
 constexpr Oid kText = 25, kOid = 26, kJson = 114, kFloat4 = 700, kFloat8 = 701, kUnknown = 705;
 constexpr Oid kBpchar = 1042, kVarchar = 1043, kTimestamptz = 1184, kJsonb = 3802;
+constexpr Oid kUuid = 2950;
 constexpr Oid kFirstUserType = 16'384;  // Enums among them, whose binary form is their label.
 
 constexpr std::size_t kArrayHeaderBytes = 12;
@@ -146,6 +147,14 @@ Instant Rows::instant(std::size_t row, std::size_t column) const {
   return Instant(Duration(value + wire::kEpochOffsetUs));
 }
 
+base::Uuid Rows::uuid(std::size_t row, std::size_t column) const {
+  const Cell found = cell(row, column);
+  base::Uuid value;
+  if (found.type != kUuid) refuse(row, column, "uuid");
+  found.bytes.copy(reinterpret_cast<char*>(value.bytes.data()), value.bytes.size());
+  return value;
+}
+
 std::vector<std::string_view> Rows::text_array(std::size_t row, std::size_t column) const {
   std::vector<std::string_view> elements;
   const bool good = each_element(cell(row, column).bytes, is_text,
@@ -178,6 +187,11 @@ std::optional<std::int64_t> Rows::int64_if(std::size_t row, std::size_t column) 
 std::optional<Instant> Rows::instant_if(std::size_t row, std::size_t column) const {
   if (is_null(row, column)) return std::nullopt;
   return instant(row, column);
+}
+
+std::optional<base::Uuid> Rows::uuid_if(std::size_t row, std::size_t column) const {
+  if (is_null(row, column)) return std::nullopt;
+  return uuid(row, column);
 }
 
 Rows::Cell Rows::cell(std::size_t row, std::size_t column) const {

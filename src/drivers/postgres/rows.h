@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/uuid.h"
 
 struct pg_result;
 
@@ -47,6 +48,7 @@ class Rows {
   std::span<const std::byte> bytes(std::size_t row, std::size_t column) const;
   /// timestamptz; infinity is Instant::max(), -infinity Instant::min().
   Instant instant(std::size_t row, std::size_t column) const;
+  base::Uuid uuid(std::size_t row, std::size_t column) const;
   /// text[] and bigint[]/integer[] of one dimension without NULL elements.
   std::vector<std::string_view> text_array(std::size_t row, std::size_t column) const;
   std::vector<std::int64_t> int64_array(std::size_t row, std::size_t column) const;
@@ -55,6 +57,7 @@ class Rows {
   std::optional<std::string_view> text_if(std::size_t row, std::size_t column) const;
   std::optional<std::int64_t> int64_if(std::size_t row, std::size_t column) const;
   std::optional<Instant> instant_if(std::size_t row, std::size_t column) const;
+  std::optional<base::Uuid> uuid_if(std::size_t row, std::size_t column) const;
 
  private:
   struct Cell {
