@@ -23,6 +23,8 @@ class FileDescriptor {
 
   bool open() const { return number_ >= 0; }
   int number() const { return number_; }
+  /// Gives the descriptor up to who closes it from now on.
+  int release() { return std::exchange(number_, -1); }
   void close() {
     if (open()) ::close(std::exchange(number_, -1));
   }

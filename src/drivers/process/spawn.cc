@@ -51,7 +51,12 @@ struct Plan {
   const ProcessOptions* options = nullptr;
   FileDescriptor null;
   FileDescriptor file;
+  FileDescriptor lifted_input;  // the caller's descriptors, above the places that the child fills
+  FileDescriptor lifted_output;
+  FileDescriptor lifted_error;
+  int input = -1;
   int output = -1;
+  int error_output = -1;
   pid_t parent = 0;
 };
 
@@ -104,6 +109,14 @@ bool put_at(int descriptor, int place) {
   return dup2(descriptor, place) == place;
 }
 
+/// A copy above the places that the child fills, where the descriptor stands in one of them.
+bool lift(int& descriptor, FileDescriptor& lifted) {
+  if (descriptor < 0 || descriptor > STDERR_FILENO) return true;
+  lifted = FileDescriptor(fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  descriptor = lifted.number();
+  return lifted.open();
+}
+
 void reset_signals() {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
@@ -123,9 +136,9 @@ void reset_signals() {
     setpgid(0, 0);
   }
   if (options.file_mask) umask(*options.file_mask);
-  if (!put_at(plan.null.number(), STDIN_FILENO)) give_up(report, OutputStep);
-  if (plan.output >= 0 &&
-      (!put_at(plan.output, STDOUT_FILENO) || !put_at(plan.output, STDERR_FILENO))) {
+  if (!put_at(plan.input, STDIN_FILENO)) give_up(report, OutputStep);
+  if (plan.output >= 0 && !put_at(plan.output, STDOUT_FILENO)) give_up(report, OutputStep);
+  if (plan.error_output >= 0 && !put_at(plan.error_output, STDERR_FILENO)) {
     give_up(report, OutputStep);
   }
   syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC; ours have the flag anyway
@@ -146,15 +159,22 @@ Result<Plan> make_plan(const ProcessOptions& options, std::vector<std::string>& 
   plan.argv = pointers(argv);
   plan.environment = pointers(environment);
   plan.options = &options;
-  plan.output = options.output;
   plan.parent = getpid();
   plan.null = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!plan.null.open()) return spawn_failed(options, "open /dev/null", errno);
+  plan.input = plan.null.number();
+  plan.output = options.output;
   if (!options.output_path.empty() && options.output < 0) {
     plan.file = FileDescriptor(
         open(options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!plan.file.open()) return spawn_failed(options, "open " + options.output_path, errno);
     plan.output = plan.file.number();
+  }
+  plan.error_output = options.error_output >= 0 ? options.error_output : plan.output;
+  if (options.input >= 0) plan.input = options.input;
+  if (!lift(plan.input, plan.lifted_input) || !lift(plan.output, plan.lifted_output) ||
+      !lift(plan.error_output, plan.lifted_error)) {
+    return spawn_failed(options, "lift its descriptors", errno);
   }
   return plan;
 }

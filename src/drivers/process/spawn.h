@@ -22,6 +22,8 @@ struct ProcessOptions {
   std::string folder = {};          // working folder, empty: the caller's
   std::string output_path = {};  // file that takes stdout and stderr, appended; empty: the caller's
   int output = -1;               // a descriptor instead of that file
+  int error_output = -1;         // a descriptor that takes stderr alone; -1: it goes with stdout
+  int input = -1;                // a descriptor that is stdin; -1: /dev/null
   std::optional<User> run_as = {};       // whose rights it gets; only root may say so
   bool new_session = false;              // away from the terminal; else a process group of its own
   std::optional<mode_t> file_mask = {};  // umask
@@ -31,8 +33,9 @@ struct ProcessOptions {
 };
 
 /// Starts a process as `options` say and returns once it runs the program: UNAVAILABLE
-/// `spawn_failed` names the step that failed otherwise. stdin is /dev/null, no other descriptor is
-/// inherited, no signal is blocked or ignored. The caller reaps it.
+/// `spawn_failed` names the step that failed otherwise. No descriptor but the three is inherited,
+/// no signal is blocked or ignored. The descriptors stay the caller's. The caller reaps the
+/// process.
 Result<pid_t> spawn_process(const ProcessOptions& options);
 
 }  // namespace weir::process

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/child/scratch.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace weir::worker {
+namespace {
+
+namespace fs = std::filesystem;
+using process::FileDescriptor;
+
+constexpr std::string_view kLockName = "lock";
+constexpr int kNamesMax = 16;
+
+Error scratch_unusable(const fs::path& folder, const char* what) {
+  return base::failed_precondition("scratch_unusable", "scratch_folder " + folder.string() + ": " +
+                                                           what + ": " + std::strerror(errno));
+}
+
+/// The lock of a worker's folder, if nobody holds it.
+FileDescriptor try_lock(const fs::path& own) {
+  FileDescriptor file(
+      ::open((own / kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.open() && flock(file.number(), LOCK_EX | LOCK_NB) != 0) file.close();
+  return file;
+}
+
+bool is_worker_folder(const fs::directory_entry& entry) {
+  std::error_code error;
+  return entry.path().filename().string().starts_with('w') &&
+         entry.symlink_status(error).type() == fs::file_type::directory;
+}
+
+std::size_t sweep(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    if (is_worker_folder(entry)) found.push_back(entry.path());
+  }
+  std::size_t swept = 0;
+  for (const fs::path& own : found) {
+    const FileDescriptor lock = try_lock(own);
+    if (!lock.open()) continue;
+    Scratch::remove(own);
+    ++swept;
+  }
+  return swept;
+}
+
+std::string random_name(Random& random) {
+  constexpr std::size_t kDigits = 8;
+  return "w" + base::uuid_v4(random).substr(0, kDigits);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Scratch>> Scratch::open(const fs::path& folder, Random& random) {
+  std::error_code error;
+  fs::create_directories(folder.parent_path(), error);
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return scratch_unusable(folder, "make it");
+  }
+  // One sweeper and maker at a time: a folder that has no lock yet is no dead worker's.
+  const FileDescriptor maker(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!maker.open() || flock(maker.number(), LOCK_EX) != 0) {
+    return scratch_unusable(folder, "lock it");
+  }
+  const std::size_t swept = sweep(folder);
+  for (int tries = 0; tries < kNamesMax; ++tries) {
+    const fs::path own = folder / random_name(random);
+    if (mkdir(own.c_str(), 0700) != 0) {
+      if (errno == EEXIST) continue;
+      return scratch_unusable(folder, "make a folder in it");
+    }
+    FileDescriptor lock = try_lock(own);
+    if (!lock.open()) return scratch_unusable(folder, "lock a folder in it");
+    return std::unique_ptr<Scratch>(new Scratch(own, std::move(lock), swept));
+  }
+  return scratch_unusable(folder, "name a folder in it");
+}
+
+Scratch::~Scratch() { remove(own_); }
+
+Result<fs::path> Scratch::make(const graph::TaskId& task_id, int attempt) const {
+  fs::path folder = own_ / (task_id.text() + "." + std::to_string(attempt));
+  remove(folder);
+  if (mkdir(folder.c_str(), 0700) != 0) {
+    return base::unavailable("scratch_full",
+                             "make the attempt's folder: " + std::string(std::strerror(errno)));
+  }
+  return folder;
+}
+
+void Scratch::remove(const fs::path& attempt_folder) {
+  std::error_code error;
+  fs::remove_all(attempt_folder, error);
+}
+
+}  // namespace weir::worker
