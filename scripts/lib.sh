@@ -198,6 +198,7 @@ prepare_preset() {
     "one of: release bench dev asan tsan fuzz lint coverage"
   # shellcheck disable=SC2086  # one word a group
   need_packages $groups
+  "$ROOT/scripts/duckdb"
   export CCACHE_BASEDIR=$ROOT
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   if [ -z "${CCACHE_DIR:-}" ] && { [ -z "${HOME:-}" ] || [ ! -w "${HOME:-/}" ]; }; then
