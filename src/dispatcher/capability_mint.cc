@@ -8,6 +8,14 @@
 #include "server/auth/key_file.h"
 
 namespace weir::dispatcher {
+namespace {
+
+/// Less than a fifth of the life is left.
+bool nearly_over(Instant from, Instant until, Instant now) {
+  return (until - now) * 5 < until - from;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<CapabilityMint>> CapabilityMint::create(Config config, Clock& clock,
                                                                Random& random) {
@@ -41,7 +49,23 @@ Result<Capability> CapabilityMint::issue(const operators::TaskPayload& payload,
   claims.expires_at = now + life;
   claims.grants = make_grants(payload, root);
   WEIR_TRY(server::Secret token, auth::sign_capability(claims, key_));
+  const base::MutexLock lock(mutex_);
+  if (issued_.size() >= kIssuedMax) {
+    std::erase_if(issued_, [&](const auto& entry) { return entry.second.expires_at <= now; });
+  }
+  issued_[{claims.bound_to.task_id, payload.attempt}] = {now, claims.expires_at};
   return Capability{std::move(token), claims.expires_at};
+}
+
+bool CapabilityMint::due(const TaskId& task, int attempt) const {
+  const base::MutexLock lock(mutex_);
+  const auto found = issued_.find({task.uuid(), attempt});
+  return found == issued_.end() ||
+         nearly_over(found->second.at, found->second.expires_at, clock_.now());
+}
+
+bool CapabilityMint::ends_soon(const auth::CapabilityClaims& claims) const {
+  return nearly_over(claims.issued_at, claims.expires_at, clock_.now());
 }
 
 Result<auth::CapabilityClaims> CapabilityMint::verify(std::string_view token) const {

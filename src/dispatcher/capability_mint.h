@@ -2,13 +2,16 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "dispatcher/core/ids.h"
 #include "operators/task_payload.h"
 #include "server/auth/capability.h"
 #include "server/auth/es256.h"
@@ -40,6 +43,12 @@ class CapabilityMint {
   /// For the attempt that the payload describes. INTERNAL if the grants are too many for a token.
   Result<Capability> issue(const operators::TaskPayload& payload, const storage::StorageRoot& root);
 
+  /// Whether the attempt's last token that this process issued has less than a fifth of its life
+  /// left, or this process issued none (3.3.3).
+  bool due(const TaskId& task, int attempt) const WEIR_EXCLUDES(mutex_);
+  /// The same of a token that was presented.
+  bool ends_soon(const auth::CapabilityClaims& claims) const;
+
   /// UNAUTHENTICATED `capability_invalid`, PERMISSION_DENIED `capability_mismatch`.
   Result<auth::CapabilityClaims> verify(std::string_view token) const;
 
@@ -56,6 +65,16 @@ class CapabilityMint {
   const std::string jwks_;
   Clock& clock_;
   Random& random_;
+
+  struct Issued {
+    Instant at;
+    Instant expires_at;
+  };
+  mutable base::Mutex mutex_;
+  /// The last token of each attempt; those that are over are forgotten when there are many.
+  std::map<std::pair<Uuid, int>, Issued> issued_ WEIR_GUARDED_BY(mutex_);
 };
+
+inline constexpr std::size_t kIssuedMax = 100'000;
 
 }  // namespace weir::dispatcher

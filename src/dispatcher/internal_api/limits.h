@@ -26,6 +26,10 @@ inline constexpr std::size_t kReceiptBytes = 64;
 inline constexpr std::size_t kWaitQueuesMax = 16;
 inline constexpr std::chrono::seconds kWaitMax{20};
 
+/// Of one attempt on the task listener (3.4), and how many attempts are counted at once.
+inline constexpr double kTaskRequestsPerSecond = 50;
+inline constexpr std::size_t kTaskBucketsMax = 10'000;
+
 inline constexpr std::size_t kBatchBodyBytes = std::size_t{8} << 20;
 inline constexpr std::size_t kEventsBodyBytes = std::size_t{32} << 20;
 

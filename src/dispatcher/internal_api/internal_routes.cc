@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatcher/internal_api/internal_routes.h"
+
+#include <memory>
+#include <utility>
+
+#include "dispatcher/internal_api/limits.h"
+#include "dispatcher/internal_api/task_answers.h"
+#include "dispatcher/internal_api/task_wire.h"
+#include "dispatcher/problems.h"
+
+namespace weir::dispatcher {
+namespace {
+
+using server::HttpRequest;
+using server::HttpResponse;
+using Route = Result<HttpResponse> (*)(InternalApi&, const HttpRequest&);
+
+constexpr std::string_view kWorkerTokenHeader = "X-Trace-Worker-Token";
+
+HttpResponse json(std::string body) {
+  HttpResponse response;
+  response.body = std::move(body);
+  return response;
+}
+
+Result<std::string> check_worker(InternalApi& api, const HttpRequest& request) {
+  auto worker = api.worker_tokens.check(request.header(kWorkerTokenHeader).value_or(""));
+  if (!worker.ok()) api.denied(request, worker.error());
+  return worker;
+}
+
+Result<HttpResponse> claim(InternalApi& api, const HttpRequest& request) {
+  WEIR_TRY(const ClaimRequest claim, read_claim(request.body));
+  WEIR_TRY(const Assignments assignments, api.tasks.claim(claim, WithCapability::Yes));
+  return json(write_claim(assignments, request.request_id));
+}
+
+Result<HttpResponse> fetch(InternalApi& api, const HttpRequest& request) {
+  const auto id = Uuid::parse(request.query_value("task_id").value_or(""));
+  if (!id) return base::invalid_argument("invalid_request", "the query has no UUID task_id");
+  WEIR_TRY(const TaskService::Look look, api.tasks.look(TaskId(*id)));
+  return json(write_look(look));
+}
+
+Result<HttpResponse> heartbeat(InternalApi& api, const HttpRequest& request) {
+  WEIR_TRY(const auto items, read_heartbeats(request.body, BodyForm::Batch));
+  WEIR_TRY(const auto answers, api.tasks.heartbeat(items));
+  std::vector<Renewed> renewed(items.size());
+  for (std::size_t at = 0; at < items.size(); ++at) {
+    if (!answers[at].ok() || !api.mint.due(items[at].task_id, items[at].command.fence.attempt)) {
+      continue;
+    }
+    if (auto token = api.tasks.renew(items[at].task_id); token.ok()) {
+      renewed[at].capability = *std::move(token);
+    }
+  }
+  return json(write_heartbeats(items, answers, renewed, request.request_id));
+}
+
+Result<HttpResponse> complete(InternalApi& api, const HttpRequest& request) {
+  WEIR_TRY(const auto items, read_completions(request.body, BodyForm::Batch));
+  WEIR_TRY(const auto answers, api.tasks.complete(items));
+  return json(write_completions(items, answers, request.request_id));
+}
+
+Result<HttpResponse> events(InternalApi& api, const HttpRequest& request) {
+  WEIR_TRY(const AcceptDraft draft, read_events(request.body));
+  WEIR_TRY(const Answer<AcceptReply> answer, api.tasks.accept(draft));
+  return answer_accepted(answer, request.request_id);
+}
+
+Result<HttpResponse> operator_state(InternalApi& api, const HttpRequest& request) {
+  WEIR_TRY(const StateRead read, read_state_read(request.body));
+  WEIR_TRY(const Answer<StateRow> answer, api.tasks.read_state(read));
+  return answer_state(answer, request.request_id);
+}
+
+Result<HttpResponse> jwks(InternalApi& api, const HttpRequest&) {
+  HttpResponse response = json(api.mint.jwks());
+  response.headers.push_back({"Cache-Control", "max-age=300"});
+  return response;
+}
+
+Result<HttpResponse> metrics(InternalApi& api, const HttpRequest&) {
+  HttpResponse response;
+  response.content_type = server::kMetricsContentType;
+  response.body = api.metrics.text();
+  return response;
+}
+
+/// A route behind the worker token; every error of it is a problem of section 3.7.
+server::HttpHandler behind_worker_token(InternalApi& api, Route route) {
+  return [&api, route](const HttpRequest& request) -> Result<HttpResponse> {
+    if (const auto worker = check_worker(api, request); !worker.ok()) {
+      return problem_response(worker.error(), request.request_id);
+    }
+    auto response = route(api, request);
+    if (!response.ok()) return problem_response(response.error(), request.request_id);
+    return response;
+  };
+}
+
+/// POST /internal/wakeups: removes what is acknowledged, then answers with messages, or when the
+/// wait is over; holds no thread meanwhile.
+void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Responder responder) {
+  const auto fail = [&](const Error& error) {
+    responder.answer(problem_response(error, request.request_id));
+  };
+  if (const auto worker = check_worker(api, request); !worker.ok()) return fail(worker.error());
+  const auto wanted = read_wakeups(request.body);
+  if (!wanted.ok()) return fail(wanted.error());
+  std::size_t acked = 0;
+  if (!wanted->acknowledged.empty()) {
+    const auto removed = api.queue.acknowledge(wanted->acknowledged);
+    if (!removed.ok()) return fail(removed.error());
+    acked = *removed;
+  }
+  // The responder is asked whether its peer has gone, and is answered, from different threads.
+  auto shared = std::make_shared<server::Responder>(std::move(responder));
+  const auto ticket = api.desk.wait(*wanted, [shared, acked, id = request.request_id](
+                                                 Result<std::vector<ReceivedWakeup>> messages) {
+    shared->answer(messages.ok() ? json(write_wakeups(*messages, acked))
+                                 : problem_response(messages.error(), id));
+  });
+  if (ticket) {
+    shared->when_hurried([&desk = api.desk, parked = *ticket] { desk.give_up(parked); });
+  }
+}
+
+}  // namespace
+
+Result<HttpResponse> answer_accepted(const Answer<AcceptReply>& answer, std::string_view id) {
+  if (answer.refused) return problem_response(*answer.refused, id);
+  if (answer.fault) return problem_response(*answer.fault, id);
+  return json(write_accepted(answer.reply));
+}
+
+Result<HttpResponse> answer_state(const Answer<StateRow>& answer, std::string_view id) {
+  if (answer.refused) return problem_response(*answer.refused, id);
+  if (answer.fault) return problem_response(*answer.fault, id);
+  return json("{\"state\":" + answer.reply.state_json +
+              ",\"revision\":" + std::to_string(answer.reply.revision) + "}");
+}
+
+void add_internal_routes(server::Router& router, InternalApi& api) {
+  const auto add = [&](const char* method, const char* path, Route route, std::size_t bytes_max) {
+    router.add({.method = method,
+                .path = path,
+                .handler = behind_worker_token(api, route),
+                .body_bytes_max = bytes_max});
+  };
+  add("POST", "/internal/task-claim", claim, kBatchBodyBytes);
+  add("GET", "/internal/task-fetch", fetch, 0);
+  add("POST", "/internal/heartbeat", heartbeat, kBatchBodyBytes);
+  add("POST", "/internal/task-complete", complete, kBatchBodyBytes);
+  add("POST", "/internal/events", events, kEventsBodyBytes);
+  add("POST", "/internal/operator-state", operator_state, kBatchBodyBytes);
+  add("GET", "/internal/jwks/task", jwks, 0);
+  add("GET", "/metrics", metrics, 0);
+  router.add({.method = "POST",
+              .path = "/internal/wakeups",
+              .handler = server::DeferredHandler(
+                  [&api](const HttpRequest& request, server::Responder responder) {
+                    wait_for_wakeups(api, request, std::move(responder));
+                  }),
+              .body_bytes_max = kBatchBodyBytes});
+}
+
+}  // namespace weir::dispatcher
