@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_connection.h"
 
+#include <sys/socket.h>
+
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cstring>
 #include <exception>
 #include <limits>
-#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -26,11 +28,25 @@ using boost::asio::ip::tcp;
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-std::string peer_text(const tcp::socket& socket) {
+std::string peer_text(const HttpConnection::Socket& socket) {
   boost::system::error_code error;
-  const tcp::endpoint peer = socket.remote_endpoint(error);
+  const auto peer = socket.remote_endpoint(error);
   if (error) return "";
-  return ListenAddress{peer.address().to_string(), peer.port()}.text();
+  if (peer.protocol().family() == AF_UNIX) return "unix";
+  tcp::endpoint address;
+  if (peer.size() > address.capacity()) return "";
+  std::memcpy(address.data(), peer.data(), peer.size());
+  address.resize(peer.size());
+  return ListenAddress{.host = address.address().to_string(), .port = address.port()}.text();
+}
+
+/// Who connected to a Unix socket.
+std::optional<std::uint32_t> uid_of_peer(HttpConnection::Socket& socket) {
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+  const bool known = getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  if (!known || size != sizeof(peer)) return {};
+  return peer.uid;
 }
 
 /// True if the bytes were at fault and not the connection.
@@ -48,48 +64,77 @@ Result<HttpResponse> run_handler(const HttpRoute& route, const HttpRequest& requ
   }
 }
 
-/// The answer of a handler, its error worded; what failed inside is logged, the caller cannot know.
-HttpResponse answer(const HttpRoute& route, const HttpRequest& request, Log& log) {
+/// The same of one that answers later. If it throws, its Responder answers by being dropped.
+template <class Handler, class... Handles>
+void run_later(Log& log, const Handler& handler, HttpRequest request, Handles... handles) {
+  const std::string id = request.request_id;
   const ScopedTrace trace(request.trace.trace_id);
-  Result<HttpResponse> response = run_handler(route, request);
+  try {
+    handler(std::move(request), std::move(handles)...);
+  } catch (const std::exception& error) {
+    log.error("http handler threw", {{"error", error.what()}, {"request_id", id}});
+  }
+}
+
+/// An Error worded for the wire; what failed inside is logged, the caller cannot know.
+HttpResponse worded(Result<HttpResponse> response, const HttpRequest& request,
+                    const HttpContext& context) {
   if (response.ok()) return *std::move(response);
-  HttpResponse problem = problem_response(response.error(), request.request_id);
+  const bool large = response.error().reason() == context.config.too_large_reason;
+  HttpResponse problem = problem_response(response.error(), request.request_id,
+                                          large ? std::optional(413) : std::nullopt);
   if (problem.status == 500) {
-    log.error("http handler failed", {{"path", request.path},
-                                      {"error", response.error().describe()},
-                                      {"request_id", request.request_id}});
+    context.log.error("http handler failed", {{"path", request.path},
+                                              {"error", response.error().describe()},
+                                              {"request_id", request.request_id}});
   }
   return problem;
 }
 
 }  // namespace
 
-HttpConnection::HttpConnection(tcp::socket socket, HttpContext& context)
-    : context_(context), stream_(std::move(socket)), peer_(peer_text(stream_.socket())) {}
+HttpConnection::HttpConnection(Socket socket, HttpContext& context)
+    : context_(context), stream_(std::move(socket)), peer_(peer_text(stream_.socket())) {
+  if (peer_ == "unix") peer_uid_ = uid_of_peer(stream_.socket());
+}
 
 void HttpConnection::start() { wait_for_request(); }
 
 void HttpConnection::finish() {
   finishing_ = true;
-  if (phase_ != Phase::Handling && phase_ != Phase::Writing) close();
+  if (phase_ != Phase::Handling && phase_ != Phase::Writing && phase_ != Phase::Streaming) {
+    return close();
+  }
+  if (exchange_ != nullptr) exchange_->hurry(HttpExchange::Why::Stopping);
+}
+
+void HttpConnection::interrupt() {
+  const bool in_blocks = body_parser_.has_value() && phase_ == Phase::Handling;
+  if (in_blocks || phase_ == Phase::Streaming) close();
 }
 
 void HttpConnection::close() {
   if (phase_ == Phase::Closed) return;
   phase_ = Phase::Closed;
   ErrorCode ignored;
-  static_cast<void>(stream_.socket().shutdown(tcp::socket::shutdown_both, ignored));
+  static_cast<void>(stream_.socket().shutdown(Socket::shutdown_both, ignored));
   stream_.close();
+  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->detach();
   context_.closed(*this);
 }
 
 void HttpConnection::wait_for_request() {
+  if (finishing_) return close();
   phase_ = Phase::Idle;
   parser_.reset();
+  body_parser_.reset();
   response_.reset();
   route_ = nullptr;
   request_ = {};
   read_whole_ = false;
+  keep_alive_ = false;
+  continue_due_ = false;
+  version_ = 11;
   if (buffer_.size() > 0) return read_head();
   stream_.expires_after(context_.config.idle_timeout);
   stream_.async_read_some(buffer_.prepare(kReadBytes),
@@ -105,6 +150,7 @@ void HttpConnection::read_head() {
   began_ = context_.clock.monotonic();
   request_.request_id = base::uuid_v4(context_.random);
   request_.peer = peer_;
+  request_.peer_uid = peer_uid_;
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(kHttpHeaderBytesMax));
   // The route decides, once it is known. Not "none", which Beast 1.74 takes for a limit of zero.
@@ -129,10 +175,16 @@ void HttpConnection::on_head(ErrorCode error) {
     return refuse(base::invalid_argument("malformed_request", error.message()));
   }
   if (error) return close();
+  version_ = parser_->get().version();
+  keep_alive_ = parser_->get().keep_alive();
   const std::optional<WireRefusal> refusal = server::read_head(parser_->get(), request_);
   request_.trace = continue_trace(request_.header("traceparent").value_or(""), context_.random);
   if (refusal) return refuse(refusal->error, refusal->status);
-  const Router::Match match = context_.router.match(request_.method, request_.encoded_path);
+  route_request();
+}
+
+void HttpConnection::route_request() {
+  Router::Match match = context_.router.match(request_.method, request_.encoded_path);
   route_ = match.route;
   if (route_ == nullptr && match.allow.empty()) {
     return refuse(base::not_found("no_such_route", "nothing is served at " + request_.path));
@@ -142,20 +194,20 @@ void HttpConnection::on_head(ErrorCode error) {
         base::unimplemented("method_not_allowed", request_.path + " takes only " + match.allow),
         request_.request_id, 405);
     response.headers.push_back({"Allow", match.allow});
-    return write(std::move(response), parser_->is_done());
+    return write(std::move(response), parser_->is_done() && keep_alive_ && !finishing_);
   }
-  if (parser_->content_length().value_or(0) > route_->body_bytes_max) {
-    return on_body(http::error::body_limit);
-  }
+  request_.params = std::move(match.params);
+  if (parser_->content_length().value_or(0) > route_->body_bytes_max) return refuse_large();
+  const auto expect = request_.header("expect");
+  continue_due_ = !parser_->is_done() && expect && base::lower_ascii(*expect) == "100-continue";
+  if (std::holds_alternative<StreamHandler>(route_->handler)) return handle_stream();
   continue_body();
 }
 
 void HttpConnection::continue_body() {
   parser_->body_limit(route_->body_bytes_max);
-  const auto expect = request_.header("expect");
-  if (parser_->is_done() || !expect || base::lower_ascii(*expect) != "100-continue") {
-    return read_body();
-  }
+  if (!continue_due_) return read_body();
+  continue_due_ = false;
   boost::asio::async_write(stream_, boost::asio::buffer(kContinue.data(), kContinue.size()),
                            [self = shared_from_this()](ErrorCode error, std::size_t) {
                              error ? self->close() : self->read_body();
@@ -172,18 +224,14 @@ void HttpConnection::read_body() {
 
 void HttpConnection::on_body(ErrorCode error) {
   if (phase_ == Phase::Closed) return;
-  if (error == http::error::body_limit) {
-    return refuse(Error(Code::ResourceExhausted, "body_too_large",
-                        request_.path + " takes at most " + std::to_string(route_->body_bytes_max) +
-                            " bytes"),
-                  413);
-  }
+  if (error == http::error::body_limit) return refuse_large();
   if (error && is_malformed(error)) {
     return refuse(base::invalid_argument("malformed_request", error.message()));
   }
   if (error) return close();
   read_whole_ = true;
   request_.body = std::move(parser_->get().body());
+  if (std::holds_alternative<DeferredHandler>(route_->handler)) return handle_later();
   handle();
 }
 
@@ -193,13 +241,14 @@ void HttpConnection::handle() {
   const std::size_t bytes = request_.body.size();
   const Result<WorkerPool::Ticket> ticket =
       context_.workers.submit(bytes, [self = shared_from_this()]() mutable {
-        HttpResponse response = answer(*self->route_, self->request_, self->context_.log);
+        const ScopedTrace trace(self->request_.trace.trace_id);
+        HttpResponse response =
+            worded(run_handler(*self->route_, self->request_), self->request_, self->context_);
         const auto executor = self->stream_.get_executor();
         boost::asio::post(
             executor, [self = std::move(self), answered = std::move(response)]() mutable {
               if (self->phase_ == Phase::Closed) return;
-              const bool keep = self->parser_->get().keep_alive() && !self->finishing_;
-              self->write(std::move(answered), keep);
+              self->write(std::move(answered), self->keep_alive_ && !self->finishing_);
             });
       });
   if (!ticket.ok()) {
@@ -207,36 +256,97 @@ void HttpConnection::handle() {
   }
 }
 
+/// What a handler gets that outlives this request here: the body is moved out, the rest copied.
+HttpRequest HttpConnection::take_request() {
+  std::string body = std::exchange(request_.body, {});
+  HttpRequest taken = request_;
+  taken.body = std::move(body);
+  return taken;
+}
+
+void HttpConnection::handle_later() {
+  phase_ = Phase::Handling;
+  exchange_ = std::make_shared<HttpExchange>(shared_from_this());
+  const std::size_t bytes = request_.body.size();
+  const Result<WorkerPool::Ticket> ticket = context_.workers.submit(
+      bytes, [handler = &std::get<DeferredHandler>(route_->handler), &log = context_.log,
+              request = take_request(), responder = Responder(exchange_)]() mutable {
+        run_later(log, *handler, std::move(request), std::move(responder));
+      });
+  if (!ticket.ok()) {
+    return refuse(base::unavailable("overloaded", "too many requests wait; try again"));
+  }
+  watch();
+}
+
+void HttpConnection::handle_stream() {
+  phase_ = Phase::Handling;
+  exchange_ = std::make_shared<HttpExchange>(shared_from_this());
+  stream_.expires_never();
+  read_whole_ = parser_->is_done();
+  body_parser_.emplace(std::move(*parser_));
+  body_parser_->body_limit(route_->body_bytes_max);
+  body_parser_->eager(true);
+  if (read_whole_) exchange_->end_body({});
+  const Result<WorkerPool::Ticket> ticket = context_.streams->submit(
+      0, [handler = &std::get<StreamHandler>(route_->handler), &log = context_.log,
+          request = take_request(), reader = BodyReader(exchange_),
+          responder = Responder(exchange_)]() mutable {
+        run_later(log, *handler, std::move(request), std::move(reader), std::move(responder));
+      });
+  if (!ticket.ok()) {
+    return refuse(base::unavailable("overloaded", "too many requests wait; try again"));
+  }
+  if (read_whole_) watch();
+}
+
+void HttpConnection::on_answer(Result<HttpResponse> answered) {
+  if (phase_ != Phase::Handling) return;
+  const ScopedTrace trace(request_.trace.trace_id);
+  write(worded(std::move(answered), request_, context_), read_whole_ && keep_alive_ && !finishing_);
+}
+
 void HttpConnection::refuse(const Error& error, std::optional<int> status) {
   // Where a request ends is unknown if it was not read whole.
   const bool whole = read_whole_ || (route_ == nullptr && parser_->is_done());
-  const bool keep = whole && parser_->get().keep_alive() && !finishing_;
-  write(problem_response(error, request_.request_id, status), keep);
+  write(problem_response(error, request_.request_id, status), whole && keep_alive_ && !finishing_);
+}
+
+void HttpConnection::refuse_large() {
+  refuse(
+      Error(Code::ResourceExhausted, context_.config.too_large_reason,
+            request_.path + " takes at most " + std::to_string(route_->body_bytes_max) + " bytes"),
+      413);
 }
 
 void HttpConnection::write(HttpResponse response, bool keep_alive) {
   phase_ = Phase::Writing;
   report(response.status);
-  const WireForm form = {.version = parser_->is_header_done() ? parser_->get().version() : 11,
+  const WireForm form = {.version = version_,
                          .head = request_.method == "HEAD",
                          .keep_alive = keep_alive,
                          .now = context_.clock.now()};
   response_ = write_response(std::move(response), form);
   stream_.expires_after(context_.config.write_timeout);
   http::async_write(stream_, *response_, [self = shared_from_this()](ErrorCode error, std::size_t) {
-    self->on_written(error);
+    if (self->phase_ == Phase::Closed) return;
+    if (error) return self->close();
+    self->end_request(self->response_->keep_alive());
   });
 }
 
-void HttpConnection::on_written(ErrorCode error) {
-  if (phase_ == Phase::Closed) return;
-  if (error) return close();
-  if (response_->keep_alive() && !finishing_) return wait_for_request();
+void HttpConnection::end_request(bool keep_alive) {
+  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->detach();
+  if (keep_alive && !finishing_) return after_reading(&HttpConnection::wait_for_request);
   if (read_whole_ && buffer_.size() == 0) return close();
   // Unread bytes would make the kernel reset the connection and the client lose the answer.
   ErrorCode ignored;
-  static_cast<void>(stream_.socket().shutdown(tcp::socket::shutdown_send, ignored));
+  static_cast<void>(stream_.socket().shutdown(Socket::shutdown_send, ignored));
   phase_ = Phase::Lingering;
+  after_reading(&HttpConnection::begin_linger);
+}
+
+void HttpConnection::begin_linger() {
   stream_.expires_after(kHttpLingerTimeout);
   linger();
 }

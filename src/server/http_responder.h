@@ -29,6 +29,10 @@ class BodyWriter {
   /// Ends the answer; the connection may serve the next request.
   Result<void> finish();
 
+  /// As the Responder's, for answers that go on for long.
+  void when_hurried(std::move_only_function<void()> hurry);
+  bool is_hurried() const;
+
  private:
   friend class Responder;
   explicit BodyWriter(std::shared_ptr<HttpExchange> exchange) : exchange_(std::move(exchange)) {}

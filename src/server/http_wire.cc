@@ -44,6 +44,16 @@ std::string http_date(Instant now) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+/// What the head of every answer has, with the type of its body if it has one.
+template <class Wire>
+void write_fields(Wire& wire, const HttpResponse& response, const WireForm& form, bool has_body) {
+  wire.version(form.version);
+  wire.result(static_cast<unsigned>(response.status));
+  wire.set(http::field::date, http_date(form.now));
+  if (has_body) wire.set(http::field::content_type, response.content_type);
+  for (const HttpHeader& header : response.headers) wire.insert(header.name, header.value);
+}
+
 }  // namespace
 
 std::optional<WireRefusal> read_head(const WireRequest& wire, HttpRequest& request) {
@@ -74,17 +84,19 @@ std::optional<WireRefusal> read_head(const WireRequest& wire, HttpRequest& reque
 }
 
 WireResponse write_response(HttpResponse response, const WireForm& form) {
-  WireResponse wire;
-  wire.version(form.version);
-  wire.result(static_cast<unsigned>(response.status));
-  wire.set(http::field::date, http_date(form.now));
   const bool bodiless = response.status == 204 || response.status == 304;
-  if (!response.body.empty() && !bodiless) {
-    wire.set(http::field::content_type, response.content_type);
-  }
-  for (const HttpHeader& header : response.headers) wire.insert(header.name, header.value);
+  WireResponse wire;
+  write_fields(wire, response, form, !response.body.empty() && !bodiless);
   if (!bodiless) wire.content_length(response.body.size());
   if (!bodiless && !form.head) wire.body() = std::move(response.body);
+  wire.keep_alive(form.keep_alive);
+  return wire;
+}
+
+WireHead write_head(const HttpResponse& head, const WireForm& form) {
+  WireHead wire;
+  write_fields(wire, head, form, true);
+  if (form.version >= 11) wire.chunked(true);
   wire.keep_alive(form.keep_alive);
   return wire;
 }

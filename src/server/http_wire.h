@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
+#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +16,9 @@ namespace weir::server {
 
 using WireRequest = boost::beast::http::request<boost::beast::http::string_body>;
 using WireResponse = boost::beast::http::response<boost::beast::http::string_body>;
+/// The head of an answer whose body is written in blocks.
+using WireHead = boost::beast::http::response<boost::beast::http::empty_body>;
+using WireHeadSerializer = boost::beast::http::response_serializer<boost::beast::http::empty_body>;
 
 /// A refusal of a request whose header alone shows that it cannot be served, and its status.
 struct WireRefusal {
@@ -35,5 +40,8 @@ struct WireForm {
 };
 
 WireResponse write_response(HttpResponse response, const WireForm& form);
+
+/// In chunks for HTTP/1.1; for HTTP/1.0 up to the end of the connection.
+WireHead write_head(const HttpResponse& head, const WireForm& form);
 
 }  // namespace weir::server
