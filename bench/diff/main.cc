@@ -102,9 +102,14 @@ class Bench {
     return {};
   }
 
-  static Result<LoadResult> good(LoadResult result) {
-    if (result.faults > 0) return base::internal("a call failed: " + result.first_fault);
-    return result;
+  Result<LoadResult> good(LoadResult result) const {
+    if (result.faults == 0) return result;
+    std::string which;
+    for (const Target& target : targets()) {
+      if (result.first_fault.starts_with(*target.address)) which = " of " + target.name;
+    }
+    return base::internal(std::to_string(result.faults) + " calls" + which +
+                          " failed: " + result.first_fault);
   }
 
   /// Interleaved rounds over the targets: a measure a round and target.
