@@ -31,6 +31,9 @@ inline constexpr int kPolicyTriesMax = 3;
 /// One query of the auditor, over everything.
 inline constexpr std::chrono::milliseconds kAuditStatementTimeout{60'000};
 
+/// What a request of the user listener waits for a session.
+inline constexpr std::chrono::milliseconds kUserPoolWait{5'000};
+
 /// Publishes a page, where the auditor compares two servers.
 inline constexpr int kAuditPageRows = 5'000;
 

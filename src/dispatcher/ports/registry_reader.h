@@ -9,15 +9,13 @@
 #include <vector>
 
 #include "base/result.h"
-#include "dispatcher/core/ids.h"
 #include "dispatcher/core/task_words.h"
+#include "dispatcher/ports/dag_rows.h"
 
 /// What people read of the task plane (contract sections 3.5 and 3.5.1): lists by key, a page at a
 /// time, and single pictures. Answers are the JSON of the contract, made where the rows are, in one
 /// statement and one snapshot each.
 namespace weir::dispatcher {
-
-using PointerSetId = base::TypedUuid<struct PointerSetIdTag>;
 
 /// Whose registry, and which world's: every answer is of this organisation alone.
 struct RegistryScope {
@@ -32,11 +30,11 @@ struct PageKey {
 
   friend bool operator==(const PageKey&, const PageKey&) = default;
 };
-struct PageRequest {
+struct RegistryPageRequest {
   std::size_t limit = 100;
   std::optional<PageKey> after = {};
 };
-struct Page {
+struct RegistryPage {
   std::vector<std::string> items = {};  ///< a JSON object each
   std::optional<PageKey> next = {};     ///< nothing: the last page
 };
@@ -59,6 +57,7 @@ struct TaskList {
   std::optional<TaskState> state = {};
   std::optional<TaskClass> task_class = {};
   std::optional<TaskKind> kind = {};
+  std::optional<EventId> root = {};  ///< of one causal chain
   bool archived = false;
 
   bool by_end() const { return archived || (state && is_terminal(*state)); }
@@ -75,7 +74,7 @@ struct PartitionList {
   std::optional<DatasetVersionId> version = {};
   std::string prefix = {};
 };
-/// Newest first; number: audit_id.
+/// Newest first; number: microseconds, text: audit_id.
 struct AuditList {};
 
 using Listing = std::variant<DagList, DagVersionList, DeployList, TaskList, DatasetList,
@@ -120,8 +119,8 @@ class RegistryReader {
  public:
   virtual ~RegistryReader() = default;
 
-  virtual Result<Page> list(const RegistryScope& scope, const Listing& listing,
-                            const PageRequest& request) = 0;
+  virtual Result<RegistryPage> list(const RegistryScope& scope, const Listing& listing,
+                                    const RegistryPageRequest& request) = 0;
   /// One JSON object.
   virtual Result<std::string> show(const RegistryScope& scope, const Picture& picture) = 0;
   virtual Result<SourceBuild> find_source(const RegistryScope& scope, const std::string& dag,

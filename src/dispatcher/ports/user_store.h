@@ -9,13 +9,11 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "dispatcher/core/ids.h"
+#include "dispatcher/ports/dag_rows.h"
 #include "server/auth/roles.h"
 
 /// Who asks, what was asked, and what was answered to it before (contract sections 3.1, 3.5).
 namespace weir::dispatcher {
-
-using UserId = base::TypedUuid<struct UserIdTag>;
 
 /// A user as the database knows it: nothing here comes from a token.
 struct Principal {
