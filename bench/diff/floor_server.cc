@@ -23,14 +23,19 @@ using Chunks = std::vector<grpc::ByteBuffer>;
 constexpr int kWindow = 10;
 constexpr int kRequestBytesMax = 16 << 20;
 
-/// The first field of a DiffRequest is its strategy id: a tag byte, a length byte, the text.
+/// The first field of a DiffRequest is its strategy id: a tag byte, a length byte, the text. The
+/// slices are as the bytes came off the socket, so the text may lie across several.
 std::string strategy_of(const grpc::ByteBuffer& request) {
   std::vector<grpc::Slice> slices;
-  if (!request.Dump(&slices).ok() || slices.empty()) return {};
-  const grpc::Slice& first = slices.front();
-  if (first.size() < 2) return {};
-  const std::size_t length = std::min<std::size_t>(first.begin()[1], first.size() - 2);
-  return {reinterpret_cast<const char*>(first.begin()) + 2, length};
+  if (!request.Dump(&slices).ok()) return {};
+  std::string head;
+  for (const grpc::Slice& slice : slices) {
+    head.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    if (head.size() >= 2 && head.size() >= 2 + static_cast<unsigned char>(head[1])) {
+      return head.substr(2, static_cast<unsigned char>(head[1]));
+    }
+  }
+  return {};
 }
 
 Chunks load(const std::string& path) {
@@ -121,6 +126,15 @@ class FloorStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   bool writing_ = false;
 };
 
+/// Ends a call whose answer the floor was not taught.
+class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  Refusal() { Finish({grpc::StatusCode::NOT_FOUND, "the floor does not know this strategy"}); }
+
+ private:
+  void OnDone() override { delete this; }
+};
+
 void Streams::put(const std::string& peer, FloorStream* stream) {
   const std::scoped_lock lock(mutex_);
   streams_[peer] = stream;
@@ -146,7 +160,9 @@ class FloorService final
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Diff(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request) override {
-    return new FloorStream(streams_, context->peer(), chunks(strategy_of(*request)));
+    auto answer = chunks(strategy_of(*request));
+    if (answer->empty()) return new Refusal;
+    return new FloorStream(streams_, context->peer(), std::move(answer));
   }
 
   grpc::ServerUnaryReactor* AckChunk(grpc::CallbackServerContext* context,

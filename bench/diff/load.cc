@@ -18,7 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kConnectTimeout = std::chrono::seconds(10);
 constexpr auto kCallTimeout = std::chrono::seconds(30);
-constexpr auto kAskAgain = std::chrono::milliseconds(200);
 
 double ms_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
@@ -62,9 +61,7 @@ LoadResult run_clients(const std::string& address, std::size_t clients, Body bod
 
 }  // namespace
 
-/// One connection and the queue of its events. The queue is asked again and again rather than
-/// waited for without end: the library's blocking calls (they wait on a queue of their own) were
-/// seen to miss the wake-up of an answer that had long arrived when several threads make them.
+/// One connection and the queue of its events.
 struct Client::State {
   std::string address;
   std::shared_ptr<grpc::Channel> channel;
@@ -84,9 +81,7 @@ struct Client::State {
   bool wait() {
     void* tag = nullptr;
     bool ok = false;
-    while (events.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kAskAgain) ==
-           grpc::CompletionQueue::TIMEOUT) {
-    }
+    events.Next(&tag, &ok);
     return ok;
   }
 
