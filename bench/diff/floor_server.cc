@@ -31,8 +31,9 @@ std::string strategy_of(const grpc::ByteBuffer& request) {
   std::string head;
   for (const grpc::Slice& slice : slices) {
     head.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    if (head.size() >= 2 && head.size() >= 2 + static_cast<unsigned char>(head[1])) {
-      return head.substr(2, static_cast<unsigned char>(head[1]));
+    const std::size_t length = head.size() < 2 ? 0 : static_cast<unsigned char>(head[1]);
+    if (head.size() >= 2 + length) {
+      return head.substr(2, length);
     }
   }
   return {};
