@@ -24,6 +24,9 @@ inline constexpr std::size_t kHeaderBytesMax = std::size_t{64} << 10;
 /// listeners close one, so that no request is sent into a connection that just closes.
 inline constexpr std::chrono::seconds kIdleMax{45};
 
+/// The longest sleep without a look at a call; a socket, a deadline or a cancel ends it earlier.
+inline constexpr int kPollMaxMs = 60'000;
+
 /// A block of a file that is sent.
 inline constexpr std::size_t kFileBlockBytes = std::size_t{64} << 10;
 
