@@ -20,8 +20,6 @@ class Nudges {
   virtual void outbox() = 0;
   /// A chore has something to do in `after` from now, perhaps earlier than it knew.
   virtual void chore(Chore chore, Duration after) = 0;
-  /// Work for the inline executor may be ready.
-  virtual void inline_work() = 0;
 };
 
 }  // namespace weir::dispatcher

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
-#include "dispatcher/core/limits.h"
+#include "dispatcher/core/claim_gate.h"
 #include "dispatcher/task_documents.h"
 #include "dispatcher/task_gather.h"
 #include "storage/commit_verifier.h"
@@ -24,14 +25,40 @@ const OutputContext* output_of(const JobContext& job, const NewEvent& event) {
   return found == job.outputs.end() ? nullptr : &*found;
 }
 
+template <class Item>
+std::vector<TaskId> name_of(const Item& item) {
+  return {item.task_id};
+}
+
+/// Items of a batch are independent: what became of one call is the answer of its own items.
+template <class Reply>
+std::vector<Answer<Reply>> answers_of(std::vector<Result<Answer<Reply>>> results) {
+  std::vector<Answer<Reply>> answers;
+  answers.reserve(results.size());
+  for (Result<Answer<Reply>>& result : results) {
+    if (result.ok()) {
+      answers.push_back(*std::move(result));
+    } else {
+      answers.push_back({.refused = {}, .fault = std::move(result).error(), .reply = {}});
+    }
+  }
+  return answers;
+}
+
 }  // namespace
 
+/// The calls that requests of one kind share.
 struct TaskService::Gathers {
   explicit Gathers(TaskStore& store)
-      : claims([&store](auto items) { return store.claim(items); }),
-        heartbeats([&store](auto items) { return store.heartbeat(items); }),
-        completions([&store](auto items) { return store.complete(items); }),
-        acceptances([&store](auto items) { return store.accept(items); }) {}
+      : claims([&store](auto items) { return store.claim(items); },
+               [](const ClaimRequest& claim) { return claim.task_ids; },
+               [](const ClaimRequest& claim) { return GatherSize{.items = claim.max}; }),
+        heartbeats([&store](auto items) { return store.heartbeat(items); }, name_of<HeartbeatItem>),
+        completions([&store](auto items) { return store.complete(items); }, name_of<CompleteItem>),
+        acceptances([&store](auto items) { return store.accept(items); }, name_of<AcceptRequest>,
+                    [](const AcceptRequest& accept) {
+                      return GatherSize{.events = accept.events.size()};
+                    }) {}
 
   Gather<ClaimRequest, ClaimAnswer> claims;
   Gather<HeartbeatItem, Answer<HeartbeatReply>> heartbeats;
@@ -66,11 +93,11 @@ Result<operators::TaskPayload> TaskService::payload_of(const TaskContext& contex
 }
 
 Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapability with) {
-  WEIR_TRY(std::vector<ClaimAnswer> answers, gathers_->claims.run({&request, 1}));
+  WEIR_TRY(ClaimAnswer claims, gathers_->claims.run(request));
   Assignments assignments;
-  assignments.more = answers.front().more;
+  assignments.more = claims.more;
   Duration shortest = Duration::max();
-  for (ClaimedTask& claimed : answers.front().tasks) {
+  for (ClaimedTask& claimed : claims.tasks) {
     Assignment& assignment = assignments.tasks.emplace_back();
     assignment.task_id = claimed.task_id;
     assignment.answer = std::move(claimed.answer);
@@ -85,14 +112,12 @@ Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapabili
   return assignments;
 }
 
-Result<std::vector<Answer<HeartbeatReply>>> TaskService::heartbeat(
-    std::span<const HeartbeatItem> items) {
-  return gathers_->heartbeats.run(items);
+std::vector<Answer<HeartbeatReply>> TaskService::heartbeat(std::vector<HeartbeatItem> items) {
+  return answers_of(gathers_->heartbeats.run_all(std::move(items)));
 }
 
-Result<std::vector<Answer<CompleteReply>>> TaskService::complete(
-    std::span<const CompleteItem> items) {
-  WEIR_TRY(auto answers, gathers_->completions.run(items));
+std::vector<Answer<CompleteReply>> TaskService::complete(std::vector<CompleteItem> items) {
+  auto answers = answers_of(gathers_->completions.run_all(std::move(items)));
   for (const Answer<CompleteReply>& answer : answers) {
     if (answer.ok() && answer.reply.status == TaskState::RetryWait) {
       parts_.nudges.chore(Chore::QueueRetries, {});
@@ -132,25 +157,20 @@ Result<Answer<AcceptReply>> TaskService::accept(const AcceptDraft& draft) {
   AcceptRequest request{
       .task_id = draft.task_id, .fence = draft.fence, .events = {}, .state = draft.state};
   WEIR_TRY(request.events, verified(draft));
-  WEIR_TRY(auto answers, gathers_->acceptances.run({&request, 1}));
-  if (answers.front().ok()) {
-    parts_.nudges.outbox();
-    parts_.nudges.inline_work();
-  }
-  return std::move(answers.front());
+  WEIR_TRY(auto answer, gathers_->acceptances.run(std::move(request)));
+  if (answer.ok()) parts_.nudges.outbox();
+  return answer;
 }
 
 Result<Answer<RunReply>> TaskService::start_run(const RunRequest& request) {
   WEIR_TRY(auto answers, parts_.store.start_runs({&request, 1}));
   parts_.nudges.outbox();
-  parts_.nudges.inline_work();
   return std::move(answers.front());
 }
 
 Result<Answer<StateReply>> TaskService::command(const UserRequest& request) {
   WEIR_TRY(auto answer, parts_.store.command(request));
   parts_.nudges.outbox();
-  parts_.nudges.inline_work();
   return answer;
 }
 

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -52,10 +51,9 @@ class TaskService {
   TaskService& operator=(const TaskService&) = delete;
 
   Result<Assignments> claim(const ClaimRequest& request, WithCapability with);
-  Result<std::vector<Answer<HeartbeatReply>>> heartbeat(
-      std::span<const TaskItem<HeartbeatCommand>> items);
-  Result<std::vector<Answer<CompleteReply>>> complete(
-      std::span<const TaskItem<CompleteCommand>> items);
+  /// In the order of the items, each with its own refusal or fault.
+  std::vector<Answer<HeartbeatReply>> heartbeat(std::vector<TaskItem<HeartbeatCommand>> items);
+  std::vector<Answer<CompleteReply>> complete(std::vector<TaskItem<CompleteCommand>> items);
   Result<Answer<AcceptReply>> accept(const AcceptDraft& draft);
   Result<Answer<RunReply>> start_run(const RunRequest& request);
   Result<Answer<StateReply>> command(const UserRequest& request);

@@ -41,7 +41,7 @@ HttpResponse json(std::string body) {
 Result<HttpResponse> heartbeat(InternalApi& api, const Claims& claims, const HttpRequest& request) {
   WEIR_TRY(const auto items, read_heartbeats(request.body, BodyForm::Single));
   WEIR_CHECK(bound(claims, items.front().task_id, items.front().command.fence));
-  WEIR_TRY(const auto answers, api.tasks.heartbeat(items));
+  const auto answers = api.tasks.heartbeat(items);
   if (!answers.front().ok()) return refused(answers.front(), request.request_id);
   Renewed renewed;
   if (api.mint.ends_soon(claims)) {
@@ -53,7 +53,7 @@ Result<HttpResponse> heartbeat(InternalApi& api, const Claims& claims, const Htt
 Result<HttpResponse> complete(InternalApi& api, const Claims& claims, const HttpRequest& request) {
   WEIR_TRY(const auto items, read_completions(request.body, BodyForm::Single));
   WEIR_CHECK(bound(claims, items.front().task_id, items.front().command.fence));
-  WEIR_TRY(const auto answers, api.tasks.complete(items));
+  const auto answers = api.tasks.complete(items);
   if (!answers.front().ok()) return refused(answers.front(), request.request_id);
   return json(write_completion(answers.front().reply));
 }
