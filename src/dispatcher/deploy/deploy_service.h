@@ -39,8 +39,6 @@ struct DeployRefusal {
   std::vector<DagFault> warnings = {};  ///< likewise
   std::string members_json = {};  ///< an object: `difference`, `datasets`, `blockers`; or empty
 };
-/// Status of its code (3.7).
-int http_status(const DeployRefusal& refusal);
 
 /// `reply` holds unless it was refused.
 template <class Reply>

@@ -57,7 +57,8 @@ struct StandingBuild {
   std::string node_id;
   int generation = 1;
   Dispatch dispatch = Dispatch::Building;
-  std::string definition_json;        ///< column `definition`, described at NewBuild
+  /// Column `definition`, described at NewBuild; of current builds, else empty.
+  std::string definition_json;
   std::vector<StandingInput> inputs;  ///< by index
   std::vector<StandingOutput> outputs;
 };
@@ -114,7 +115,8 @@ struct DagStanding {
   std::map<std::string, BuildId> current_builds = {};  ///< by job
   /// Of every slot of the DAG: the current builds, and the newest for each node id.
   std::vector<StandingBuild> builds = {};
-  std::map<std::string, int> generations = {};  ///< highest of each "<job> <node_id>"
+  /// The highest of each job and node id.
+  std::map<std::pair<std::string, std::string>, int> generations = {};
   std::map<std::string, ForeignDataset> foreign = {};
   /// The version with the same yaml_hash and registry_hash, and what it has.
   std::optional<DagVersionRow> same = {};
@@ -197,8 +199,11 @@ struct SourceStart {
   std::optional<Instant> next_fire_at = {};
 };
 
-/// A control event (3.5.2): becomes an outbox row under its derived id.
+/// A control event (3.5.2): becomes an outbox row of kind `control_event` under its derived id,
+/// with topic = order_key = "control.<org>.<dag>" and the payload
+/// `{"type","org_id","dag","world","deploy_id","data"}`, of which the relay makes the envelope.
 struct ControlEvent {
+  DeployId deploy;
   std::string type;
   std::string instance;  ///< the dataset id, or what tells events of one type apart
   std::string data_json = "{}";
