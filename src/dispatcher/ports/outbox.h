@@ -36,7 +36,9 @@ class Outbox {
   /// Where queue and outbox are one database: hands at most `limit` ready wake-ups to the queue in
   /// one transaction, without taking them first; gives how many. Elsewhere 0.
   virtual Result<std::size_t> hand_over(std::size_t limit) = 0;
-  /// Publishes ready control events into `control_events`, in one transaction (3.5.2).
+  /// Publishes ready control events into `control_events`, in one transaction (3.5.2), at most
+  /// `limit`, those of one order_key in the order they were written. `topic` is the event's type,
+  /// `payload` its envelope, whose member `org_id` says whose number it gets.
   virtual Result<std::size_t> publish_control_events(std::size_t limit) = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -98,6 +99,9 @@ struct AcceptReply {
   std::vector<AcceptedEvent> events;  ///< in the order of the request
   std::optional<std::int64_t> state_revision;
 };
+
+/// The worker of an inline run's attempt, as its row names it.
+inline constexpr std::string_view kInlineWorker = "inline";
 
 /// A source run to be made (5.2): a manual one, or an instant of a schedule. Inline: the run, its
 /// event and the tasks of its subscribers in one transaction. A run that exists is a duplicate.

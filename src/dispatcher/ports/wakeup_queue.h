@@ -21,7 +21,7 @@ struct WakeupMessage {
   TaskId task_id;
 };
 
-/// A message handed out: hidden from others for kVisibility, then handed out again.
+/// A message handed out: hidden from others for kWakeupVisibility, then handed out again.
 struct ReceivedWakeup {
   QueueName queue;
   std::string message_id;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "dispatcher/ports/memory/memory_task_plane.h"
+#include "dispatcher/ports/wakeup_queue.h"
+
+namespace weir::dispatcher {
+
+/// The queue of wake-ups over memory; never fails. Any thread.
+class MemoryWakeupQueue final : public WakeupQueue {
+ public:
+  /// `plane` outlives the queue.
+  explicit MemoryWakeupQueue(MemoryTaskPlane& plane) : plane_(plane) {}
+
+  Result<void> publish(std::span<const WakeupMessage> messages) override;
+  Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
+                                              std::size_t max) override;
+  Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) override;
+
+ private:
+  MemoryTaskPlane& plane_;
+};
+
+}  // namespace weir::dispatcher
