@@ -116,6 +116,7 @@ std::optional<Value> wide_uuid(const std::string& text) {
 std::optional<Value> cell_of_text(CellType type, std::string_view text) {
   switch (type) {
     case CellType::Text:
+      if (text.find('\0') != std::string_view::npos) return std::nullopt;  // no table can hold it
       return std::string(text);
     case CellType::BigInt:
       return whole_cell(text);
