@@ -25,9 +25,6 @@ namespace {
 namespace http = boost::beast::http;
 using boost::asio::ip::tcp;
 
-constexpr std::size_t kReadBytes = 4096;
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
 std::string peer_text(const HttpConnection::Socket& socket) {
   boost::system::error_code error;
   const auto peer = socket.remote_endpoint(error);
@@ -47,12 +44,6 @@ std::optional<std::uint32_t> uid_of_peer(HttpConnection::Socket& socket) {
   const bool known = getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
   if (!known || size != sizeof(peer)) return {};
   return peer.uid;
-}
-
-/// True if the bytes were at fault and not the connection.
-bool is_malformed(const boost::system::error_code& error) {
-  return error.category() == http::make_error_code(http::error::bad_method).category() &&
-         error != http::error::end_of_stream && error != http::error::partial_message;
 }
 
 /// Runs a handler; its exceptions end here.
@@ -81,8 +72,8 @@ HttpResponse worded(Result<HttpResponse> response, const HttpRequest& request,
                     const HttpContext& context) {
   if (response.ok()) return *std::move(response);
   const bool large = response.error().reason() == context.config.too_large_reason;
-  HttpResponse problem = problem_response(response.error(), request.request_id,
-                                          large ? std::optional(413) : std::nullopt);
+  HttpResponse problem = context.config.problem(response.error(), request.request_id,
+                                                large ? std::optional(413) : std::nullopt);
   if (problem.status == 500) {
     context.log.error("http handler failed", {{"path", request.path},
                                               {"error", response.error().describe()},
@@ -96,6 +87,11 @@ HttpResponse worded(Result<HttpResponse> response, const HttpRequest& request,
 HttpConnection::HttpConnection(Socket socket, HttpContext& context)
     : context_(context), stream_(std::move(socket)), peer_(peer_text(stream_.socket())) {
   if (peer_ == "unix") peer_uid_ = uid_of_peer(stream_.socket());
+}
+
+bool HttpConnection::is_malformed(const ErrorCode& error) {
+  return error.category() == http::make_error_code(http::error::bad_method).category() &&
+         error != http::error::end_of_stream && error != http::error::partial_message;
 }
 
 void HttpConnection::start() { wait_for_request(); }
@@ -136,6 +132,8 @@ void HttpConnection::wait_for_request() {
   continue_due_ = false;
   version_ = 11;
   if (buffer_.size() > 0) return read_head();
+  // The end is told once; a read after it would wait for nothing.
+  if (peer_ended_) return close();
   stream_.expires_after(context_.config.idle_timeout);
   stream_.async_read_some(buffer_.prepare(kReadBytes),
                           [self = shared_from_this()](ErrorCode error, std::size_t bytes) {
@@ -190,7 +188,7 @@ void HttpConnection::route_request() {
     return refuse(base::not_found("no_such_route", "nothing is served at " + request_.path));
   }
   if (route_ == nullptr) {
-    HttpResponse response = problem_response(
+    HttpResponse response = context_.config.problem(
         base::unimplemented("method_not_allowed", request_.path + " takes only " + match.allow),
         request_.request_id, 405);
     response.headers.push_back({"Allow", match.allow});
@@ -309,7 +307,8 @@ void HttpConnection::on_answer(Result<HttpResponse> answered) {
 void HttpConnection::refuse(const Error& error, std::optional<int> status) {
   // Where a request ends is unknown if it was not read whole.
   const bool whole = read_whole_ || (route_ == nullptr && parser_->is_done());
-  write(problem_response(error, request_.request_id, status), whole && keep_alive_ && !finishing_);
+  write(context_.config.problem(error, request_.request_id, status),
+        whole && keep_alive_ && !finishing_);
 }
 
 void HttpConnection::refuse_large() {
@@ -347,6 +346,7 @@ void HttpConnection::end_request(bool keep_alive) {
 }
 
 void HttpConnection::begin_linger() {
+  if (peer_ended_) return close();
   stream_.expires_after(kHttpLingerTimeout);
   linger();
 }

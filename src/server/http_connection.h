@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -90,6 +91,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   };
   using ErrorCode = boost::system::error_code;
   using Step = void (HttpConnection::*)();
+  static constexpr std::size_t kReadBytes = 4096;
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+  /// True if the bytes were at fault and not the connection.
+  static bool is_malformed(const ErrorCode& error);
 
   void wait_for_request();
   void read_head();
@@ -111,6 +117,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void report(int status);
 
   // http_connection_stream.cc
+  void parse_block();
   void on_block(ErrorCode error);
   void end_block(ErrorCode error);
   void watch();

@@ -7,7 +7,6 @@
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <string_view>
 #include <utility>
@@ -20,9 +19,6 @@ namespace {
 
 namespace http = boost::beast::http;
 namespace net = boost::asio;
-
-constexpr std::size_t kReadBytes = 4096;
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Sends what must fit into the socket's buffer; false if it does not.
 bool send_now(int socket, std::string_view bytes) {
@@ -43,21 +39,37 @@ void HttpConnection::read_block() {
       return close();
     }
   }
-  reading_ = true;
   block_.resize(kHttpStreamBlockBytes);
   auto& body = body_parser_->get().body();
   body.data = block_.data();
   body.size = block_.size();
+  parse_block();
+}
+
+/// Takes what is buffered apart, and reads only if that holds nothing of the body.
+void HttpConnection::parse_block() {
+  ErrorCode error = http::error::need_more;
+  if (buffer_.size() > 0) buffer_.consume(body_parser_->put(buffer_.data(), error));
+  const bool got = body_parser_->get().body().size < block_.size();
+  if (error != http::error::need_more || got) return on_block(error);
+  if (peer_ended_) return close();
+  // What is left in the buffer is the head of a chunk, or its trailer.
+  if (buffer_.size() > kHttpHeaderBytesMax) return on_block(http::error::header_limit);
+  reading_ = true;
   stream_.expires_after(context_.config.stream_timeout);
-  http::async_read_some(
-      stream_, buffer_, *body_parser_,
-      [self = shared_from_this()](ErrorCode error, std::size_t) { self->on_block(error); });
+  stream_.async_read_some(buffer_.prepare(kHttpStreamBlockBytes),
+                          [self = shared_from_this()](ErrorCode failed, std::size_t bytes) {
+                            self->reading_ = false;
+                            self->buffer_.commit(bytes);
+                            if (self->went_on()) return;
+                            if (failed) return self->end_block(failed);
+                            self->parse_block();
+                          });
 }
 
 void HttpConnection::on_block(ErrorCode error) {
-  reading_ = false;
-  if (went_on()) return;
-  if (error && error != http::error::need_buffer) return end_block(error);
+  const bool broken = error && error != http::error::need_buffer && error != http::error::need_more;
+  if (broken) return end_block(error);
   const std::size_t got = block_.size() - body_parser_->get().body().size;
   bool more = true;
   if (got > 0) {
@@ -85,9 +97,7 @@ void HttpConnection::end_block(ErrorCode error) {
     exchange_->end_body(Error(Code::DeadlineExceeded, "body_too_slow", "the peer sends no more"));
     return close();
   }
-  const bool malformed =
-      error.category() == http::make_error_code(http::error::bad_method).category() &&
-      error != http::error::end_of_stream && error != http::error::partial_message;
+  const bool malformed = is_malformed(error);
   // An answer that is on its way decides by itself how the connection ends.
   if (!malformed && phase_ == Phase::Writing) return;
   if (!malformed) return close();
@@ -95,7 +105,8 @@ void HttpConnection::end_block(ErrorCode error) {
 }
 
 void HttpConnection::watch() {
-  if (reading_ || peer_ended_ || buffer_.size() >= kHttpAheadBytesMax) return;
+  if (peer_ended_) return exchange_->hurry(HttpExchange::Why::PeerGone);
+  if (reading_ || buffer_.size() >= kHttpAheadBytesMax) return;
   reading_ = true;
   stream_.expires_never();
   stream_.async_read_some(buffer_.prepare(kReadBytes),

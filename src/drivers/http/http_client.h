@@ -21,7 +21,7 @@ namespace weir::http {
 
 struct HttpClientConfig {
   /// The one server: "http://host:port" or "unix:/path/of.sock".
-  std::string base;
+  std::string base = {};
   std::size_t connections_max = kConnectionsMax;
   /// Callers that may wait for a connection; further ones are refused at once.
   std::size_t waiters_max = kWaitersMax;

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 
@@ -50,6 +52,14 @@ class HttpClient {
     connected_ =
         connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   }
+  /// Over a Unix socket.
+  explicit HttpClient(const std::string& path) : socket_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.copy(static_cast<char*>(address.sun_path), sizeof(address.sun_path) - 1);
+    connected_ =
+        connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  }
   ~HttpClient() { ::close(socket_); }
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
@@ -67,6 +77,39 @@ class HttpClient {
   }
 
   void end_sending() { shutdown(socket_, SHUT_WR); }
+
+  /// Sends what the socket takes without waiting; how much that was.
+  std::size_t offer(std::string_view bytes) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent <= 0 ? 0 : static_cast<std::size_t>(sent);
+  }
+
+  /// Reads the head of an answer and leaves its body to `read_chunk` or `read_rest`.
+  SeenResponse read_head() { return read(true); }
+
+  /// The next chunk of an answer in chunks, empty at the end; "(cut)" if the server closed before.
+  std::string read_chunk() {
+    const auto line_end = [this] { return buffer_.find("\r\n"); };
+    while (line_end() == std::string::npos) {
+      if (!fill()) return "(cut)";
+    }
+    std::size_t length = 0;
+    std::from_chars(buffer_.data(), buffer_.data() + line_end(), length, 16);
+    buffer_.erase(0, line_end() + 2);
+    while (buffer_.size() < length + 2) {
+      if (!fill()) return "(cut)";
+    }
+    std::string chunk = buffer_.substr(0, length);
+    buffer_.erase(0, length + 2);
+    return chunk;
+  }
+
+  /// All that comes until the server closes.
+  std::string read_rest() {
+    while (fill()) {
+    }
+    return std::exchange(buffer_, {});
+  }
 
   /// Reads one answer; `to_head`: it has no body, whatever length it tells.
   SeenResponse read(bool to_head = false) {

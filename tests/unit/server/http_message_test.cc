@@ -31,5 +31,16 @@ TEST(HttpMessage, DecodesPercentEncodings) {
   }
 }
 
+TEST(HttpRequest, GivesParametersByName) {
+  const HttpRequest request{.params = {{"dag", "a"}, {"id", "7"}}};
+  EXPECT_EQ(request.param("dag"), "a");
+  EXPECT_EQ(request.param("id"), "7");
+}
+
+TEST(HttpRequestDeathTest, StopsOnAParameterThatItsRouteLacks) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(HttpRequest{}.param("dag"), "assertion failed");
+}
+
 }  // namespace
 }  // namespace weir::server

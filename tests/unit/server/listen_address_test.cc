@@ -23,5 +23,12 @@ TEST(ListenAddress, KnowsWhatOnlyThisMachineReaches) {
   }
 }
 
+TEST(ListenAddress, NamesAUnixSocketByItsPath) {
+  const ListenAddress address{.path = "/run/weir/internal.sock"};
+  EXPECT_TRUE(address.is_unix());
+  EXPECT_EQ(address.text(), "unix:/run/weir/internal.sock");
+  EXPECT_FALSE(ListenAddress{}.is_unix());
+}
+
 }  // namespace
 }  // namespace weir::server
