@@ -225,4 +225,9 @@ server::HttpResponse problem_response(const Refusal& refusal, std::string_view r
   return response_of(problem_json(refusal, request_id), {});
 }
 
+server::HttpResponse listener_problem(const Error& error, std::string_view request_id,
+                                      std::optional<int> /*status: the table's*/) {
+  return problem_response(error, request_id);
+}
+
 }  // namespace weir::dispatcher

@@ -52,4 +52,8 @@ server::HttpResponse problem_response(const Error& error, std::string_view reque
                                       const ProblemExtras& extras = {});
 server::HttpResponse problem_response(const Refusal& refusal, std::string_view request_id);
 
+/// For `HttpServerConfig::problem`: the listener's own faults by the same table.
+server::HttpResponse listener_problem(const Error& error, std::string_view request_id,
+                                      std::optional<int> status);
+
 }  // namespace weir::dispatcher

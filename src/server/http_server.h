@@ -4,8 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -13,6 +16,7 @@
 #include "server/limits.h"
 #include "server/listen_address.h"
 #include "server/log.h"
+#include "server/problem.h"
 #include "server/router.h"
 
 namespace weir::server {
@@ -33,6 +37,11 @@ struct HttpServerConfig {
   std::chrono::milliseconds stream_timeout = kHttpStreamTimeout;
   /// The code that goes with 413.
   std::string too_large_reason = "body_too_large";
+  /// Words errors, the listener's own included; a role with a table of codes of its own gives
+  /// another. Runs on the network thread; must not block.
+  std::function<HttpResponse(const Error& error, std::string_view request_id,
+                             std::optional<int> status)>
+      problem = problem_response;
 
   Result<void> validate() const;
 };
