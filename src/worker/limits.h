@@ -24,6 +24,8 @@ inline constexpr Duration kAckAfter = std::chrono::seconds(10);
 /// How long a poll waits at the dispatcher, and how long an answer may take on top of any wait.
 inline constexpr std::chrono::seconds kPollWait{20};
 inline constexpr Duration kAnswerTimeout = std::chrono::seconds(15);
+/// Requests to the dispatcher at once: the loops, and calls that operators make through the worker.
+inline constexpr std::size_t kDispatcherConnectionsMax = 32;
 /// An answer with 256 payloads.
 inline constexpr std::size_t kAnswerBytesMax = std::size_t{256} << 20;
 
@@ -43,6 +45,10 @@ inline constexpr int kBeatSlack = 4;
 
 /// Completions that wait for the dispatcher; above it nothing more is claimed.
 inline constexpr std::size_t kCompletionsMax = 1024;
+/// How long a claim whose reply may be lost is still tried when the worker ends.
+inline constexpr Duration kLastClaim = std::chrono::seconds(3);
+/// A poll that was answered empty sooner than this is followed by a pause.
+inline constexpr Duration kPollLeast = std::chrono::milliseconds(200);
 /// How long outcomes may still take to report when everything else has ended.
 inline constexpr Duration kLastReports = std::chrono::seconds(10);
 /// A child that has completed its own task may go on for this long.

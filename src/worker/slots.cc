@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/slots.h"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "worker/child/limits.h"
+#include "worker/child/orphans.h"
+#include "worker/child/task_log.h"
+#include "worker/limits.h"
+#include "worker/outcome.h"
+
+namespace weir::worker {
+
+Slots::Slots(const SlotParts& parts) : parts_(parts) {}
+
+Slots::~Slots() {
+  stop_all({StopReason::Drain, Duration::zero()});
+  join();
+}
+
+void Slots::start() {
+  for (int number = 0; number < parts_.config.slots; ++number) {
+    threads_.emplace_back([this, number] { work(static_cast<std::size_t>(number)); });
+  }
+}
+
+void Slots::run(Claimed claimed, Duration claim_sent) {
+  auto attempt = Attempt::create(claimed, claim_sent);
+  if (!attempt.ok()) {
+    parts_.completions.report(released_completion(claimed));
+    return;
+  }
+  {
+    const base::MutexLock lock(mutex_);
+    if (!ending_ && running_.size() < threads_.size()) {
+      running_.insert(*attempt);
+      waiting_.push_back(*attempt);
+      parts_.heartbeats.add(*attempt);
+      changed_.notify_all();
+      return;
+    }
+  }
+  parts_.completions.report(released_completion(claimed));
+}
+
+std::size_t Slots::wait_free() {
+  const base::MutexLock lock(mutex_);
+  while (!no_more_ && running_.size() >= threads_.size()) changed_.wait(mutex_);
+  return no_more_ ? 0 : threads_.size() - running_.size();
+}
+
+void Slots::no_more() {
+  const base::MutexLock lock(mutex_);
+  no_more_ = true;
+  changed_.notify_all();
+}
+
+bool Slots::wait_idle(Duration span) {
+  const auto until = std::chrono::steady_clock::now() + span;
+  const base::MutexLock lock(mutex_);
+  while (!running_.empty()) {
+    const auto left = until - std::chrono::steady_clock::now();
+    if (left.count() <= 0) return false;
+    changed_.wait_for(mutex_, left);
+  }
+  return true;
+}
+
+void Slots::stop_all(const StopWish& wish) {
+  const base::MutexLock lock(mutex_);
+  for (const AttemptPtr& attempt : running_) attempt->stop().ask(wish);
+}
+
+void Slots::join() {
+  {
+    const base::MutexLock lock(mutex_);
+    ending_ = true;
+    no_more_ = true;
+    changed_.notify_all();
+  }
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void Slots::work(std::size_t number) {
+  pthread_setname_np(pthread_self(), "slot");
+  std::unique_ptr<TaskDoor> door;  // made with the first attempt
+  while (true) {
+    AttemptPtr attempt;
+    {
+      const base::MutexLock lock(mutex_);
+      while (!ending_ && waiting_.empty()) changed_.wait(mutex_);
+      if (waiting_.empty()) return;
+      attempt = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    run_attempt(attempt, door, number);
+    const base::MutexLock lock(mutex_);
+    running_.erase(attempt);
+    changed_.notify_all();
+  }
+}
+
+void Slots::run_attempt(const AttemptPtr& attempt, std::unique_ptr<TaskDoor>& door,
+                        std::size_t number) {
+  const Claimed& claimed = attempt->claimed();
+  const std::string socket =
+      (parts_.scratch.folder() / ("s" + std::to_string(number) + ".sock")).string();
+  Result<ChildEnd> end = base::unavailable("worker_failed", "");
+  const auto folder = parts_.scratch.make(claimed.payload.task_id, claimed.payload.attempt);
+  if (!folder.ok()) {
+    end = folder.error();
+  } else {
+    if (!door) {
+      auto opened = TaskDoor::open(socket, parts_.door);
+      if (opened.ok()) door = std::move(*opened);
+      if (!opened.ok()) end = opened.error();
+    }
+    if (door) {
+      door->serve(attempt);
+      end = run_operator(*attempt, *folder, socket);
+      door->serve(nullptr);
+    }
+    const std::size_t left = end_orphans(*folder, parts_.guardian);
+    if (left > 0) {
+      parts_.log.warning("an operator left processes behind, which were ended",
+                         {{"task_id", attempt->task_id()}, {"processes", left}});
+    }
+    Scratch::remove(*folder);
+  }
+  parts_.heartbeats.remove(attempt);
+  report(attempt, end);
+  prune_logs_sometimes();
+}
+
+Result<ChildEnd> Slots::run_operator(Attempt& attempt, const std::filesystem::path& folder,
+                                     const std::string& socket) {
+  if (attempt.payload().op.empty()) {
+    return base::invalid_argument("payload_invalid", "the task's payload cannot be read");
+  }
+  ChildSpec spec = spec_of(attempt, folder, socket);
+  WEIR_TRY(spec.argv,
+           parts_.operators.command(attempt.payload().op, attempt.payload().operator_version));
+  return run_child(spec, attempt.stop(), parts_.clock, [&] {
+    parts_.log.debug("operator started", {{"task_id", attempt.task_id()},
+                                          {"attempt", attempt.payload().attempt},
+                                          {"operator", attempt.payload().op}});
+  });
+}
+
+/// The environment of contract section 6.14, as far as it is an operator's: no credential in it.
+ChildSpec Slots::spec_of(const Attempt& attempt, const std::filesystem::path& folder,
+                         const std::string& socket) const {
+  const WorkerConfig& config = parts_.config;
+  operators::TaskPayload payload = attempt.payload();
+  payload.task_api = "unix:" + socket;
+  payload.query_api.clear();
+  ChildSpec spec;
+  spec.environment = {
+      {"TRACE_TASK_API", payload.task_api},
+      {"WEIR_OBJECT_ROOT", config.object_root},
+      {"WEIR_INGEST_ROOTS", nlohmann::json(config.ingest_roots).dump()},
+      {"WEIR_DUCKDB_LIBRARY", config.duckdb_library},
+      {"AWS_LAMBDA_FUNCTION_NAME", payload.job},
+      {"AWS_LAMBDA_FUNCTION_VERSION", payload.operator_version},
+      {"_HANDLER", payload.op},
+      {"LAMBDA_TASK_ROOT", folder.string()},
+      {"TMPDIR", folder.string()},
+      {"HOME", folder.string()},
+      {"PATH", "/usr/local/bin:/usr/bin:/bin"},
+      {"LANG", "C.UTF-8"},
+      {"TZ", "UTC"},
+  };
+  spec.secrets = parts_.hidden;
+  spec.secrets.push_back(attempt.claimed().lease_token);
+  spec.secrets.push_back(attempt.capability());
+  for (const auto& [name, value] : parts_.secrets) {
+    spec.environment["TRACE_SECRET_" + name] = value;
+    spec.secrets.push_back(value);
+  }
+  spec.folder = folder.string();
+  spec.input = operators::write_task_payload(payload) + "\n";
+  spec.log_path = task_log_path(config.log_folder, payload.task_id, payload.attempt);
+  spec.deadline = attempt.deadline(parts_.clock.now(), parts_.clock.monotonic());
+  spec.kill_after = config.kill_after;
+  return spec;
+}
+
+void Slots::report(const AttemptPtr& attempt, const Result<ChildEnd>& end) {
+  // An operator that completed its task has said it all.
+  if (attempt->own_outcome()) return;
+  std::optional<Completion> completion = outcome_of(attempt->claimed(), end);
+  if (!completion) {
+    parts_.log.info("an attempt was stopped, another may run",
+                    {{"task_id", attempt->task_id()},
+                     {"attempt", attempt->payload().attempt},
+                     {"code", end.ok() ? end->stop.detail : end.error().reason()}});
+    return;
+  }
+  if (completion->outcome != "success") {
+    parts_.log.info("an attempt ended", {{"task_id", completion->task_id},
+                                         {"attempt", completion->attempt},
+                                         {"outcome", completion->outcome},
+                                         {"code", completion->error_code}});
+  } else if (end->last_line_cut) {
+    parts_.log.warning("a result was left out: it has more than 16 KiB",
+                       {{"task_id", completion->task_id}});
+  }
+  parts_.completions.report(std::move(*completion));
+}
+
+void Slots::prune_logs_sometimes() {
+  {
+    const base::MutexLock lock(mutex_);
+    if (++logs_since_count_ < kLogFilesBetweenCounts) return;
+    logs_since_count_ = 0;
+  }
+  prune_logs(parts_.config.log_folder, parts_.clock.now());
+}
+
+}  // namespace weir::worker

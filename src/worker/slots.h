@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "server/log.h"
+#include "worker/attempt.h"
+#include "worker/child/child_run.h"
+#include "worker/child/scratch.h"
+#include "worker/completions.h"
+#include "worker/heartbeats.h"
+#include "worker/operator_table.h"
+#include "worker/task_door.h"
+
+namespace weir::worker {
+
+/// What the slots use; each outlives them.
+struct SlotParts {
+  const WorkerConfig& config;
+  const OperatorTable& operators;
+  const Scratch& scratch;
+  pid_t guardian;  ///< a child that is no attempt's; 0: none
+  /// `TRACE_SECRET_<NAME>` and their values.
+  const std::map<std::string, std::string>& secrets;
+  /// What else no log may show.
+  const std::vector<std::string>& hidden;
+  DoorParts door;
+  Heartbeats& heartbeats;
+  Completions& completions;
+  const Clock& clock;
+  server::Log& log;
+};
+
+/// The places where operators run, one thread each: it starts the child, so the kernel ends the
+/// child with it. An attempt occupies a place from the moment it is handed over until its outcome
+/// waits to be reported and nothing of it is left.
+class Slots {
+ public:
+  explicit Slots(const SlotParts& parts);
+  ~Slots();
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+
+  void start();
+  /// Runs an attempt whose claim was sent at `claim_sent` (Clock::monotonic). One that finds no
+  /// free place is released.
+  void run(Claimed claimed, Duration claim_sent) WEIR_EXCLUDES(mutex_);
+
+  /// Waits until a place is free; says how many are, 0 once `no_more` was called.
+  std::size_t wait_free() WEIR_EXCLUDES(mutex_);
+  /// Wakes `wait_free` for good.
+  void no_more() WEIR_EXCLUDES(mutex_);
+  /// Waits until nothing runs; false if something still does after `span`.
+  bool wait_idle(Duration span) WEIR_EXCLUDES(mutex_);
+  /// Asks all that run to stop.
+  void stop_all(const StopWish& wish) WEIR_EXCLUDES(mutex_);
+  /// Waits for the threads: everything was asked to stop before. Safe twice.
+  void join() WEIR_EXCLUDES(mutex_);
+
+ private:
+  void work(std::size_t number);
+  void run_attempt(const AttemptPtr& attempt, std::unique_ptr<TaskDoor>& door, std::size_t number);
+  Result<ChildEnd> run_operator(Attempt& attempt, const std::filesystem::path& folder,
+                                const std::string& socket);
+  ChildSpec spec_of(const Attempt& attempt, const std::filesystem::path& folder,
+                    const std::string& socket) const;
+  void report(const AttemptPtr& attempt, const Result<ChildEnd>& end);
+  void prune_logs_sometimes();
+
+  const SlotParts parts_;
+
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  std::deque<AttemptPtr> waiting_ WEIR_GUARDED_BY(mutex_);
+  std::set<AttemptPtr> running_ WEIR_GUARDED_BY(mutex_);
+  std::size_t logs_since_count_ WEIR_GUARDED_BY(mutex_) = 0;
+  bool no_more_ WEIR_GUARDED_BY(mutex_) = false;
+  bool ending_ WEIR_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace weir::worker
