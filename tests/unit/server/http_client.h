@@ -65,6 +65,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   bool connected() const { return connected_; }
+  int descriptor() const { return socket_; }
 
   /// False if the server has closed.
   bool send(std::string_view bytes) {

@@ -149,16 +149,6 @@ TEST_F(ResponderTest, TakesOnlySoMuchAheadOfAWaitingRequest) {
   EXPECT_EQ(client.read().body, "first");
 }
 
-TEST_F(ResponderTest, TellsThatThePeerIsGone) {
-  start();
-  {
-    HttpClient client(server_->port());
-    ASSERT_TRUE(client.send("GET /hurry HTTP/1.1\r\nHost: x\r\n\r\n"));
-    ASSERT_TRUE(kept_.take().has_value());
-  }
-  EXPECT_EQ(HttpClient(server_->port()).get("/hello").status, 200);
-}
-
 TEST_F(ResponderTest, TellsOfAPeerThatLeavesWhileItsRequestWaits) {
   start();
   auto client = std::make_unique<HttpClient>(server_->port());
@@ -251,7 +241,7 @@ TEST_F(ResponderTest, OutlivesItsServer) {
 }
 
 TEST_F(ResponderTest, SurvivesStopsWhileOthersAnswer) {
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 10; ++round) {
     start();
     std::vector<std::unique_ptr<HttpClient>> clients;
     std::vector<Responder> responders;
