@@ -51,6 +51,13 @@ inline constexpr Duration kRowsTimeout = std::chrono::hours(1);
 inline constexpr int kTaskApiTries = 5;
 inline constexpr Duration kTaskApiPause = std::chrono::milliseconds(200);
 
+/// Milliseconds between two events of a sequence_source: without a config, and at most (a day).
+inline constexpr std::int64_t kSourceIntervalMillis = 1000;
+inline constexpr std::int64_t kSourceIntervalMillisMax = 86'400'000;
+/// From one call of a source to its next: half of the 50 calls a second that a task has.
+inline constexpr Duration kSourceCallPause = std::chrono::milliseconds(40);
+/// From one telling of progress to the next.
+inline constexpr Duration kPulsePause = std::chrono::seconds(1);
 /// How often a source looks whether it shall stop while it waits for its next event.
 inline constexpr Duration kSourceNap = std::chrono::milliseconds(50);
 
