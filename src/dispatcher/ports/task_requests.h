@@ -40,12 +40,12 @@ struct OperatorName {
 /// POST /internal/task-claim (3.3.1).
 struct ClaimRequest {
   std::string worker_id;
-  std::optional<ClaimId> claim_id;
-  std::vector<TaskId> task_ids;
+  std::optional<ClaimId> claim_id = {};
+  std::vector<TaskId> task_ids = {};
   std::size_t max = 0;  ///< how many in all; at least the named ones
-  std::optional<QueueRuntime> runtime;
+  std::optional<QueueRuntime> runtime = {};
   /// Only these; nothing: any.
-  std::optional<std::vector<OperatorName>> operators;
+  std::optional<std::vector<OperatorName>> operators = {};
 };
 struct ClaimedTask {
   TaskId task_id;
