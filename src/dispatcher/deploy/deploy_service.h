@@ -19,6 +19,9 @@
 
 namespace weir::dispatcher {
 
+class DeployAttempt;
+struct DeployJob;
+
 enum class Activate : std::uint8_t { Auto, Manual, None };
 inline constexpr std::array<std::string_view, 3> kActivates = {"auto", "manual", "none"};
 
@@ -139,6 +142,10 @@ class DeployService {
                                          const DeployId& id);
 
  private:
+  Result<DeployAnswer<DeployReply>> carry_out(const Actor& actor, const DeployJob& job);
+  Result<DeployAnswer<DeployReply>> try_once(const Actor& actor, const DeployJob& job);
+  Result<DeployReply> write(const Actor& actor, const DeployJob& job, const DagFile& file,
+                            DeployAttempt& attempt);
   ValidationReport check(const DagSurroundings& around, std::string_view yaml,
                          const std::string& name) const;
 

@@ -379,7 +379,7 @@ Result<DeployWrites> cancel_writes(const DagStanding& standing, const DeployId& 
   const OpenDeploy& open = *standing.open_deploy;
   DeployWrites writes;
   writes.version = open.version;
-  writes.ended = EndedDeploy{.id = id, .state = "canceled"};
+  writes.ended = EndedDeploy{.id = id, .canceled = true};
   writes.stopped = candidates_of(standing);
   writes.events.push_back(changed(id, "canceled"));
   writes.audit_action = "deploy_canceled";

@@ -224,7 +224,7 @@ struct Cutover {
 /// An open deploy that does not come to its end.
 struct EndedDeploy {
   DeployId id;
-  std::string state = "superseded";  ///< or `canceled`
+  bool canceled = false;  ///< by a user; else it is superseded
 };
 
 /// A row of `deploys`: `active` with a cutover, else `ready`.

@@ -23,8 +23,8 @@ struct DagSurroundings {
 /// What is asked about a DAG before it is deployed.
 struct StandingRequest {
   DagName dag;
-  std::string yaml_hash;
-  std::string registry_hash;
+  std::string yaml_hash = {};
+  std::string registry_hash = {};
   std::vector<std::string> foreign = {};  ///< dataset ids of other DAGs that the file reads
 };
 

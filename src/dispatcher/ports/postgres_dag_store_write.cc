@@ -383,7 +383,10 @@ void DeployWriter::add_pointers(Pipeline& pipeline) const {
 
 void DeployWriter::add_ended(Pipeline& pipeline) const {
   const EndedDeploy& ended = *writes_.ended;
-  pipeline.add(kEndDeploy, Params().text(ended.id.text()).text(ended.state).instant(now_));
+  pipeline.add(kEndDeploy, Params()
+                               .text(ended.id.text())
+                               .text(ended.canceled ? "canceled" : "superseded")
+                               .instant(now_));
   if (writes_.stopped.empty()) return;
   const std::vector<std::string> stopped = texts_of(writes_.stopped);
   pipeline.add(kStopBuilds, Params().text_array(stopped).instant(now_));
