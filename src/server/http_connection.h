@@ -75,7 +75,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   /// True while this is the exchange of the request being served.
   bool serves(const HttpExchange& exchange) const { return exchange_.get() == &exchange; }
   void on_answer(Result<HttpResponse> answered);
-  void on_begin(HttpResponse head);
+  void on_begin(const HttpResponse& head);
   void read_block();
   void send_blocks();
 

@@ -142,7 +142,7 @@ bool HttpConnection::went_on() {
   return true;
 }
 
-void HttpConnection::on_begin(HttpResponse head) {
+void HttpConnection::on_begin(const HttpResponse& head) {
   if (phase_ != Phase::Handling) return;
   phase_ = Phase::Streaming;
   report(head.status);

@@ -53,9 +53,7 @@ void HttpExchange::begin(HttpResponse head) {
   answered_ = true;
   sending_ = true;  // the connection asks for blocks once the head is out
   unused = std::exchange(hurry_, nullptr);
-  post([answer = std::move(head)](HttpConnection& connection) mutable {
-    connection.on_begin(std::move(answer));
-  });
+  post([answer = std::move(head)](HttpConnection& connection) { connection.on_begin(answer); });
 }
 
 Result<bool> HttpExchange::write(std::string block, bool may_wait) {

@@ -18,6 +18,8 @@ class HttpExchange;
 class BodyWriter {
  public:
   BodyWriter(BodyWriter&&) noexcept = default;
+  BodyWriter(const BodyWriter&) = delete;
+  BodyWriter& operator=(const BodyWriter&) = delete;
   BodyWriter& operator=(BodyWriter&& other) noexcept;
   ~BodyWriter();
 
@@ -44,6 +46,8 @@ class BodyWriter {
 class BodyReader {
  public:
   BodyReader(BodyReader&&) noexcept = default;
+  BodyReader(const BodyReader&) = delete;
+  BodyReader& operator=(const BodyReader&) = delete;
   BodyReader& operator=(BodyReader&&) noexcept = default;
   ~BodyReader() = default;
 
@@ -63,6 +67,8 @@ class BodyReader {
 class Responder {
  public:
   Responder(Responder&&) noexcept = default;
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
 

@@ -21,6 +21,8 @@ class HttpUnixSocket {
   /// `listen_failed`.
   static Result<HttpUnixSocket> open(std::string path, unsigned mode);
   HttpUnixSocket(HttpUnixSocket&&) noexcept = default;
+  HttpUnixSocket(const HttpUnixSocket&) = delete;
+  HttpUnixSocket& operator=(const HttpUnixSocket&) = delete;
   HttpUnixSocket& operator=(HttpUnixSocket&& other) noexcept;
   /// Removes the file, if it is still this one, and the lock.
   ~HttpUnixSocket();

@@ -12,6 +12,7 @@ namespace weir::http {
 class CancelFlag {
  public:
   CancelFlag() = default;
+  ~CancelFlag() = default;
   CancelFlag(const CancelFlag&) = delete;
   CancelFlag& operator=(const CancelFlag&) = delete;
 

@@ -176,9 +176,9 @@ class Transfer::State {
 
 Result<std::unique_ptr<Transfer>> Transfer::create(const Endpoint& endpoint) {
   // Safe from several threads since libcurl 7.84; never undone, as others may use it too.
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
   auto state = std::make_unique<State>(endpoint);
-  if (ready != CURLE_OK || !state->is_ready()) return base::internal("libcurl cannot start");
+  if (kReady != CURLE_OK || !state->is_ready()) return base::internal("libcurl cannot start");
   return std::unique_ptr<Transfer>(new Transfer(std::move(state)));
 }
 
