@@ -54,7 +54,7 @@ class LinkChecker {
       const JobDraft& job = draft_.jobs[index];
       if (job.operation == nullptr) continue;
       const EmittedScope scope = job.operation->scope;
-      cursor_only_[index] = scope == EmittedScope::Cursor ||
+      cursor_only_[index] = scope == EmittedScope::OfCursor ||
                             (scope == EmittedScope::OfTrigger && hands_cursors_on(job)) ||
                             (scope == EmittedScope::Passed && reads_cursors_only(job));
     }

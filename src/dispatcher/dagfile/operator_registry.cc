@@ -174,15 +174,15 @@ OperatorSpec trigger(std::string_view name, SourceKind kind, EmittedScope scope,
 }
 
 void add_sources(std::vector<OperatorSpec>& all) {
-  all.push_back(trigger("trigger_cron", SourceKind::Cron, EmittedScope::Cursor, {}));
+  all.push_back(trigger("trigger_cron", SourceKind::Cron, EmittedScope::OfCursor, {}));
   all.push_back(
-      trigger("trigger_webhook", SourceKind::Webhook, EmittedScope::Cursor, kWebhookConfig));
+      trigger("trigger_webhook", SourceKind::Webhook, EmittedScope::OfCursor, kWebhookConfig));
   all.push_back(trigger("trigger_manual", SourceKind::Manual, EmittedScope::OfCaller, {}));
   all.push_back({.name = "sequence_source",
                  .activation = Activation::Source,
                  .source_kind = SourceKind::AlwaysOn,
                  .runtimes = kPlatform,
-                 .scope = EmittedScope::Cursor,
+                 .scope = EmittedScope::OfCursor,
                  .config = kSequenceConfig});
 }
 
@@ -207,7 +207,7 @@ void add_platform_operators(std::vector<OperatorSpec>& all) {
                  .runtimes = kPlatformOrDispatcher,
                  .execution = kPerUpdate,
                  .updates = kAny,
-                 .scope = EmittedScope::Partition,
+                 .scope = EmittedScope::OfPartition,
                  .config = kAggregatorConfig,
                  .special = ConfigSpecial::RangeAggregator,
                  .ordered = true,
@@ -216,14 +216,14 @@ void add_platform_operators(std::vector<OperatorSpec>& all) {
                  .runtimes = kPlatformOrDispatcher,
                  .execution = kPerPartition,
                  .updates = kAny,
-                 .scope = EmittedScope::Partition,
+                 .scope = EmittedScope::OfPartition,
                  .config = kSplitterConfig,
                  .on_dispatcher = true});
   all.push_back({.name = "parquet_compact",
                  .runtimes = kPlatform,
                  .execution = kPerPartition,
                  .updates = kReplace,
-                 .scope = EmittedScope::Partition,
+                 .scope = EmittedScope::OfPartition,
                  .kept_append = place::kObjects,
                  .kept_replace = place::kObjects,
                  .places_replace = kOnlyObjects,
@@ -270,7 +270,7 @@ void add_user_operators(std::vector<OperatorSpec>& all) {
                  .runtimes = kLambda,
                  .execution = kPerUpdate,
                  .updates = kAppend,
-                 .scope = EmittedScope::Cursor,
+                 .scope = EmittedScope::OfCursor,
                  .needs_udf = true,
                  .kept_append = place::kBuffered,
                  .kept_replace = place::kBuffered,
@@ -282,7 +282,7 @@ void add_user_operators(std::vector<OperatorSpec>& all) {
                  .runtimes = kPlatform,
                  .execution = kPerUpdate,
                  .updates = kAppend,
-                 .scope = EmittedScope::Cursor,
+                 .scope = EmittedScope::OfCursor,
                  .config = kRouteConfig,
                  .effects = true});
 }

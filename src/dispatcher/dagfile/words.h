@@ -48,7 +48,14 @@ enum class WriteMode : std::uint8_t { Buffered, Direct };
 inline constexpr std::array<std::string_view, 2> kWriteModes = {"buffered", "direct"};
 
 /// What an operator's events name (section 2.6).
-enum class EmittedScope : std::uint8_t { Cursor, Partition, OfTrigger, OfCaller, Passed, Unknown };
+enum class EmittedScope : std::uint8_t {
+  OfCursor,
+  OfPartition,
+  OfTrigger,
+  OfCaller,
+  Passed,
+  Unknown
+};
 inline constexpr std::array<std::string_view, 6> kEmittedScopes = {
     "cursor", "partition", "trigger", "caller", "passed", "unknown"};
 
