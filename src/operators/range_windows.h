@@ -33,7 +33,7 @@ struct WindowConfig {
 struct WindowState {
   bool begun = false;
   std::int64_t high = 0;       ///< highest cursor seen
-  std::string high_task;       ///< the task that brought it
+  std::string high_task = {};  ///< the task that brought it
   std::int64_t high_seq = 0;   ///< number of its event
   bool settled = true;         ///< false between two pages: its event is not counted yet
   std::int64_t start = 0;      ///< first cursor of the open window or batch
@@ -48,7 +48,7 @@ struct WindowState {
 /// A closed window or batch.
 struct Batch {
   std::int64_t number = 0;
-  CursorRange range;
+  CursorRange range = {};
   std::int64_t count = 0;
   std::int64_t first_seq = 0;  ///< 0 of an empty window
   std::int64_t last_seq = 0;
@@ -58,7 +58,7 @@ struct Batch {
 
 /// An event of the stream.
 struct WindowEvent {
-  std::string task;  ///< that it made
+  std::string task = {};  ///< that it made
   std::int64_t seq = 0;
   std::int64_t cursor = 0;
 };

@@ -18,7 +18,7 @@
 namespace weir::operators {
 
 struct EventAccepted {
-  Uuid event_id;
+  Uuid event_id = {};
   std::int64_t seq = 0;
   bool duplicate = false;  ///< it was accepted before; the first one stays
 };
@@ -44,8 +44,8 @@ enum class RowsFormat : std::uint8_t { JsonLines, Parquet };
 
 /// Rows of one grant, by cursor column; a bound that is missing does not bound.
 struct RowsQuery {
-  std::string relation;
-  std::string cursor_column;
+  std::string relation = {};
+  std::string cursor_column = {};
   std::optional<std::int64_t> start = {};  ///< inclusive
   std::optional<std::int64_t> end = {};    ///< inclusive
 };

@@ -37,7 +37,7 @@ struct CursorRange {
 /// The event that made the task: of a cursor, or of a partition.
 struct TaskTrigger {
   int input = 0;
-  Uuid event_id;
+  Uuid event_id = {};
   std::int64_t seq = 0;
   std::optional<Cursor> cursor = {};
   std::optional<std::string> partition_key = {};  ///< of an event of kind `partition`
@@ -63,8 +63,8 @@ enum class DatasetKind : std::uint8_t { Events, Parquet, Table, Virtual };
 
 /// A column of rows, as `schema.columns` has it (section 2.7).
 struct ColumnSpec {
-  std::string name;
-  std::string type;  ///< `text`, `bigint`, `double`, `boolean`, `numeric`, `timestamptz`, …
+  std::string name = {};
+  std::string type = {};  ///< `text`, `bigint`, `double`, `boolean`, `numeric`, `timestamptz`, …
   bool nullable = false;
 
   friend bool operator==(const ColumnSpec&, const ColumnSpec&) = default;
@@ -72,9 +72,9 @@ struct ColumnSpec {
 
 /// A committed partition of a granted parquet version, where the payload lists them.
 struct GrantedPartition {
-  std::string partition_key;
-  std::string location;  ///< full URI of the commit's prefix
-  std::string manifest_sha256;
+  std::string partition_key = {};
+  std::string location = {};  ///< full URI of the commit's prefix
+  std::string manifest_sha256 = {};
 
   friend bool operator==(const GrantedPartition&, const GrantedPartition&) = default;
 };
@@ -83,9 +83,9 @@ struct GrantedPartition {
 /// `source`, without an index (section 6.13).
 struct TaskInput {
   std::optional<int> index = {};
-  std::string relation;  ///< `input_<index>` or `source`
-  DatasetUuid dataset;
-  DatasetVersionId version;
+  std::string relation = {};  ///< `input_<index>` or `source`
+  DatasetUuid dataset = {};
+  DatasetVersionId version = {};
   std::optional<std::string> dataset_id = {};
   DatasetKind kind = DatasetKind::Events;
   std::optional<std::string> storage_ref = {};  ///< full URI of a parquet version's prefix
@@ -102,8 +102,8 @@ struct TaskInput {
 /// A version that the task writes.
 struct TaskOutput {
   int output = 0;
-  DatasetUuid dataset;
-  DatasetVersionId version;
+  DatasetUuid dataset = {};
+  DatasetVersionId version = {};
   DatasetKind kind = DatasetKind::Events;
   std::optional<std::string> staging_prefix = {};  ///< full URI, of a parquet output
   std::vector<ColumnSpec> columns = {};            ///< of a table; empty: not told
@@ -112,21 +112,21 @@ struct TaskOutput {
 };
 
 struct TaskPayload {
-  TaskId task_id;
+  TaskId task_id = {};
   int attempt = 1;
   std::string kind = "reactive";  ///< `reactive`, `source_run`, `recompute`, `sink`, `check`
   std::string task_class = "live";
   std::string effects = "fire";
-  Uuid org_id;
-  std::string dag_name;
-  Uuid dag_version_id;
-  Uuid build_id;
+  Uuid org_id = {};
+  std::string dag_name = {};
+  Uuid dag_version_id = {};
+  Uuid build_id = {};
   std::string world = "live";
   std::int64_t fence_no = 0;
-  std::string job;
-  std::string op;  ///< `operator`
+  std::string job = {};
+  std::string op = {};  ///< `operator`
   std::string operator_version = "1";
-  std::string runtime;
+  std::string runtime = {};
   JsonText config = "{}";                              ///< a JSON object
   std::optional<std::string> execution_strategy = {};  ///< nothing: a source
   std::optional<std::string> update_strategy = {};
