@@ -37,13 +37,10 @@ constexpr Statement kNameVersions = {
 // Those of the producers and of all who subscribe to the versions.
 constexpr Statement kLockSwitches = {
     "accept_lock_switches",
-    "SELECT count(pg_advisory_xact_lock_shared(hashtextextended('weir dag ' || o || '/' || d, 0))),"
-    " string_agg(o || '/' || d, E'\\n') FROM (SELECT b.org_id::text AS o, b.dag_name AS d"
-    " FROM (SELECT unnest(current_setting('weir.builds')::uuid[]) AS build_id"
-    " UNION SELECT s.consumer_build_id FROM state.subscriptions s"
-    " WHERE s.dataset_version = " WEIR_NAMED_VERSIONS
-    ") AS u JOIN state.builds b ON b.build_id = u.build_id"
-    " GROUP BY 1, 2 ORDER BY 1 COLLATE \"C\", 2 COLLATE \"C\") AS dags"};
+    WEIR_LOCK_SWITCHES_OF("(SELECT unnest(current_setting('weir.builds')::uuid[]) AS build_id"
+                          " UNION SELECT s.consumer_build_id FROM state.subscriptions s"
+                          " WHERE s.dataset_version = " WEIR_NAMED_VERSIONS
+                          ") AS u JOIN state.builds b ON b.build_id = u.build_id")};
 
 constexpr Statement kLockVersions = {
     "accept_lock_versions",

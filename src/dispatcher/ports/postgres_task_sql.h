@@ -49,10 +49,11 @@ inline constexpr postgres::Statement kNameTasks = {
 
 /// The key of a DAG's switch lock, and the order in which several are taken: those of
 /// postgres_switch_lock.h.
-#define WEIR_LOCK_SWITCHES_OF(dags)                                                           \
-  "SELECT count(pg_advisory_xact_lock_shared(hashtextextended('weir dag ' || o || '/' || d, " \
-  "0))) FROM (SELECT b.org_id::text AS o, b.dag_name AS d FROM " dags                         \
-  " GROUP BY 1, 2 ORDER BY 1 COLLATE \"C\", 2 COLLATE \"C\") AS dags"
+#define WEIR_LOCK_SWITCHES_OF(dags)                                                                \
+  "SELECT count(pg_advisory_xact_lock_shared(hashtextextended('weir dag ' || o || '/' || d, 0)))," \
+  " string_agg(o || '/' || d, E'\\n') FROM (SELECT o, d FROM (SELECT DISTINCT b.org_id::text AS "  \
+  "o,"                                                                                             \
+  " b.dag_name AS d FROM " dags ") AS n ORDER BY o COLLATE \"C\", d COLLATE \"C\") AS dags"
 
 inline constexpr postgres::Statement kLockSwitches = {
     "task_lock_switches", WEIR_LOCK_SWITCHES_OF("(SELECT DISTINCT build_id FROM state.tasks"

@@ -76,6 +76,11 @@ std::string definition_json(const JobSeed& job) {
   json += ",\"operator_version\":";
   base::append_json_text(json, job.operator_version);
   json += ",\"config\":" + job.config_json;
+  const bool on_dispatcher =
+      job.runtime == QueueRuntime::Dispatcher && job.declared_runtime != "dispatcher";
+  json += std::string(",\"ordered\":") + (job.ordered ? "true" : "false");
+  json += std::string(",\"inline\":") + (job.inlined ? "true" : "false");
+  json += std::string(",\"on_dispatcher\":") + (on_dispatcher ? "true" : "false");
   if (job.source) json += ",\"source\":" + source_json(job);
   return json + "}";
 }
