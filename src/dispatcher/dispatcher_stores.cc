@@ -84,9 +84,8 @@ Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& co
   const std::string& data_dsn = config.data_dsn.empty() ? config.state_dsn : config.data_dsn;
   WEIR_TRY(stores->data_pool, open_pool(data_dsn, "data", kDataSessions, clock));
   postgres::Pool& pool = *stores->pool;
-  stores->tasks =
-      std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random}, stores->operators);
-  stores->queue = std::make_unique<PostgresWakeupQueue>(pool);
+  stores->tasks = std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random});
+  stores->queue = std::make_unique<PostgresWakeupQueue>(pool, random);
   stores->outbox = std::make_unique<PostgresOutbox>(pool);
   stores->datasets = std::make_unique<PostgresDatasetReader>(pool);
   stores->dags = std::make_unique<PostgresDagStore>(pool, *stores->data_pool);
