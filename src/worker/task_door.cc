@@ -28,13 +28,14 @@ std::optional<auth::CapabilityGrants> grants_of_token(const std::string& token) 
 }
 
 void add_not_found(server::Router& router) {
+  const auto not_found = [](const server::HttpRequest& request) {
+    return Result<server::HttpResponse>(
+        door_problem(refusal("not_found", "there is no such route"), request.request_id));
+  };
   for (const char* method : {"GET", "POST", "PUT", "DELETE", "PATCH"}) {
-    router.add({.method = method,
-                .path = "/{rest...}",
-                .handler = server::HttpHandler([](const server::HttpRequest& request) {
-                  return Result<server::HttpResponse>(door_problem(
-                      refusal("not_found", "there is no such route"), request.request_id));
-                })});
+    for (const char* path : {"/", "/{rest...}"}) {
+      router.add({.method = method, .path = path, .handler = server::HttpHandler(not_found)});
+    }
   }
 }
 
@@ -105,8 +106,10 @@ auth::CapabilityGrants grants_of(const Attempt& attempt, const storage::StorageR
   for (const operators::TaskOutput& output : payload.outputs) {
     if (output.staging_prefix) grants.write_prefixes.push_back(*output.staging_prefix);
   }
-  grants.write_prefixes.push_back(
-      root.uri_of(storage::scratch_prefix(payload.task_id, payload.attempt)));
+  const std::string scratch =
+      root.uri_of(storage::scratch_prefix(payload.task_id, payload.attempt));
+  grants.read_prefixes.push_back(scratch);
+  grants.write_prefixes.push_back(scratch);
   return grants;
 }
 
