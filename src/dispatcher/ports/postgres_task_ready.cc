@@ -21,7 +21,7 @@ using postgres::Statement;
   "= " WEIR_NAMED_TASKS " AND t.available_at <= (SELECT clock_timestamp()) AND (NOT " unrung \
   "::bool OR t.woken_at IS NULL)"
 
-#define WEIR_WINDOWS "coalesce(nullif(current_setting('weir.windows', true), ''), '{}')::uuid[]"
+#define WEIR_WINDOWS "current_setting('weir.windows')::uuid[]"
 
 // $1 queues, $2 limit, $3 operator names, $4 operators as name@version (both NULL: any), $5 only
 // those without a wake-up, $6 the setting that the window becomes. A build that has a limit offers

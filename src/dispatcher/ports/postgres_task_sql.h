@@ -26,7 +26,8 @@ inline constexpr postgres::Statement kOpen = {
     "task_open",
     "SELECT set_config('weir.org', '*', true), set_config('plan_cache_mode', 'force_generic_plan',"
     " true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off',"
-    " true), set_config('jit', 'off', true), set_config('weir.tasks', '{}', true)"};
+    " true), set_config('jit', 'off', true), set_config('weir.tasks', '{}', true),"
+    " set_config('weir.windows', '{}', true)"};
 
 #define WEIR_NAMED_TASKS "ANY(current_setting('weir.tasks')::uuid[])"
 #define WEIR_UNFINISHED "IN ('queued', 'running', 'retry_wait')"

@@ -38,5 +38,211 @@ TEST(PostgresTaskStore, RunsATaskFromItsEventToItsEnd) {
   test::expect_clean_audit(tasks.plane());
 }
 
+std::vector<AcceptRequest> accept_one(const ClaimedTask& task, NewEvent event) {
+  if (!event.output) event.output = 0;
+  AcceptRequest request;
+  request.task_id = task.task_id;
+  request.fence = {task.answer.reply.attempt, task.answer.reply.lease_token};
+  request.events = {std::move(event)};
+  return {request};
+}
+
+TEST(PostgresTaskStore, AcceptsAnEventOnceWithItsStateAndItsTasks) {
+  StoredTasks tasks;
+  tasks.run(1);
+  const ClaimedTask task = tasks.claim_ready(1).tasks.at(0);
+  NewEvent event;
+  event.partition_key = "1-5";
+  event.start = 1;
+  event.end = 5;
+  auto requests = accept_one(task, event);
+  requests.front().state = StateWrite{.expect_revision = 0, .state_json = R"({"a":1})"};
+  const auto first = tasks.store().accept(requests);
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  ASSERT_TRUE(first->at(0).ok()) << first->at(0).fault->describe();
+  EXPECT_EQ(first->at(0).reply.events.at(0).seq, 1);
+  EXPECT_EQ(first->at(0).reply.state_revision, 1);
+  const auto second = tasks.store().accept(requests);
+  ASSERT_TRUE(second.ok() && second->at(0).ok());
+  EXPECT_TRUE(second->at(0).reply.events.at(0).duplicate);
+  EXPECT_EQ(second->at(0).reply.state_revision, 1);
+  const auto state = tasks.store().read_state(
+      {.task_id = task.task_id, .fence = requests.front().fence, .state_key = "default"});
+  ASSERT_TRUE(state.ok() && state->ok());
+  EXPECT_EQ(state->reply.state_json, R"({"a":1})");
+  requests.front().events.clear();
+  requests.front().state->expect_revision = 7;
+  const auto wrong = tasks.store().accept(requests);
+  ASSERT_TRUE(wrong.ok());
+  ASSERT_TRUE(wrong->at(0).fault);
+  EXPECT_EQ(wrong->at(0).fault->reason(), "revision_conflict");
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.tasks"), 3);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, SupersedesAPartitionAndKeepsItsRevisions) {
+  StoredTasks tasks;
+  tasks.run_many(1, 3);
+  std::vector<AcceptRequest> requests;
+  for (const ClaimedTask& task : tasks.claim_ready(3).tasks) {
+    NewEvent event;
+    event.partition_key = "all";
+    requests.push_back(accept_one(task, event).front());
+  }
+  ASSERT_EQ(requests.size(), 3U);
+  const std::vector first = {requests[0]};
+  ASSERT_TRUE(tasks.store().accept(first)->at(0).ok());
+  const std::vector others = {requests[1], requests[2]};
+  for (const auto& answer : *tasks.store().accept(others)) EXPECT_TRUE(answer.ok());
+  EXPECT_EQ(tasks.plane().number("SELECT max(revision) FROM state.partition_versions"), 3);
+  EXPECT_EQ(tasks.plane().number(
+                "SELECT count(*) FROM state.partition_versions WHERE superseded_at IS NULL"),
+            1);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, ReapsAndRetriesWhatWasAbandoned) {
+  StoredTasks tasks;
+  tasks.run(1);
+  const ClaimedTask task = tasks.claim_ready(1).tasks.at(0);
+  tasks.plane().script("UPDATE state.leases SET expires_at = now() - interval '1 second'");
+  ASSERT_TRUE(tasks.store().due()->chores[0]);
+  EXPECT_EQ(tasks.chore(Chore::ExpireLeases).done, 1U);
+  EXPECT_EQ(tasks.chore(Chore::ExpireLeases).done, 0U);
+  tasks.plane().script("UPDATE state.tasks SET next_retry_at = now() WHERE state = 'retry_wait'");
+  EXPECT_EQ(tasks.chore(Chore::QueueRetries).done, 1U);
+  const auto stale = tasks.complete(task, Outcome::Success);
+  ASSERT_TRUE(stale.refused);
+  EXPECT_EQ(stale.refused->code, RefusalCode::StaleAttempt);
+  EXPECT_EQ(tasks.claim_ready(1).tasks.at(0).answer.reply.attempt, 2);
+  tasks.plane().script("UPDATE state.tasks SET deadline_at = now() WHERE state = 'running'");
+  EXPECT_EQ(tasks.chore(Chore::TimeOut).done, 1U);
+  EXPECT_EQ(tasks.chore(Chore::TimeOut).done, 0U);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, SweepsWhatAStoppedBuildLeftBehind) {
+  StoredTasks tasks;
+  tasks.run_many(1, 4);
+  tasks.claim_ready(1);
+  test::set_dispatch(tasks.plane(), BuildId(test::seed_id(21)), Dispatch::Stopped);
+  ASSERT_TRUE(tasks.store().due()->chores[3]);
+  EXPECT_EQ(tasks.chore(Chore::SweepStopped).done, 4U);
+  EXPECT_FALSE(tasks.store().due()->chores[3]);
+  EXPECT_TRUE(tasks.claim_ready(4).tasks.empty());
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, RingsWhatIsOwedOnceThereIsRoom) {
+  StoredTasks tasks;
+  test::pause(tasks.plane(), {.build_id = BuildId(test::seed_id(21))});
+  tasks.run_many(1, 5);
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.outbox"), 0);
+  EXPECT_EQ(tasks.chore(Chore::RefillWakeups).done, 0U);
+  test::unpause(tasks.plane(), {.build_id = BuildId(test::seed_id(21))});
+  ASSERT_TRUE(tasks.store().due()->chores[4]);
+  EXPECT_EQ(tasks.chore(Chore::RefillWakeups, 3).done, 3U);
+  EXPECT_EQ(tasks.chore(Chore::RefillWakeups).done, 2U);
+  EXPECT_FALSE(tasks.store().due()->chores[4]);
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.outbox"), 5);
+  tasks.plane().script(
+      "UPDATE state.tasks SET woken_at = now() - interval '2 minutes'"
+      " WHERE state = 'queued'");
+  EXPECT_EQ(tasks.chore(Chore::RingLost).done, 5U);
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.outbox"), 10);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, RunsTheTasksOfAnOrderedInputOneByOne) {
+  StoredTasks tasks(test::trades_seed({.name = "bars", .ordered = true}));
+  tasks.run_many(1, 5);
+  for (int at = 1; at <= 5; ++at) {
+    const ClaimAnswer claimed = tasks.claim_ready(10);
+    ASSERT_EQ(claimed.tasks.size(), 1U);
+    EXPECT_EQ(claimed.tasks[0].context->trigger->seq, at);
+    EXPECT_TRUE(tasks.claim_ready(10).tasks.empty());
+    ASSERT_TRUE(tasks.complete(claimed.tasks[0], Outcome::Success).ok());
+    test::expect_clean_audit(tasks.plane());
+  }
+}
+
+TEST(PostgresTaskStore, RunsNoMoreThanTheLimitOfABuild) {
+  StoredTasks tasks(test::trades_seed({.name = "bars", .max_concurrency = 2}));
+  tasks.run_many(1, 5);
+  const ClaimAnswer claimed = tasks.claim_ready(10);
+  EXPECT_EQ(claimed.tasks.size(), 2U);
+  EXPECT_TRUE(tasks.claim_ready(10).tasks.empty());
+  ASSERT_TRUE(tasks.complete(claimed.tasks.at(0), Outcome::Success).ok());
+  EXPECT_EQ(tasks.claim_ready(10).tasks.size(), 1U);
+  EXPECT_EQ(tasks.plane().number("SELECT max(slot) FROM state.task_counts WHERE build_id = '" +
+                                 test::seed_id(21).text() + "'"),
+            0);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, FiresACronSourceOnceAndMakesTheRunOfAnAlwaysOnSource) {
+  TaskSeed seed = test::trades_seed();
+  JobSeed& ticks = seed.dag_versions[0].jobs[0];
+  ticks.source = SeedSource::Cron;
+  ticks.operator_name = "trigger_cron";
+  ticks.schedule = "rate(1 minute)";
+  seed.sources[0].kind = SeedSource::Cron;
+  seed.sources[0].next_fire_at = Instant(std::chrono::seconds(1'700'000'040));
+  StoredTasks tasks(seed);
+  const ChorePage page = tasks.chore(Chore::FireSources);
+  EXPECT_EQ(page.done, 1U);
+  EXPECT_EQ(page.notes.size(), 1U);
+  EXPECT_EQ(tasks.chore(Chore::FireSources).done, 0U);
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.events"), 1);
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.tasks WHERE state = 'queued'"), 1);
+  ASSERT_TRUE(tasks.store().due()->chores[6]);
+  EXPECT_GT(*tasks.store().due()->chores[6], tasks.store().due()->now);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, MakesTheRunOfAnAlwaysOnSource) {
+  TaskSeed seed = test::trades_seed();
+  JobSeed& ticks = seed.dag_versions[0].jobs[0];
+  ticks = {.name = "ticks", .operator_name = "sequence_source", .source = SeedSource::AlwaysOn};
+  seed.sources[0].kind = SeedSource::AlwaysOn;
+  StoredTasks tasks(seed);
+  EXPECT_EQ(tasks.chore(Chore::FireSources).done, 1U);
+  EXPECT_EQ(tasks.chore(Chore::FireSources).done, 0U);
+  EXPECT_FALSE(tasks.store().due()->chores[6]);
+  const ClaimAnswer claimed = tasks.claim_ready(1);
+  ASSERT_EQ(claimed.tasks.size(), 1U);
+  EXPECT_FALSE(claimed.tasks[0].context->task.life.max_attempts);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, KeepsOneOrganisationFromTheTasksOfAnother) {
+  StoredTasks tasks;
+  tasks.run(1);
+  const TaskId task = tasks.claim_ready(1).tasks.at(0).task_id;
+  const auto foreign = tasks.store().command({.org_id = OrgId(test::seed_id(2)), .task_id = task});
+  ASSERT_TRUE(foreign.ok() && foreign->refused);
+  EXPECT_EQ(foreign->refused->code, RefusalCode::TaskNotFound);
+  const auto own = tasks.store().command({.org_id = OrgId(test::seed_id(1)), .task_id = task});
+  ASSERT_TRUE(own.ok() && own->ok());
+  EXPECT_EQ(own->reply.state, TaskState::Running);
+  EXPECT_EQ(tasks.store().fetch(task)->task.life.cancel_reason, CancelReason::User);
+}
+
+TEST(PostgresTaskStore, TellsOfATaskInHistory) {
+  StoredTasks tasks;
+  tasks.run(1);
+  const ClaimedTask task = tasks.claim_ready(1).tasks.at(0);
+  ASSERT_TRUE(tasks.complete(task, Outcome::Success).ok());
+  test::archive(tasks.plane(), task.task_id);
+  const auto context = tasks.store().fetch(task.task_id);
+  ASSERT_TRUE(context.ok()) << context.error().describe();
+  EXPECT_EQ(context->task.life.state, TaskState::Completed);
+  EXPECT_EQ(context->job->job, "bars");
+  const auto late = tasks.complete(task, Outcome::Success);
+  ASSERT_TRUE(late.refused);
+  EXPECT_EQ(late.refused->code, RefusalCode::TaskFinished);
+  EXPECT_EQ(tasks.store().fetch(TaskId(test::seed_id(99))).error().reason(), "task_not_found");
+}
+
 }  // namespace
 }  // namespace weir::dispatcher
