@@ -67,15 +67,16 @@ std::string life_text(const TaskLife& life) {
 
 void describe_tasks(const TaskTables& tables, const TaskNames& names,
                     std::vector<std::string>& lines) {
-  for (const auto* table : {&tables.tasks, &tables.history}) {
-    for (const auto& [id, task] : *table) {
-      const std::string root = task.root_event_id ? names.of(*task.root_event_id) : "-";
-      lines.push_back((table == &tables.tasks ? "task " : "history ") + names.of(id) + " " +
-                      task.org_id.text() + " " + task.dag_version_id.text() + " " +
-                      text(task.kind) + " " + task.queue.text() + " " + text(task.priority) +
-                      " root " + root + " order " + text(task.order_seq) + " created " +
-                      text(task.created_at) + " " + life_text(task.life));
-    }
+  for (const auto& [id, task] : tables.tasks) {
+    const std::string root = task.root_event_id ? names.of(*task.root_event_id) : "-";
+    lines.push_back("task " + names.of(id) + " " + task.org_id.text() + " " +
+                    task.dag_version_id.text() + " " + text(task.kind) + " " + task.queue.text() +
+                    " " + text(task.priority) + " root " + root + " order " + text(task.order_seq) +
+                    " created " + text(task.created_at) + " " + life_text(task.life));
+  }
+  for (const auto& [id, task] : tables.history) {
+    lines.push_back("history " + names.of(id) + " " + task.org_id.text() + " " +
+                    task.build_id.text() + " " + text(task.life.state));
   }
   for (const auto& [key, row] : tables.attempts) {
     if (tables.history.contains(key.first)) continue;  // folded into the history

@@ -48,6 +48,14 @@ std::vector<JobSeed> sample_jobs() {
   return jobs;
 }
 
+/// The answer to an item whose whole call failed.
+template <class Reply>
+Answer<Reply> failed(const Error& error) {
+  Answer<Reply> answer;
+  answer.fault = error;
+  return answer;
+}
+
 }  // namespace
 
 BuildId build_of(std::string_view job) { return id_named<BuildId>("build " + std::string(job)); }
@@ -113,7 +121,7 @@ NewEvent TaskStoreSuite::partition_event(const std::string& key) {
 Answer<RunReply> TaskStoreSuite::try_run(const RunRequest& request) {
   const auto answers = store().start_runs(std::span(&request, 1));
   EXPECT_TRUE(answers.ok()) << answers.error().describe();
-  return answers.ok() ? answers->front() : Answer<RunReply>{};
+  return answers.ok() ? answers->front() : failed<RunReply>(answers.error());
 }
 
 RunReply TaskStoreSuite::run_source(std::int64_t cursor) {
@@ -181,13 +189,20 @@ AttemptRecord TaskStoreSuite::attempt_row(const TaskId& task, int attempt) {
 ClaimAnswer TaskStoreSuite::claim(const ClaimRequest& request) {
   auto answers = store().claim(std::span(&request, 1));
   EXPECT_TRUE(answers.ok()) << answers.error().describe();
-  return answers.ok() ? std::move(answers->front()) : ClaimAnswer{};
+  if (answers.ok()) return std::move(answers->front());
+  ClaimAnswer nothing;
+  for (const TaskId& task : request.task_ids) {
+    nothing.tasks.push_back(
+        {.task_id = task, .answer = failed<ClaimReply>(answers.error()), .context = {}});
+  }
+  return nothing;
 }
 
 Answer<ClaimReply> TaskStoreSuite::try_claim(const TaskId& task, const std::string& worker) {
   const ClaimAnswer answer = claim({.worker_id = worker, .claim_id = {}, .task_ids = {task}});
   EXPECT_EQ(answer.tasks.size(), 1U);
-  return answer.tasks.empty() ? Answer<ClaimReply>{} : answer.tasks.front().answer;
+  return answer.tasks.empty() ? failed<ClaimReply>(base::internal("nothing was answered"))
+                              : answer.tasks.front().answer;
 }
 
 Held TaskStoreSuite::hold(const TaskId& task, const std::string& worker) {
@@ -204,7 +219,7 @@ Answer<HeartbeatReply> TaskStoreSuite::heartbeat(const Held& held) {
   const TaskItem<HeartbeatCommand> item{held.task_id, {held.fence}};
   const auto answers = store().heartbeat(std::span(&item, 1));
   EXPECT_TRUE(answers.ok()) << answers.error().describe();
-  return answers.ok() ? answers->front() : Answer<HeartbeatReply>{};
+  return answers.ok() ? answers->front() : failed<HeartbeatReply>(answers.error());
 }
 
 Answer<CompleteReply> TaskStoreSuite::complete(const Held& held, Outcome outcome) {
@@ -214,7 +229,7 @@ Answer<CompleteReply> TaskStoreSuite::complete(const Held& held, Outcome outcome
   if (outcome != Outcome::Success) item.command.error = TaskError{"boom", "Boom", "it broke"};
   const auto answers = store().complete(std::span(&item, 1));
   EXPECT_TRUE(answers.ok()) << answers.error().describe();
-  return answers.ok() ? answers->front() : Answer<CompleteReply>{};
+  return answers.ok() ? answers->front() : failed<CompleteReply>(answers.error());
 }
 
 Answer<AcceptReply> TaskStoreSuite::emit(const Held& held, std::vector<NewEvent> events,
@@ -225,13 +240,13 @@ Answer<AcceptReply> TaskStoreSuite::emit(const Held& held, std::vector<NewEvent>
                               .state = std::move(state)};
   const auto answers = store().accept(std::span(&request, 1));
   EXPECT_TRUE(answers.ok()) << answers.error().describe();
-  return answers.ok() ? answers->front() : Answer<AcceptReply>{};
+  return answers.ok() ? answers->front() : failed<AcceptReply>(answers.error());
 }
 
 Answer<StateReply> TaskStoreSuite::command(const TaskId& task, UserCommand command) {
   const auto answer = store().command({.org_id = org(), .task_id = task, .command = command});
   EXPECT_TRUE(answer.ok()) << answer.error().describe();
-  return answer.ok() ? *answer : Answer<StateReply>{};
+  return answer.ok() ? *answer : failed<StateReply>(answer.error());
 }
 
 std::size_t TaskStoreSuite::run_all(Chore chore, std::size_t limit) {
