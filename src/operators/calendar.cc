@@ -83,7 +83,7 @@ std::optional<std::int64_t> take_zone(std::string_view text) {
     if (!more || *more > 59 || !text.empty()) return std::nullopt;
     minutes = *more;
   }
-  return sign * (*hours * 60 + minutes) * 60 * kSecond;
+  return std::int64_t{sign} * (*hours * 60 + minutes) * 60 * kSecond;
 }
 
 }  // namespace

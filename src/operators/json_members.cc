@@ -14,8 +14,9 @@ Error member_invalid(std::string_view name, std::string_view must) {
 
 std::optional<std::int64_t> whole_of(std::string_view token) {
   std::int64_t number = 0;
-  const char* end = token.data() + token.size();
-  const auto [at, fault] = std::from_chars(token.data(), end, number);
+  const char* begin = token.data();
+  const char* end = begin + token.size();
+  const auto [at, fault] = std::from_chars(begin, end, number);
   if (fault != std::errc() || at != end) return std::nullopt;
   return number;
 }

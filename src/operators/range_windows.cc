@@ -51,11 +51,11 @@ class Pages {
  public:
   Pages(WindowStep& step, std::size_t size) : step_(step), size_(size) {}
 
-  void add(Batch batch, const WindowState& after) {
+  void add(const Batch& batch, const WindowState& after) {
     if (step_.pages.empty() || step_.pages.back().batches.size() == size_) {
       step_.pages.push_back({.batches = {}, .state = after});
     }
-    step_.pages.back().batches.push_back(std::move(batch));
+    step_.pages.back().batches.push_back(batch);
     step_.pages.back().state = after;
   }
   /// The state at the end, with the last page or alone.

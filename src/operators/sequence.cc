@@ -35,7 +35,7 @@ Result<Sequence> Sequence::parse(std::string_view config_json) {
 }
 
 std::vector<std::int64_t> Sequence::due(Duration elapsed, std::size_t most) const {
-  std::int64_t count = static_cast<std::int64_t>(most);
+  auto count = static_cast<std::int64_t>(most);
   if (interval_ > Duration::zero()) {
     count = std::min(count, elapsed / interval_ + 1 - paced_);
   }

@@ -76,7 +76,7 @@ Result<LoadedSource> load_files(const CompactPlan& plan, duckdb::Engine& engine,
       }
       if (!loaded.columns.empty()) loaded.columns += ", ";
       loaded.columns += duckdb::quote_name(name);
-      schema += name + ' ' + type + '\n';
+      schema.append(name).append(" ").append(type).append("\n");
     }
   }
   if (loaded.cursor.empty()) return cursor_unsuitable(plan.cursor_column);
@@ -125,6 +125,7 @@ Result<LoadedSource> load_lines(const CompactPlan& plan, TaskApi& api, duckdb::E
            fetch_rows(plan, api, RowsFormat::JsonLines, work.file("source.jsonl")));
   WEIR_CHECK(create_table(engine, kTable, columns));
   std::vector<duckdb::ColumnType> types;
+  types.reserve(columns.size());
   for (const Column& column : columns) types.push_back(engine_type(column.type));
   WEIR_TRY(const auto table,
            duckdb::TableWriter::open(engine, std::string(kTable), std::move(types)));

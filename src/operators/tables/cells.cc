@@ -25,8 +25,9 @@ std::optional<Value> double_of(std::string_view text) {
   if (text == "-Infinity") return -HUGE_VAL;
   if (text.starts_with('+')) text.remove_prefix(1);
   double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, fault] = std::from_chars(text.data(), end, number);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [at, fault] = std::from_chars(begin, end, number);
   if (fault != std::errc() || at != end || !std::isfinite(number)) return std::nullopt;
   return number;
 }

@@ -26,7 +26,9 @@ Result<void> create_table(duckdb::Engine& engine, std::string_view table,
   std::string list;
   for (const Column& column : columns) {
     if (!list.empty()) list += ", ";
-    list += duckdb::quote_name(column.name) + ' ' + duckdb::sql_type(engine_type(column.type));
+    list += duckdb::quote_name(column.name);
+    list += ' ';
+    list += duckdb::sql_type(engine_type(column.type));
   }
   return engine.run("CREATE TABLE " + duckdb::quote_name(table) + " (" + list + ")");
 }
@@ -84,6 +86,7 @@ Result<std::unique_ptr<ParquetParts>> ParquetParts::open(
       new ParquetParts(engine, work, commit, std::move(columns), names, rows_per_file));
   WEIR_CHECK(create_table(engine, kTable, parts->columns_));
   std::vector<duckdb::ColumnType> types;
+  types.reserve(parts->columns_.size());
   for (const Column& column : parts->columns_) types.push_back(engine_type(column.type));
   WEIR_TRY(parts->table_, duckdb::TableWriter::open(engine, std::string(kTable), std::move(types)));
   return parts;

@@ -25,7 +25,7 @@ bool is_one_of(std::span<const std::string_view> words, std::string_view word) {
 /// The expression that gives a column of the file as this type, in a type that can be read; nothing
 /// if that would lose something.
 std::optional<std::string> expression(const Column& column, std::string_view stored) {
-  const std::string name = duckdb::quote_name(column.name);
+  std::string name = duckdb::quote_name(column.name);
   const bool integer = is_one_of(kIntegers, stored);
   switch (column.type) {
     case CellType::Text:

@@ -133,9 +133,10 @@ TEST(RangeSplitter, EmitsContiguousChunksInPages) {
 }
 
 TEST(RangeSplitter, HandsABatchManifestOnForEachChunk) {
-  const auto payload = at_range(
-      payload_of("range_splitter", R"({"chunk_size":5})"), {.start = 0, .end = 9},
-      R"({"manifest_version":1,"source":{"dataset_uuid":"u"},"start":0,"end":9,"first_seq":1,"count":4})");
+  const auto payload =
+      at_range(payload_of("range_splitter", R"({"chunk_size":5})"), {.start = 0, .end = 9},
+               R"({"manifest_version":1,"source":{"dataset_uuid":"u"},"start":0,)"
+               R"("end":9,"first_seq":1,"count":4})");
   EXPECT_EQ(all_calls(payload)[0].events.at(1).payload,
             R"({"manifest_version":1,"source":{"dataset_uuid":"u"},"start":5,"end":9})");
 }
