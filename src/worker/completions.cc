@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <utility>
 
@@ -12,8 +11,8 @@
 
 namespace weir::worker {
 
-Completions::Completions(InternalApi& api, Random& random, server::Log& log)
-    : api_(api), log_(log), backoff_(random) {}
+Completions::Completions(InternalApi& api, const Clock& clock, Random& random, server::Log& log)
+    : api_(api), clock_(clock), log_(log), backoff_(random) {}
 
 Completions::~Completions() { stop({}); }
 
@@ -22,13 +21,13 @@ void Completions::start() {
 }
 
 bool Completions::stop(Duration span) {
-  const auto until = std::chrono::steady_clock::now() + span;
+  const Duration until = clock_.monotonic() + span;
   bool all = false;
   {
     const base::MutexLock lock(mutex_);
     while (!stopped_ && (!waiting_.empty() || sending_ > 0)) {
-      const auto left = until - std::chrono::steady_clock::now();
-      if (left.count() <= 0) break;
+      const Duration left = until - clock_.monotonic();
+      if (left <= Duration::zero()) break;
       changed_.wait_for(mutex_, left);
     }
     all = waiting_.empty() && sending_ == 0;
@@ -143,10 +142,10 @@ void Completions::finish(std::vector<Completion> again) {
     backoff_.reset();
     return;
   }
-  const auto until = std::chrono::steady_clock::now() + backoff_.next();
+  const Duration until = clock_.monotonic() + backoff_.next();
   while (!stopped_) {
-    const auto left = until - std::chrono::steady_clock::now();
-    if (left.count() <= 0) return;
+    const Duration left = until - clock_.monotonic();
+    if (left <= Duration::zero()) return;
     changed_.wait_for(mutex_, left);
   }
 }

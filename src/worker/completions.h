@@ -21,7 +21,7 @@ namespace weir::worker {
 class Completions {
  public:
   /// What it uses outlives it.
-  Completions(InternalApi& api, Random& random, server::Log& log);
+  Completions(InternalApi& api, const Clock& clock, Random& random, server::Log& log);
   ~Completions();
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
@@ -46,6 +46,7 @@ class Completions {
   void finish(std::vector<Completion> again) WEIR_EXCLUDES(mutex_);
 
   InternalApi& api_;
+  const Clock& clock_;
   server::Log& log_;
   Backoff backoff_;
   bool away_ = false;

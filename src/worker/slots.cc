@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -60,11 +59,11 @@ void Slots::no_more() {
 }
 
 bool Slots::wait_idle(Duration span) {
-  const auto until = std::chrono::steady_clock::now() + span;
+  const Duration until = parts_.clock.monotonic() + span;
   const base::MutexLock lock(mutex_);
   while (!running_.empty()) {
-    const auto left = until - std::chrono::steady_clock::now();
-    if (left.count() <= 0) return false;
+    const Duration left = until - parts_.clock.monotonic();
+    if (left <= Duration::zero()) return false;
     changed_.wait_for(mutex_, left);
   }
   return true;

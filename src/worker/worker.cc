@@ -29,7 +29,7 @@ Worker::Worker(const WorkerConfig& config, WorkerPorts ports, OperatorTable oper
       api_(ports_.dispatcher, worker_id_of(config), config.runtime, operators_.announced()),
       heartbeats_({config.cancel_grace, config.kill_after}, api_, ports_.clock, ports_.random,
                   ports_.log),
-      completions_(api_, ports_.random, ports_.log),
+      completions_(api_, ports_.clock, ports_.random, ports_.log),
       slots_(slot_parts()),
       claims_(ports_.dispatcher, api_, slots_, completions_, ports_.clock, ports_.random,
               ports_.log) {}
