@@ -42,13 +42,13 @@ DeployRefusal invalid_file(ValidationReport report) {
 }
 
 template <class Reply>
-DeployAnswer<Reply> refused(DeployRefusal refusal) {
-  return {.refused = std::move(refusal)};
+DeployAnswer<Reply> refused(const DeployRefusal& refusal) {
+  return {.refused = refusal};
 }
 
 /// An error that is an answer becomes one; others stay errors.
 template <class Reply>
-Result<DeployAnswer<Reply>> answer_of(Error error) {
+Result<DeployAnswer<Reply>> answer_of(const Error& error) {
   if (!is_refusal(error)) return error;
   return refused<Reply>(refusal_of(error));
 }
@@ -73,11 +73,13 @@ std::vector<std::string> foreign_of(const DagFile& file) {
   return names;
 }
 
+/// Warnings of the file and of the plan by their places.
 std::vector<DagFault> with(std::vector<DagFault> warnings, std::vector<DagFault> more) {
-  warnings.insert(warnings.end(), std::make_move_iterator(more.begin()),
-                  std::make_move_iterator(more.end()));
-  std::ranges::stable_sort(
-      warnings, {}, [](const DagFault& fault) { return std::pair(fault.line, fault.column); });
+  const auto place = [](const DagFault& fault) { return std::pair(fault.line, fault.column); };
+  for (DagFault& fault : more) {
+    const auto behind = std::ranges::upper_bound(warnings, place(fault), {}, place);
+    warnings.insert(behind, std::move(fault));
+  }
   return warnings;
 }
 
@@ -139,7 +141,7 @@ Result<DeployAnswer<ValidateReply>> DeployService::validate(const Actor& actor,
                            .options = request.options});
     if (!plan.ok()) {
       if (is_passing(plan.error()) && attempt < kDeployTriesMax) continue;
-      return answer_of<ValidateReply>(std::move(plan).error());
+      return answer_of<ValidateReply>(plan.error());
     }
     place_faults(request.yaml, plan->warnings);
     DeployAnswer<ValidateReply> answer;
@@ -159,7 +161,7 @@ Result<DeployAnswer<DeployReply>> DeployService::deploy(const Actor& actor,
       .options = request.options};
   if (!request.plan_json.empty()) {
     auto saved = read_plan(request.plan_json);
-    if (!saved.ok()) return answer_of<DeployReply>(std::move(saved).error());
+    if (!saved.ok()) return answer_of<DeployReply>(saved.error());
     job.options.plan = saved->options;
     job.saved = *std::move(saved);
   }
@@ -198,7 +200,7 @@ Result<DeployAnswer<DeployReply>> DeployService::try_once(const Actor& actor,
     if (reply.error().reason() == attempt.refusal().code) {
       return refused<DeployReply>(attempt.refusal());
     }
-    return answer_of<DeployReply>(std::move(reply).error());
+    return answer_of<DeployReply>(reply.error());
   }
   std::vector<DagFault> warnings = attempt.warnings();
   place_faults(job.yaml, warnings);
@@ -247,14 +249,14 @@ Result<DeployAnswer<ActivateReply>> DeployService::set_active(const Actor& actor
   const DagName dag{
       .org_id = actor.org_id, .dag_name = request.dag, .world = request.options.world};
   auto version = ports_.store.read_version(dag, request.version);
-  if (!version.ok()) return answer_of<ActivateReply>(std::move(version).error());
+  if (!version.ok()) return answer_of<ActivateReply>(version.error());
   DeployJob job{.dag = dag, .yaml = version->yaml_text, .options = request.options};
   if (job.options.activate == Activate::None) job.options.activate = Activate::Auto;
   job.registry_hash = version->registry_hash;
   DeployAnswer<ActivateReply> answer;
   if (version->state != "active") {
     WEIR_TRY(DeployAnswer<DeployReply> done, carry_out(actor, job));
-    if (!done.ok()) return refused<ActivateReply>(*std::move(done.refused));
+    if (!done.ok()) return refused<ActivateReply>(*done.refused);
     const bool waits = done.reply.deploy && done.reply.deploy->state != "active";
     if (waits) answer.reply.deploy = std::move(done.reply.deploy);
   }
@@ -299,7 +301,7 @@ Result<DeployAnswer<DeployRow>> DeployService::cutover(
   if (auto refusal = check_world(dag.world)) return refused<DeployRow>(*refusal);
   const DagName own{.org_id = actor.org_id, .dag_name = dag.dag_name, .world = dag.world};
   auto deploy = ports_.store.read_deploy(own, id);
-  if (!deploy.ok()) return answer_of<DeployRow>(std::move(deploy).error());
+  if (!deploy.ok()) return answer_of<DeployRow>(deploy.error());
   if (deploy->state != "ready" || !deploy->to) {
     return refused<DeployRow>({.code = "deploy_finished", .detail = "this deploy is over"});
   }
@@ -309,7 +311,7 @@ Result<DeployAnswer<DeployRow>> DeployService::cutover(
   job.registry_hash = version.registry_hash;
   job.waiting = id;
   WEIR_TRY(DeployAnswer<DeployReply> done, carry_out(actor, job));
-  if (!done.ok()) return refused<DeployRow>(*std::move(done.refused));
+  if (!done.ok()) return refused<DeployRow>(*done.refused);
   DeployAnswer<DeployRow> answer;
   WEIR_TRY(answer.reply, ports_.store.read_deploy(own, id));
   return answer;
@@ -330,7 +332,7 @@ Result<DeployAnswer<DeployRow>> DeployService::cancel(const Actor& actor, const 
     auto done = ports_.store.apply(request);
     if (done.ok()) break;
     if (is_passing(done.error()) && attempt < kDeployTriesMax) continue;
-    return answer_of<DeployRow>(std::move(done).error());
+    return answer_of<DeployRow>(done.error());
   }
   if (ports_.switched) ports_.switched();
   DeployAnswer<DeployRow> answer;

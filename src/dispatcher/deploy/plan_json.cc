@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/blake3.h"
 #include "base/canonical_json.h"
+#include "dispatcher/dagfile/fields.h"
 #include "dispatcher/dagfile/limits.h"
 #include "dispatcher/dagfile/normalise.h"
 #include "dispatcher/deploy/plan.h"
@@ -92,15 +92,10 @@ class PlanReader {
 
  private:
   std::optional<std::int64_t> integer(JsonValue value) {
-    std::int64_t number = 0;
-    const std::string_view text = value.text();
-    const char* end = text.data() + text.size();
-    const bool typed = !value.missing() && value.kind() == JsonKind::Integer;
-    if (typed && std::from_chars(text.data(), end, number) == std::from_chars_result{end, {}}) {
-      return number;
-    }
-    good_ = false;
-    return {};
+    std::optional<std::int64_t> number;
+    if (!value.missing() && value.kind() == JsonKind::Integer) number = parse_integer(value.text());
+    good_ = good_ && number;
+    return number;
   }
 
   std::string text_of(JsonValue value) {

@@ -200,8 +200,9 @@ struct SourceStart {
 };
 
 /// A control event (3.5.2): becomes an outbox row of kind `control_event` under its derived id,
-/// with topic = order_key = "control.<org>.<dag>" and the payload
-/// `{"type","org_id","dag","world","deploy_id","data"}`, of which the relay makes the envelope.
+/// with its type as the topic, order_key "control.<org>.<dag>", and the CloudEvents envelope of
+/// the other plane's contract as payload: besides its usual members `org_id`, and in `data` `dag`,
+/// `world`, `deploy_id` and the members here.
 struct ControlEvent {
   DeployId deploy;
   std::string type;

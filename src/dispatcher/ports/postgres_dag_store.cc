@@ -19,7 +19,6 @@ namespace {
 using postgres::Connection;
 using postgres::Params;
 using postgres::Pipeline;
-using postgres::Pool;
 using postgres::Rows;
 using postgres::Statement;
 
@@ -111,9 +110,9 @@ Result<DeployWrites> apply_on(Connection& session, const ApplyRequest& request) 
   const auto results = pipeline.run();
   if (!results.ok()) return dag_store_error(results.error());
   WEIR_CHECK(writer.check(*results));
-  WEIR_CRASH_POINT("deploy_before_commit");
+  WEIR_CRASH_POINT("deploy.before_commit");
   if (const auto done = session.commit(); !done.ok()) return dag_store_error(done.error());
-  WEIR_CRASH_POINT("deploy_after_commit");
+  WEIR_CRASH_POINT("deploy.after_commit");
   return writes;
 }
 
@@ -180,7 +179,7 @@ Result<void> PostgresDagStore::make_tables(std::span<const DatasetTable> tables)
     pipeline.add(kMakeTable, Params().json(tables_json(page)));
     pipeline.commit();
     if (const auto made = pipeline.run(); !made.ok()) return dag_store_error(made.error());
-    WEIR_CRASH_POINT("deploy_tables_made");
+    WEIR_CRASH_POINT("deploy.tables_made");
   }
   return {};
 }

@@ -94,17 +94,17 @@ constexpr Statement kOpenDeploy{
 
 /// The results, by their place behind the first.
 enum Place : std::size_t {
-  kNowAt,
-  kCurrentAt,
-  kBuildsAt,
-  kOutputsAt,
-  kInputsAt,
-  kForeignAt,
-  kSameAt,
-  kSamePointersAt,
-  kResetDoneAt,
-  kVersionNoAt,
-  kOpenDeployAt,
+  NowAt,
+  CurrentAt,
+  BuildsAt,
+  OutputsAt,
+  InputsAt,
+  ForeignAt,
+  SameAt,
+  SamePointersAt,
+  ResetDoneAt,
+  VersionNoAt,
+  OpenDeployAt,
 };
 
 VersionState version_state(std::string_view text) {
@@ -130,7 +130,7 @@ std::optional<OpenDeploy> open_deploy_of(const Rows& rows) {
 Error dag_store_error(const Error& error) {
   if (error.reason() == postgres::kSerialization ||
       error.reason() == postgres::kTransactionAborted) {
-    return Error(Code::Aborted, "transaction_conflict", error.message());
+    return {Code::Aborted, "transaction_conflict", error.message()};
   }
   const bool late = error.reason() == postgres::kPostgresTimeout ||
                     error.reason() == postgres::kPoolExhausted ||
@@ -165,7 +165,7 @@ void StandingReader::add_to(Pipeline& pipeline, bool lock) {
 }
 
 void StandingReader::read_builds(const std::vector<Rows>& results, DagStanding& standing) const {
-  const Rows& builds = results[first_ + kBuildsAt];
+  const Rows& builds = results[first_ + BuildsAt];
   std::map<BuildId, std::size_t> places;
   for (std::size_t row = 0; row < builds.size(); ++row) {
     StandingBuild build{.build_id = id_at<BuildId>(builds, row, 0),
@@ -184,7 +184,7 @@ void StandingReader::read_builds(const std::vector<Rows>& results, DagStanding& 
     places.emplace(build.build_id, standing.builds.size());
     standing.builds.push_back(std::move(build));
   }
-  const Rows& outputs = results[first_ + kOutputsAt];
+  const Rows& outputs = results[first_ + OutputsAt];
   for (std::size_t row = 0; row < outputs.size(); ++row) {
     const auto place = places.find(id_at<BuildId>(outputs, row, 0));
     if (place == places.end()) continue;
@@ -194,7 +194,7 @@ void StandingReader::read_builds(const std::vector<Rows>& results, DagStanding& 
          .state = version_state(outputs.text(row, 3)),
          .last_seq = outputs.int64(row, 4)});
   }
-  const Rows& inputs = results[first_ + kInputsAt];
+  const Rows& inputs = results[first_ + InputsAt];
   for (std::size_t row = 0; row < inputs.size(); ++row) {
     const auto place = places.find(id_at<BuildId>(inputs, row, 0));
     if (place == places.end()) continue;
@@ -205,7 +205,7 @@ void StandingReader::read_builds(const std::vector<Rows>& results, DagStanding& 
 }
 
 void StandingReader::read_same(const std::vector<Rows>& results, DagStanding& standing) const {
-  const Rows& same = results[first_ + kSameAt];
+  const Rows& same = results[first_ + SameAt];
   if (same.empty()) return;
   standing.same = DagVersionRow{.id = id_at<DagVersionId>(same, 0, 0),
                                 .version_no = same.int64(0, 1),
@@ -215,7 +215,7 @@ void StandingReader::read_same(const std::vector<Rows>& results, DagStanding& st
                                 .created_by = {},
                                 .created_at = {},
                                 .state = {}};
-  const Rows& pointers = results[first_ + kSamePointersAt];
+  const Rows& pointers = results[first_ + SamePointersAt];
   for (std::size_t row = 0; row < pointers.size(); ++row) {
     const auto id = id_at<PointerSetId>(pointers, row, 0);
     if (standing.same_pointers.empty() || standing.same_pointers.back().id != id) {
@@ -225,7 +225,7 @@ void StandingReader::read_same(const std::vector<Rows>& results, DagStanding& st
     standing.same_pointers.back().builds.emplace(pointers.text(row, 2),
                                                  id_at<BuildId>(pointers, row, 3));
   }
-  const Rows& resets = results[first_ + kResetDoneAt];
+  const Rows& resets = results[first_ + ResetDoneAt];
   for (std::size_t row = 0; row < resets.size(); ++row) {
     standing.reset_done.emplace(resets.text(row, 0));
   }
@@ -233,15 +233,15 @@ void StandingReader::read_same(const std::vector<Rows>& results, DagStanding& st
 
 DagStanding StandingReader::read(const std::vector<Rows>& results) const {
   DagStanding standing;
-  standing.now = results[first_ + kNowAt].instant(0, 0);
-  if (const Rows& current = results[first_ + kCurrentAt]; !current.empty()) {
+  standing.now = results[first_ + NowAt].instant(0, 0);
+  if (const Rows& current = results[first_ + CurrentAt]; !current.empty()) {
     standing.current = CurrentDag{.version = id_if<DagVersionId>(current, 0, 0),
                                   .pointer_set = id_if<PointerSetId>(current, 0, 1),
                                   .previous = id_if<PointerSetId>(current, 0, 2),
                                   .generation = current.int64(0, 3)};
   }
   read_builds(results, standing);
-  const Rows& foreign = results[first_ + kForeignAt];
+  const Rows& foreign = results[first_ + ForeignAt];
   for (std::size_t row = 0; row < foreign.size(); ++row) {
     standing.foreign.emplace(foreign.text(row, 0),
                              ForeignDataset{.owner_dag = std::string(foreign.text(row, 1)),
@@ -250,8 +250,8 @@ DagStanding StandingReader::read(const std::vector<Rows>& results) const {
                                             .last_seq = foreign.int64(row, 4)});
   }
   read_same(results, standing);
-  standing.version_no_max = results[first_ + kVersionNoAt].int64(0, 0);
-  standing.open_deploy = open_deploy_of(results[first_ + kOpenDeployAt]);
+  standing.version_no_max = results[first_ + VersionNoAt].int64(0, 0);
+  standing.open_deploy = open_deploy_of(results[first_ + OpenDeployAt]);
   return standing;
 }
 

@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/canonical_json.h"
+#include "base/json.h"
+#include "base/rfc3339.h"
 #include "dispatcher/core/derived_ids.h"
 #include "dispatcher/dagfile/normalise.h"
 
@@ -15,7 +18,6 @@ using postgres::Params;
 using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
-using postgres::Type;
 
 constexpr Statement kInsertVersion{
     "dag_store_insert_version",
@@ -156,8 +158,8 @@ constexpr Statement kInsertResets{
 constexpr Statement kInsertEvents{
     "dag_store_insert_events",
     "INSERT INTO state.outbox (outbox_id, kind, topic, order_key, payload)"
-    " SELECT outbox_id, 'control_event', $1, $1, payload FROM jsonb_to_recordset($2) AS o"
-    " (outbox_id uuid, payload jsonb) ON CONFLICT DO NOTHING"};
+    " SELECT outbox_id, 'control_event', topic, $1, payload FROM jsonb_to_recordset($2) AS o"
+    " (outbox_id uuid, topic text, payload jsonb) ON CONFLICT DO NOTHING"};
 constexpr Statement kInsertAudit{
     "dag_store_insert_audit",
     "INSERT INTO state.audit_log (org_id, actor_kind, actor, action, target, decision, request_id,"
@@ -446,17 +448,30 @@ void DeployWriter::add_cutover(Pipeline& pipeline) {
   pipeline.add(kOweQueues, Params().text_array(cutover.queues_owed));
 }
 
+std::string DeployWriter::envelope_of(const ControlEvent& event, const OutboxId& id) const {
+  const Result<JsonDocument> members = JsonDocument::parse(event.data_json);
+  WEIR_ASSERT(members.ok());
+  JsonText out;
+  out.open('{').key("specversion").text("1.0").key("id").text(id.text());
+  out.key("source").text("weir.dispatcher").key("type").text(event.type);
+  out.key("time").text(base::rfc3339(now_)).key("datacontenttype").text("application/json");
+  out.key("org_id").text(dag().org_id.text()).key("data").open('{');
+  out.key("dag").text(dag().dag_name).key("world").text(dag().world);
+  out.key("deploy_id").text(event.deploy.text());
+  for (const JsonValue member : members->root()) {
+    out.key(member.key()).raw(base::canonical_json(member));
+  }
+  return out.close('}').close('}').written();
+}
+
 void DeployWriter::add_events(Pipeline& pipeline) const {
-  const std::string org = dag().org_id.text();
   Params params;
-  params.text("control." + org + '.' + dag().dag_name);
+  params.text("control." + dag().org_id.text() + '.' + dag().dag_name);
   params.json(list_of(writes_.events, [&](JsonText& out, const ControlEvent& event) {
     const OutboxId id = control_event_id(
         {.subject = event.deploy.text(), .type = event.type, .instance = event.instance});
-    out.open('{').key("outbox_id").text(id.text()).key("payload").open('{');
-    out.key("type").text(event.type).key("org_id").text(org).key("dag").text(dag().dag_name);
-    out.key("world").text(dag().world).key("deploy_id").text(event.deploy.text());
-    out.key("data").raw(event.data_json).close('}').close('}');
+    out.open('{').key("outbox_id").text(id.text()).key("topic").text(event.type);
+    out.key("payload").raw(envelope_of(event, id)).close('}');
   }));
   pipeline.add(kInsertEvents, std::move(params));
 }

@@ -36,6 +36,7 @@ class DeployWriter {
   void add_deploy(postgres::Pipeline& pipeline) const;
   void add_cutover(postgres::Pipeline& pipeline);
   void add_events(postgres::Pipeline& pipeline) const;
+  std::string envelope_of(const ControlEvent& event, const OutboxId& id) const;
   void add_audit(postgres::Pipeline& pipeline) const;
 
   const DagName& dag() const { return request_.about.dag; }
