@@ -59,7 +59,7 @@ const std::string kVersionJoins = R"sql(
 const std::string kDeployItem = R"sql(
   SELECT json_build_object(
       'deploy_id', d.deploy_id, 'kind', d.kind, 'state', d.state, 'from', f.dag_version_id,
-      'to', t.dag_version_id, 'to_pointer_set_id', d.to_pointer_set_id,
+      'to', t.dag_version_id, 'pointer_set_id', d.to_pointer_set_id,
       'activate', d.activate, 'old_version', d.old_version, 'effects', d.effects,
       'plan', j.jobs,
       'progress', json_build_object(

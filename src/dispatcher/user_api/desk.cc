@@ -204,7 +204,7 @@ HttpResponse UserApi::Desk::carry_out_once(Visit& visit, Work work, const Caller
 HttpResponse UserApi::Desk::refuse(const Visit& visit, const Error& error,
                                    const ProblemExtras& extras) {
   HttpResponse response = problem_response(error, visit.request.request_id, extras);
-  if (response.status >= 500) {
+  if (response.status >= 500 && problem_code(error).code != "busy") {
     ports_.log.error("user request failed", {{"target", target_of(visit.request)},
                                              {"request_id", visit.request.request_id},
                                              {"error", error.describe()}});
