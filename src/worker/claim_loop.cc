@@ -130,6 +130,7 @@ std::vector<std::string> ClaimLoop::queues() {
     std::rotate(levels.begin(), levels.begin() + static_cast<std::ptrdiff_t>(lower), levels.end());
   }
   std::vector<std::string> queues;
+  queues.reserve(levels.size());
   for (const std::string_view level : levels) {
     queues.push_back("tasks." + api_.runtime() + "." + std::string(level));
   }

@@ -135,13 +135,14 @@ void add_object_routes(server::Router& router, TaskDoor& door) {
                                         return put_object(door, attempt, request);
                                       }),
               .body_bytes_max = kObjectBytesMax});
-  router.add({.method = "GET",
-              .path = "/v1/task/objects",
-              .handler = server::StreamHandler(
-                  [&door](HttpRequest request, server::BodyReader, server::Responder responder) {
-                    get_object(door, request, std::move(responder));
-                  }),
-              .body_bytes_max = 0});
+  router.add(
+      {.method = "GET",
+       .path = "/v1/task/objects",
+       .handler = server::StreamHandler(
+           [&door](const HttpRequest& request, server::BodyReader, server::Responder responder) {
+             get_object(door, request, std::move(responder));
+           }),
+       .body_bytes_max = 0});
 }
 
 }  // namespace weir::worker

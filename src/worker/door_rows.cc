@@ -171,23 +171,25 @@ Result<HttpResponse> delete_rows(TaskDoor& door, const Attempt& attempt,
 
 void add_rows_routes(server::Router& router, TaskDoor& door) {
   constexpr const char* kPath = "/v1/task/rows";
+  router.add({.method = "PUT",
+              .path = kPath,
+              .handler = server::StreamHandler([&door](const HttpRequest& request,
+                                                       server::BodyReader reader,
+                                                       server::Responder responder) {
+                auto response = put_rows(door, request, reader);
+                responder.answer(response.ok()
+                                     ? std::move(*response)
+                                     : door_problem(response.error(), request.request_id));
+              }),
+              .body_bytes_max = kRowsBytesMax});
   router.add(
-      {.method = "PUT",
+      {.method = "GET",
        .path = kPath,
        .handler = server::StreamHandler(
-           [&door](HttpRequest request, server::BodyReader reader, server::Responder responder) {
-             auto response = put_rows(door, request, reader);
-             responder.answer(response.ok() ? std::move(*response)
-                                            : door_problem(response.error(), request.request_id));
+           [&door](const HttpRequest& request, server::BodyReader, server::Responder responder) {
+             get_rows(door, request, std::move(responder));
            }),
-       .body_bytes_max = kRowsBytesMax});
-  router.add({.method = "GET",
-              .path = kPath,
-              .handler = server::StreamHandler(
-                  [&door](HttpRequest request, server::BodyReader, server::Responder responder) {
-                    get_rows(door, request, std::move(responder));
-                  }),
-              .body_bytes_max = 0});
+       .body_bytes_max = 0});
   router.add({.method = "DELETE",
               .path = kPath,
               .handler = door_handler(door, [&door](Attempt& attempt, const HttpRequest& request) {
