@@ -110,7 +110,7 @@ void ClaimLoop::claim(const std::vector<std::string>& task_ids, std::size_t free
       away_ = false;
       backoff_.reset();
       more_ = answer->more;
-      for (Claimed& claimed : answer->tasks) slots_.run(std::move(claimed), sent);
+      for (const Claimed& claimed : answer->tasks) slots_.run(claimed, sent);
       return;
     }
     tell_away(answer.error());

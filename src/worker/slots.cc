@@ -27,7 +27,7 @@ void Slots::start() {
   }
 }
 
-void Slots::run(Claimed claimed, Duration claim_sent) {
+void Slots::run(const Claimed& claimed, Duration claim_sent) {
   auto attempt = Attempt::create(claimed, claim_sent);
   if (!attempt.ok()) {
     parts_.completions.report(released_completion(claimed));

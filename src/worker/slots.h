@@ -54,7 +54,7 @@ class Slots {
   void start();
   /// Runs an attempt whose claim was sent at `claim_sent` (Clock::monotonic). One that finds no
   /// free place is released.
-  void run(Claimed claimed, Duration claim_sent) WEIR_EXCLUDES(mutex_);
+  void run(const Claimed& claimed, Duration claim_sent) WEIR_EXCLUDES(mutex_);
 
   /// Waits until a place is free; says how many are, 0 once `no_more` was called.
   std::size_t wait_free() WEIR_EXCLUDES(mutex_);

@@ -72,8 +72,7 @@ bool take_time(Cursor& at) {
   const std::optional<int> second = at.digits(2, 2);
   if (!second || *second > 59) return false;
   constexpr std::size_t kFractionDigitsMax = 9;
-  if (at.take('.') && !at.digits(1, kFractionDigitsMax)) return false;
-  return true;
+  return !at.take('.') || at.digits(1, kFractionDigitsMax).has_value();
 }
 
 bool take_zone(Cursor& at) {

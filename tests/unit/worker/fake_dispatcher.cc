@@ -234,7 +234,8 @@ FakeDispatcher::Json FakeDispatcher::fault(const Json& item, const std::string& 
 
 const FakeDispatcher::Task* FakeDispatcher::fenced(const Json& item) const {
   const auto found = tasks_.find(item["task_id"].get<std::string>());
-  if (found == tasks_.end() || found->second.lease_token != item["lease_token"]) return nullptr;
+  if (found == tasks_.end() || found->second.lease_token != item["lease_token"].get<std::string>())
+    return nullptr;
   return &found->second;
 }
 
