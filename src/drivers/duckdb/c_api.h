@@ -20,6 +20,7 @@ using Index = std::uint64_t;
 
 /// 0 success, 1 error.
 using State = int;
+inline constexpr State kSuccess = 0;
 
 /// `duckdb_result`: passed by value in places, so its size is part of the interface.
 struct RawResult {

@@ -10,8 +10,6 @@
 namespace weir::duckdb {
 namespace {
 
-constexpr c_api::State kSuccess = 0;
-
 /// A statement, prepared.
 class Prepared {
  public:
@@ -21,13 +19,13 @@ class Prepared {
   Prepared& operator=(const Prepared&) = delete;
 
   Result<void> prepare(c_api::Connection connection, const std::string& sql) {
-    if (api_.prepare(connection, sql.c_str(), &statement_) == kSuccess) return {};
+    if (api_.prepare(connection, sql.c_str(), &statement_) == c_api::kSuccess) return {};
     return fault_of_message(api_.prepare_error(statement_));
   }
 
   Result<void> bind(std::span<const Value> parameters) {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (bind_one(i + 1, parameters[i]) != kSuccess) {
+      if (bind_one(i + 1, parameters[i]) != c_api::kSuccess) {
         return base::internal("parameter " + std::to_string(i + 1) + " cannot be bound");
       }
     }
@@ -64,14 +62,14 @@ class Prepared {
 class Settings {
  public:
   explicit Settings(const c_api::Functions& api) : api_(api) {
-    if (api_.create_config(&config_) != kSuccess) config_ = nullptr;
+    if (api_.create_config(&config_) != c_api::kSuccess) config_ = nullptr;
   }
   ~Settings() { api_.destroy_config(&config_); }
   Settings(const Settings&) = delete;
   Settings& operator=(const Settings&) = delete;
 
   bool set(const char* name, const std::string& value) {
-    return config_ != nullptr && api_.set_config(config_, name, value.c_str()) == kSuccess;
+    return config_ != nullptr && api_.set_config(config_, name, value.c_str()) == c_api::kSuccess;
   }
   c_api::Config get() const { return config_; }
 
@@ -115,12 +113,12 @@ Result<std::unique_ptr<Engine>> Engine::open(std::shared_ptr<const Library> libr
                    settings.set("autoload_known_extensions", "false");
   if (!set) return base::internal("DuckDB refuses a setting");
   char* problem = nullptr;
-  if (api.open_ext(":memory:", &engine->database_, settings.get(), &problem) != kSuccess) {
+  if (api.open_ext(":memory:", &engine->database_, settings.get(), &problem) != c_api::kSuccess) {
     const Error fault = fault_of_message(problem);
     api.free(problem);
     return fault;
   }
-  if (api.connect(engine->database_, &engine->connection_) != kSuccess) {
+  if (api.connect(engine->database_, &engine->connection_) != c_api::kSuccess) {
     return base::internal("DuckDB refuses a connection");
   }
   WEIR_CHECK(engine->configure(options));
@@ -153,7 +151,7 @@ Result<Rows> Engine::query(const std::string& sql, std::span<const Value> parame
   WEIR_CHECK(statement.prepare(connection_, sql));
   WEIR_CHECK(statement.bind(parameters));
   c_api::RawResult result{};
-  if (statement.execute(&result) != kSuccess) {
+  if (statement.execute(&result) != c_api::kSuccess) {
     const Error fault = fault_of(api.result_error_type(&result), api.result_error(&result));
     api.destroy_result(&result);
     return fault;

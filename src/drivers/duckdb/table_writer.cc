@@ -8,8 +8,6 @@
 namespace weir::duckdb {
 namespace {
 
-constexpr c_api::State kSuccess = 0;
-
 c_api::Type raw_type(ColumnType type) {
   switch (type) {
     case ColumnType::Boolean:
@@ -78,7 +76,7 @@ Result<std::unique_ptr<TableWriter>> TableWriter::open(Engine& engine, const std
   const c_api::Functions& api = writer->api_;
   WEIR_ASSERT(api.vector_size() >= kChunkRows);
   if (api.appender_create(engine.connection_, nullptr, table.c_str(), &writer->appender_) !=
-      kSuccess) {
+      c_api::kSuccess) {
     return writer->failed();
   }
   std::vector<c_api::LogicalType> logical;
@@ -169,7 +167,7 @@ Result<void> TableWriter::add(const Row& row) {
 Result<void> TableWriter::send() {
   if (rows_ == 0) return {};
   api_.data_chunk_set_size(chunk_, rows_);
-  if (api_.append_data_chunk(appender_, chunk_) != kSuccess) return failed();
+  if (api_.append_data_chunk(appender_, chunk_) != c_api::kSuccess) return failed();
   api_.data_chunk_reset(chunk_);
   rows_ = 0;
   return {};
@@ -177,7 +175,7 @@ Result<void> TableWriter::send() {
 
 Result<void> TableWriter::flush() {
   WEIR_CHECK(send());
-  if (api_.appender_flush(appender_) != kSuccess) return failed();
+  if (api_.appender_flush(appender_) != c_api::kSuccess) return failed();
   return {};
 }
 

@@ -38,7 +38,8 @@ std::string select_list(const std::vector<Column>& columns) {
   for (const Column& column : columns) {
     if (!list.empty()) list += ", ";
     const std::string name = duckdb::quote_name(column.name);
-    list += column.type == CellType::Jsonb ? name + "::JSON AS " + name : name;
+    list += name;
+    if (column.type == CellType::Jsonb) list.append("::JSON AS ").append(name);
   }
   return list;
 }
