@@ -21,8 +21,18 @@ class TimedStore final : public DagStore {
     return store_.make_tables(tables);
   }
   Result<DeployWrites> apply(const ApplyRequest& request) override {
+    const ApplyRequest timed{.actor = request.actor,
+                             .about = request.about,
+                             .file = request.file,
+                             .yaml_text = request.yaml_text,
+                             .decide = [&](const DagStanding& standing) {
+                               const Duration began = test::real_clock().monotonic();
+                               auto writes = request.decide(standing);
+                               decided_ = test::real_clock().monotonic() - began;
+                               return writes;
+                             }};
     const Duration began = test::real_clock().monotonic();
-    auto writes = store_.apply(request);
+    auto writes = store_.apply(timed);
     took_ = test::real_clock().monotonic() - began;
     return writes;
   }
@@ -43,10 +53,12 @@ class TimedStore final : public DagStore {
   }
 
   Duration took() const { return took_; }
+  Duration decided() const { return decided_; }
 
  private:
   DagStore& store_;
   Duration took_{};
+  Duration decided_{};
 };
 
 using LargeDag = DeployTest;
@@ -84,6 +96,7 @@ TEST_F(LargeDag, IsDeployedInOneShortTransaction) {
   // here others compile beside us.
   const auto took_ms = timed.took() / std::chrono::milliseconds(1);
   RecordProperty("deploy_transaction_ms", static_cast<int>(took_ms));
+  RecordProperty("decision_ms", static_cast<int>(timed.decided() / std::chrono::milliseconds(1)));
   EXPECT_LE(took_ms, 4 * 500);
   const auto again = service.deploy(actor_, {.dag = "large", .yaml = yaml});
   ASSERT_TRUE(again.ok() && again->ok());
