@@ -75,7 +75,8 @@ class OperatorBench : public ::testing::Test {
     auto library = duckdb::Library::load(*duckdb::find_library(""));
     EXPECT_TRUE(library.ok()) << library.error().describe();
     auto engine = duckdb::Engine::open(
-        *library, {.spill_folder = (folder_ / "work/spill").string(), .folders = {folder}});
+        *library,
+        {.threads = 1, .spill_folder = (folder_ / "work/spill").string(), .folders = {folder}});
     auto value = (*engine)->value("SELECT " + what + " FROM read_parquet(" +
                                   duckdb::quote_text(folder + "*.parquet") + ")");
     EXPECT_TRUE(value.ok()) << value.error().describe();
