@@ -29,6 +29,7 @@ constexpr const char* kClockSql =
 
 std::unique_ptr<postgres::Pool> clocked_pool(TaskPlane& plane) {
   plane.script(kClockSql);
+  plane.script("SET search_path = weir_test, pg_catalog");  // what the test does itself
   postgres::PoolOptions options;
   options.connect = dispatcher::service_connect_options(
       plane.database().dsn(), dispatcher::ServiceRole::Dispatcher, plane.state());

@@ -71,17 +71,19 @@ TEST_P(SourceRuns, B10OfOneKeyAreOneRun) {
   EXPECT_EQ(test::describe(tables()), before);
 }
 
-TEST_P(SourceRuns, OfOneKeyInOneCallAreOneRun) {
-  const std::vector<RunRequest> requests = {manual("k", cursor_event(std::int64_t{7})),
-                                            manual("k", cursor_event(std::int64_t{7})),
-                                            manual("l", cursor_event(std::int64_t{8}))};
+TEST_P(SourceRuns, ShareACallWithoutKnowingEachOther) {
+  const auto known = try_run(manual("k", cursor_event(std::int64_t{7})));
+  const std::vector<RunRequest> requests = {
+      manual("l", cursor_event(std::int64_t{8})), manual("k", cursor_event(std::int64_t{7})),
+      manual("m", cursor_event("nine")), manual("n", cursor_event(std::int64_t{10}))};
   const auto answers = store().start_runs(requests);
   ASSERT_TRUE(answers.ok());
   EXPECT_FALSE((*answers)[0].reply.duplicate);
   EXPECT_TRUE((*answers)[1].reply.duplicate);
-  EXPECT_EQ((*answers)[1].reply.event_id, (*answers)[0].reply.event_id);
-  EXPECT_FALSE((*answers)[2].reply.duplicate);
-  EXPECT_EQ(tables().versions.at(version_of("manual")).last_seq, 2);
+  EXPECT_EQ((*answers)[1].reply.event_id, known.reply.event_id);
+  EXPECT_EQ((*answers)[2].fault->reason(), "cursor_type_mismatch");
+  EXPECT_TRUE((*answers)[3].reply.event_id);
+  EXPECT_EQ(tables().versions.at(version_of("manual")).last_seq, 3);
 }
 
 TEST_P(SourceRuns, AreKnownFromTheHistoryToo) {
@@ -228,8 +230,7 @@ TEST_P(SourceRuns, AreToldToPauseByTheirHeartbeats) {
   EXPECT_EQ(heartbeat(held).reply.status, TaskState::Running);
 }
 
-TEST_P(SourceRuns, OfADisabledSourceAreNotMade) {
-  TaskSeed other = sample_seed();
+TEST_P(SourceRuns, OfStoppedSourcesAreNotMade) {
   engine().set_dispatch(build_of("cron"), Dispatch::Stopped, CancelReason::Superseded);
   engine().set_dispatch(build_of("follow"), Dispatch::Stopped, CancelReason::Superseded);
   advance(minutes(30));
