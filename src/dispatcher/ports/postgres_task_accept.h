@@ -56,6 +56,8 @@ class Acceptance {
   const Source* source(const BuildId& build) const;
   /// The first event of a run that exists.
   std::optional<EventId> event_of(const TaskId& run) const;
+  /// A run that this transaction made.
+  void note_run(const TaskId& run, const EventId& event) { run_events_[run] = event; }
 
  private:
   using Key = std::tuple<TaskId, DatasetUuid, bool, std::string>;  // producer, …, partition, scope

@@ -16,10 +16,10 @@ using postgres::Statement;
 
 // What a queued task `t` of a build `o` must be besides; `unrung`: a parameter, whether it may have
 // no wake-up.
-#define WEIR_READY(unrung)                                                                   \
-  "(o.open OR o.ungated OR t.class IN ('backfill', 'recompute')) AND NOT t.task_id "         \
-  "= " WEIR_NAMED_TASKS " AND t.available_at <= (SELECT clock_timestamp()) AND (NOT " unrung \
-  "::bool OR t.woken_at IS NULL)"
+#define WEIR_READY(unrung)                                                                 \
+  "(o.open OR o.ungated OR t.class IN ('backfill', 'recompute')) AND t.task_id"            \
+  " <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[]) AND t.available_at <=" \
+  " (SELECT clock_timestamp()) AND (NOT " unrung "::bool OR t.woken_at IS NULL)"
 
 #define WEIR_WINDOWS "current_setting('weir.windows')::uuid[]"
 
@@ -96,7 +96,8 @@ constexpr Statement kPickOrdered = {
     "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
     " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
     " FROM (SELECT t.task_id FROM state.tasks t WHERE t.state = 'queued'"
-    " AND t.task_id = ANY(current_setting($1::text)::uuid[]) AND NOT t.task_id = " WEIR_NAMED_TASKS
+    " AND t.task_id = ANY(current_setting($1::text)::uuid[])"
+    " AND t.task_id <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[])"
     " AND (NOT $2::bool OR t.woken_at IS NULL)"
     " AND EXISTS (SELECT FROM state.builds b WHERE b.build_id = t.build_id"
     " AND b.definition->>'ordered' = 'true') FOR UPDATE SKIP LOCKED) AS p"};

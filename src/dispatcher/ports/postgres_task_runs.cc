@@ -113,6 +113,7 @@ Answer<RunReply> SourceRuns::start(std::size_t index) {
   if (decision.reply.state != TaskState::Completed) return answer;  // the gate holds it
   const auto accepted = acceptance_.accept(task, task.life.attempt, producers_[index]);
   answer.reply.event_id = accepted->events.front().event_id;
+  acceptance_.note_run(request.run_id, *answer.reply.event_id);
   return answer;
 }
 
