@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/console/console.h"
+#include "cli/tasks/commands.h"
 
 namespace weir::cli {
 namespace {
@@ -16,16 +17,19 @@ constexpr const char* kDescription =
     "Weir: a control plane for versioned dataflow graphs.\n\n"
     "Start here: `weir up` runs everything on this machine; `weir dagmanager diff --file F` plans "
     "a\n"
-    "strategy graph, `weir dagmanager submit --file F` commits it.";
+    "strategy graph, `weir dagmanager submit --file F` commits it; `weir dag deploy FILE` deploys "
+    "a DAG\n"
+    "file, `weir run DAG JOB` starts it, `weir dataset head NAME` shows rows.";
 
 /// Options that every command takes, before or after its name.
 void add_global_options(CLI::App& app, Session& session) {
-  const std::map<std::string, OutputForm> forms = {{"text", OutputForm::Text},
-                                                   {"json", OutputForm::Json}};
-  app.add_option("-o,--output", session.output, "Form of the output: text, or json for machines")
+  const std::map<std::string, OutputForm> forms = {
+      {"table", OutputForm::Text}, {"text", OutputForm::Text}, {"json", OutputForm::Json}};
+  app.add_option("-o,--output", session.output,
+                 "Form of the output: table (or text) for people, json for machines")
       ->transform(CLI::CheckedTransformer(forms).description(""))
-      ->type_name("text|json")
-      ->default_str("text");
+      ->type_name("table|text|json")
+      ->default_str("table");
   app.add_option("-L,--lang", session.language,
                  "Language of messages; there is English only, so any is taken")
       ->type_name("LANG");
@@ -65,11 +69,20 @@ std::unique_ptr<CLI::App> make_app(Session& session) {
   service->require_subcommand(1);
   add_dagmanager(*service, session);
   add_dag(*app, session);
+  add_run(*app, session);
+  add_task(*app, session);
+  add_dataset(*app, session);
+  add_dispatcher(*app, session);
+  add_worker(*app, session);
+  add_check(*app, session);
+  add_doctor(*app, session);
   add_init(*app, session);
   add_config(*app, session);
   add_version(*app, session);
   add_completion(*app, session);
   add_docs(*app, session);
+  add_operator(*app, session);
+  add_head_child(*app, session);
   let_fall_through(*app);
   return app;
 }

@@ -24,7 +24,12 @@ void add_explain(CLI::App& parent, Session& session);
 void add_queue_stats(CLI::App& parent, Session& session);
 void add_snapshot(CLI::App& parent, Session& session);
 
-/// `dag validate|schema`.
+/// The roles of the task plane, and hidden: the process of a built-in operator.
+void add_dispatcher(CLI::App& parent, Session& session);
+void add_worker(CLI::App& parent, Session& session);
+void add_operator(CLI::App& parent, Session& session);
+
+/// `dag validate|schema`, and what cli/tasks/commands.h adds to the group.
 void add_dag(CLI::App& parent, Session& session);
 
 void add_init(CLI::App& parent, Session& session);

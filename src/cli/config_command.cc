@@ -1,20 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "cli/config_faults.h"
+#include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/console/text_file.h"
 #include "dagmanager/dagmanager_config.h"
+#include "dispatcher/dispatcher_config.h"
 #include "server/config/config_file.h"
+#include "worker/worker_config.h"
 
 namespace weir::cli {
 namespace {
+
+/// A role's keys, where it reads them, and whether it would start on them.
+struct Role {
+  std::string_view name;
+  std::vector<server::KeyDescription> keys;
+  server::LoadOptions (*load_options)(std::optional<std::filesystem::path>);
+  Result<void> (*check)(const server::Config&);
+};
+
+template <auto Make>
+Result<void> check_with(const server::Config& config) {
+  const auto made = Make(config);
+  if (made.ok()) return {};
+  return made.error();
+}
+
+std::vector<Role> roles() {
+  return {{dagmanager::kConfigSection, dagmanager::dagmanager_config_keys(),
+           dagmanager::dagmanager_load_options, check_with<dagmanager::make_dagmanager_config>},
+          {dispatcher::kConfigSection, dispatcher::dispatcher_config_keys(),
+           dispatcher::dispatcher_load_options, check_with<dispatcher::make_dispatcher_config>},
+          {worker::kConfigSection, worker::worker_config_keys(), worker::worker_load_options,
+           check_with<worker::make_worker_config>}};
+}
 
 struct InitFlags {
   std::string folder = ".";
@@ -34,8 +65,11 @@ int run_init(const Session& session, const InitFlags& flags) {
     print_error(file.string() + " is there already; --force writes over it.\n");
     return kExitFailed;
   }
-  const std::string text = server::sample_config(dagmanager::dagmanager_config_keys(),
-                                                 std::string(dagmanager::kConfigSection));
+  std::string text;
+  for (const Role& role : roles()) {
+    if (!text.empty()) text += "\n";
+    text += server::sample_config(role.keys, std::string(role.name));
+  }
   if (const auto written = write_text_file(file, text); !written.ok()) {
     print_error("Failed to write " + written.error().message() + "\n");
     return kExitFailed;
@@ -53,6 +87,7 @@ int run_init(const Session& session, const InitFlags& flags) {
 
 struct ShowFlags {
   std::string config;
+  std::string role = "dagmanager";
   bool origin = false;
 };
 
@@ -91,16 +126,17 @@ std::string show_text(const std::vector<server::ConfigLine>& lines, bool origin)
 int run_show(const Session& session, const ShowFlags& flags) {
   std::optional<std::filesystem::path> file;
   if (!flags.config.empty()) file = flags.config;
-  const Result<server::Config> config = server::load_config(
-      dagmanager::dagmanager_config_keys(), dagmanager::dagmanager_load_options(file));
+  const std::vector<Role> all = roles();
+  const Role& role = *std::ranges::find(all, flags.role, &Role::name);
+  const Result<server::Config> config = server::load_config(role.keys, role.load_options(file));
   if (!config.ok()) {
     print_error(config_faults_text(config.error()));
     return kExitUsage;
   }
   print_out(session.json() ? show_json(config->lines()) : show_text(config->lines(), flags.origin));
   // What the values forbid together is shown beside them: the server would not start.
-  if (const auto made = dagmanager::make_dagmanager_config(*config); !made.ok()) {
-    print_error(config_faults_text(made.error()));
+  if (const auto checked = role.check(*config); !checked.ok()) {
+    print_error(config_faults_text(checked.error()));
     return kExitUsage;
   }
   return kExitOk;
@@ -131,6 +167,10 @@ void add_config(CLI::App& parent, Session& session) {
   auto flags = std::make_shared<ShowFlags>();
   command->add_option("--config", flags->config, "Configuration file; without it the defaults")
       ->type_name("FILE");
+  command->add_option("--role", flags->role, "Whose configuration")
+      ->check(CLI::IsMember({"dagmanager", "dispatcher", "worker"}).description(""))
+      ->capture_default_str()
+      ->type_name("dagmanager|dispatcher|worker");
   command->add_flag("--origin", flags->origin,
                     "Say where each value comes from: default, file and line, or environment");
   command->callback([&session, flags] {

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/config_faults.h"
+#include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/console/text_file.h"
+#include "cli/tasks/commands.h"
 #include "cli/validation_text.h"
 #include "dispatcher/dagfile/json_schema.h"
 #include "dispatcher/dagfile/known_names.h"
@@ -128,9 +129,12 @@ void add_validate(CLI::App& group, Session& session) {
 }  // namespace
 
 void add_dag(CLI::App& parent, Session& session) {
-  CLI::App* group = parent.add_subcommand("dag", "DAG files: jobs that are wired by datasets");
+  CLI::App* group = parent.add_subcommand(
+      "dag", "DAG files, jobs that are wired by datasets: check, deploy, look at them");
   group->require_subcommand(1);
   add_validate(*group, session);
+  add_dag_deploying(*group, session);
+  add_dag_reading(*group, session);
   CLI::App* schema = group->add_subcommand(
       "schema", "Print the JSON Schema of DAG files, for editors that complete and check");
   auto operators = std::make_shared<std::string>();

@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/dagmanager_config_keys.h"
+#include "dispatcher/dispatcher_config.h"
 #include "server/config/config_key.h"
+#include "worker/worker_config.h"
 
 namespace weir::cli {
 namespace {
@@ -148,23 +150,31 @@ std::string config_reference() {
   std::string out =
       "# Configuration\n\n"
       "Made by `weir docs config` from the key table that the parser uses; do not edit.\n\n"
-      "A YAML file, named with `--config`; without one everything is in memory. The keys stand in\n"
-      "its section `dagmanager`, or at its root if it has no such section; top-level keys stand "
-      "at\n"
-      "the root in both cases. A dot is a nested mapping. `<name>` stands for one of the names "
+      "A YAML file, named with `--config`. Each role reads its own section (`dagmanager`,\n"
+      "`dispatcher`, `worker`), or the file's root if it has no such section; top-level keys "
+      "stand\n"
+      "at the root in both cases. A dot is a nested mapping. `<name>` stands for one of the names "
       "that\n"
       "the meaning lists. Unknown keys are an error. Changes take effect at the next start.\n\n"
-      "The environment wins over the file: `QMTL__DAGMANAGER__<KEY>`, in capitals, a dot as `__`;\n"
-      "top-level keys as `QMTL__<KEY>`. `weir config show --origin` tells each value and where it\n"
-      "comes from, `weir init` writes a file with all keys in comments.\n\n";
+      "The environment wins over the file: `QMTL__DAGMANAGER__<KEY>`, `WEIR__DISPATCHER__<KEY>`,\n"
+      "`WEIR__WORKER__<KEY>`, in capitals, a dot as `__`; top-level keys as `QMTL__<KEY>`.\n"
+      "`weir config show --role ROLE --origin` tells each value and where it comes from, `weir "
+      "init`\n"
+      "writes a file with all keys in comments.\n\n"
+      "## dagmanager\n\n"
+      "Without a file everything is in memory.\n\n";
   add_keys(out, dagmanager::available_config_keys());
   out +=
-      "## Not available yet\n\n"
+      "### Not available yet\n\n"
       "Known, so that a file for a later version says clearly what this one cannot do: another "
       "value\n"
       "than the default stops the start with the key's name and exit code 2. The same holds for\n"
       "`bolt://` and `neo4j://` in `graph_dsn` and for `kafka://` in `topics_dsn`.\n\n";
   add_keys(out, dagmanager::later_config_keys());
+  out += "## dispatcher\n\n`weir up` writes these for one machine.\n\n";
+  add_keys(out, dispatcher::dispatcher_config_keys());
+  out += "## worker\n\n`weir up` writes these for one machine.\n\n";
+  add_keys(out, worker::worker_config_keys());
   out.pop_back();
   return out;
 }

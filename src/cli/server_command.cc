@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "cli/config_faults.h"
+#include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/run_dagmanager.h"

@@ -5,9 +5,11 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,11 @@ struct UpFlags {
   std::string state_dir = ".weir";
   std::uint16_t grpc_port = 50051;
   std::uint16_t http_port = 8001;
+  std::uint16_t tasks_port = 8002;
+  bool no_tasks = false;
+  int worker_slots = kWorkerSlots;
+  std::vector<std::string> ingest_roots;
+  std::string operators_file;
   bool detach = false;
   std::vector<std::string> command;
 };
@@ -45,8 +52,11 @@ void tell_ready(const Session& session, const UpFlags& flags, const UpNote& note
     print_out(note.json() + "\n");
     return;
   }
-  std::string text = "Weir is up.\n  gRPC   " + note.grpc + "\n  HTTP   " + note.http +
-                     "/status\n  state  " + flags.state_dir + " (log: dagmanager.log)\n";
+  std::string text = "Weir is up.\n  gRPC   " + note.grpc + "\n  HTTP   " + note.http + "/status\n";
+  if (!note.tasks.empty()) text += "  tasks  " + note.tasks + "\n";
+  text += "  state  " + flags.state_dir + " (logs: dagmanager.log";
+  if (!note.tasks.empty()) text += ", dispatcher.log, worker.log";
+  text += ")\n";
   if (flags.detach) {
     text += "`weir down --state-dir " + flags.state_dir + "` stops everything.\n";
   } else if (flags.command.empty()) {
@@ -72,6 +82,34 @@ void let_go_of_terminal(const std::string& state_dir) {
   close(fd);
 }
 
+/// INVALID_ARGUMENT `bad_flag` for what names no folder or file.
+Result<UpOptions> options_of(const UpFlags& flags) {
+  UpOptions options{.state_dir = flags.state_dir,
+                    .ports = {.grpc = flags.grpc_port, .http = flags.http_port},
+                    .command = flags.command};
+  if (flags.no_tasks) return options;
+  options.ports.tasks = flags.tasks_port;
+  options.tasks.worker_slots = flags.worker_slots;
+  std::error_code error;
+  for (const std::string& root : flags.ingest_roots) {
+    const std::size_t cut = root.find('=');
+    const std::filesystem::path folder =
+        cut == std::string::npos ? "" : std::filesystem::canonical(root.substr(cut + 1), error);
+    if (cut == 0 || cut == std::string::npos || error || !std::filesystem::is_directory(folder)) {
+      return base::invalid_argument("bad_flag", "--ingest-root " + root + " is no NAME=FOLDER");
+    }
+    options.tasks.ingest_roots[root.substr(0, cut)] = folder.string();
+  }
+  if (!flags.operators_file.empty()) {
+    options.tasks.operators_file = std::filesystem::canonical(flags.operators_file, error).string();
+    if (error) {
+      return base::invalid_argument("bad_flag",
+                                    "--operators " + flags.operators_file + ": " + error.message());
+    }
+  }
+  return options;
+}
+
 int run_up(const Session& session, const UpFlags& flags) {
   server::block_shutdown_signals();
   server::SystemClock clock;
@@ -93,10 +131,12 @@ int run_up(const Session& session, const UpFlags& flags) {
               print_error(text + "\n");
             }
           }};
-  auto up = Supervisor::create({.state_dir = flags.state_dir,
-                                .ports = {.grpc = flags.grpc_port, .http = flags.http_port},
-                                .command = flags.command},
-                               events, clock, random);
+  auto options = options_of(flags);
+  if (!options.ok()) {
+    print_error(options.error());
+    return kExitUsage;
+  }
+  auto up = Supervisor::create(*std::move(options), events, clock, random);
   if (!up.ok()) {
     print_error(up.error());
     return kExitFailed;
@@ -167,11 +207,34 @@ int run_down(const Session& session, const std::string& state_dir) {
   return kExitOk;
 }
 
+void add_task_plane_flags(CLI::App& command, UpFlags& flags) {
+  command
+      .add_option("--tasks-port", flags.tasks_port,
+                  "Port of the task plane's user API; 0 takes a free one")
+      ->capture_default_str()
+      ->type_name("PORT");
+  command.add_flag("--no-tasks", flags.no_tasks, "Leave the task plane out");
+  command.add_option("--worker-slots", flags.worker_slots, "Operators that run at once")
+      ->check(CLI::Range(1, kWorkerSlotsMax).description(""))
+      ->capture_default_str()
+      ->type_name("N");
+  command
+      .add_option("--ingest-root", flags.ingest_roots,
+                  "A folder that table_ingest may read, and its name; may be given several times")
+      ->type_name("NAME=DIR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--operators", flags.operators_file, "Registry file of extension operators")
+      ->type_name("FILE");
+}
+
 }  // namespace
 
 void add_up(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
-      "up", "Run everything on this machine: a private PostgreSQL and the DAG manager");
+      "up",
+      "Run everything on this machine: a private PostgreSQL, the DAG manager, and "
+      "the task plane with its worker");
   command->footer(
       "Exit code: 0 after Ctrl-C or SIGTERM; the command's own; 1 if it cannot start, "
       "another one runs on the folder, or a child cannot be kept up.");
@@ -183,12 +246,13 @@ void add_up(CLI::App& parent, Session& session) {
   command->add_option("--http-port", flags->http_port, "Port of HTTP; 0 takes a free one")
       ->capture_default_str()
       ->type_name("PORT");
+  add_task_plane_flags(*command, *flags);
   CLI::Option* detach = command->add_flag("-d,--detach", flags->detach,
                                           "Return when everything is ready; `weir down` stops it");
   command
       ->add_option("command", flags->command,
-                   "After --: run this when everything is ready, with WEIR_TARGET and WEIR_HTTP in "
-                   "its environment, then stop all and exit with its code")
+                   "After --: run this when everything is ready, with WEIR_TARGET, WEIR_HTTP and "
+                   "WEIR_URL in its environment, then stop all and exit with its code")
       ->type_name("CMD [ARGS]")
       ->excludes(detach);
   command->callback([&session, flags] {

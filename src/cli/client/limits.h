@@ -25,6 +25,18 @@ inline constexpr int kConnectTimeoutMs = 5'000;
 inline constexpr int kReconnectWaitMsMin = 100;
 inline constexpr int kReconnectWaitMsMax = 1'000;
 
+/// Tries of one call of the user API, the time after which no further one begins, and the waits
+/// between them, which double (contract section 3.8).
+inline constexpr int kApiTries = 5;
+inline constexpr Duration kApiReachBudget = std::chrono::seconds(30);
+inline constexpr Duration kApiWaitFirst = std::chrono::milliseconds(500);
+/// What `Retry-After` may ask for.
+inline constexpr long kApiRetryAfterSecondsMax = 30;
+inline constexpr std::chrono::milliseconds kApiConnectTimeout{3'000};
+/// One try: a deploy of a large DAG is one transaction.
+inline constexpr std::chrono::milliseconds kApiCallTimeout{60'000};
+inline constexpr std::size_t kApiBodyBytesMax = std::size_t{64} << 20;
+
 /// Node ids in one DescribeNodes request (contract section 1.1).
 inline constexpr std::size_t kDescribeIdsMax = 1'000;
 

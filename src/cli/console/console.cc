@@ -34,6 +34,8 @@ bool out_shows_colours() {
          environment("TERM") != "dumb";
 }
 
+bool out_is_terminal() { return isatty(STDOUT_FILENO) != 0; }
+
 bool error_is_terminal() { return isatty(STDERR_FILENO) != 0; }
 
 std::string Paint::around(std::string_view code, std::string_view text) const {

@@ -21,6 +21,7 @@ void print_error(const Error& error);
 
 /// True if the stream is a terminal that shows colours (NO_COLOR is empty, TERM is not "dumb").
 bool out_shows_colours();
+bool out_is_terminal();
 bool error_is_terminal();
 
 /// Puts colours around texts, or leaves them.

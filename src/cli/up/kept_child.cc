@@ -13,20 +13,25 @@ namespace {
 /// A configuration that does not start will not start the next time (contract section 4).
 constexpr int kExitConfiguration = 2;
 
+std::uintmax_t size_of(const std::filesystem::path& log) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(log, error);
+  return error ? 0 : size;
+}
+
 }  // namespace
 
 KeptChild::KeptChild(KeptChildPlan plan, Wakeup& wakeup, Clock& clock)
     : plan_(std::move(plan)), wakeup_(wakeup), clock_(clock) {}
 
 Result<void> KeptChild::start() {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(plan_.log, error);
-  log_begins_ = error ? 0 : size;
+  log_begins_ = size_of(plan_.log);
   return spawn();
 }
 
 Result<void> KeptChild::spawn() {
   process_.reset();
+  run_begins_ = size_of(plan_.log);
   WEIR_TRY(process_, process::ChildProcess::spawn(
                          plan_.process, [this](const process::ProcessExit&) { wakeup_.set(); }));
   state_ = State::Starting;
@@ -52,13 +57,18 @@ Result<KeptChild::News> KeptChild::tend() {
 }
 
 Result<KeptChild::News> KeptChild::look_if_ready() {
-  if (plan_.ready()) {
+  if (is_ready()) {
     state_ = State::Ready;
     budget_.was_ready();
     return News::Ready;
   }
   if (clock_.monotonic() - since_ < kReadyTimeout) return News::None;
   return ended(process_->terminate(kStopTimeout));
+}
+
+bool KeptChild::is_ready() const {
+  if (plan_.ready_words.empty()) return plan_.ready();
+  return log_tail(plan_.log, run_begins_).find(plan_.ready_words) != std::string::npos;
 }
 
 Result<KeptChild::News> KeptChild::ended(const process::ProcessExit& exit) {

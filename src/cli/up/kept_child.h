@@ -20,7 +20,9 @@ struct KeptChildPlan {
   std::string name;  ///< "DAG manager"
   process::ProcessOptions process;
   /// True once it serves; asked every kReadyLook while it starts.
-  std::function<bool()> ready;
+  std::function<bool()> ready = {};
+  /// Instead of `ready`, for what has no listener: words that its log has once it serves.
+  std::string ready_words = {};
   /// Its log, of which the end is shown when it fails.
   std::filesystem::path log;
 };
@@ -52,6 +54,7 @@ class KeptChild {
   /// SIGTERM, kStopTimeout, then a kill. Nothing runs after it.
   void stop();
 
+  const std::string& name() const { return plan_.name; }
   /// How it ended last, for people.
   const std::string& last_end() const { return last_end_; }
 
@@ -61,6 +64,7 @@ class KeptChild {
   Result<void> spawn();
   Result<News> look_if_ready();
   Result<News> ended(const process::ProcessExit& exit);
+  bool is_ready() const;
   Error failed(const std::string& why) const;
 
   const KeptChildPlan plan_;
@@ -71,6 +75,7 @@ class KeptChild {
   Duration since_{};  // of Starting: start; of Waiting: when to start
   std::string last_end_;
   std::uintmax_t log_begins_ = 0;  // what stands before it was there before us
+  std::uintmax_t run_begins_ = 0;  // the same, before its last start
   std::unique_ptr<process::ChildProcess> process_;
 };
 

@@ -12,7 +12,7 @@ namespace weir::cli {
 /// of another instance.
 inline constexpr Duration kReadyTimeout = std::chrono::seconds(90);
 /// Time between two looks at /readyz, only while a role starts.
-inline constexpr Duration kReadyLook = std::chrono::milliseconds(50);
+inline constexpr Duration kReadyLook = std::chrono::milliseconds(10);
 /// One answer of /readyz.
 inline constexpr Duration kReadyAnswerTimeout = std::chrono::seconds(2);
 
@@ -44,9 +44,17 @@ static_assert(kStopTimeout > std::chrono::seconds(25), "a draining DAG manager m
 
 /// `weir down` waits this long for `weir up` to end: its children one after the other, PostgreSQL's
 /// 20 s and its escalation.
-inline constexpr Duration kDownTimeout = std::chrono::seconds(120);
-static_assert(kDownTimeout > 2 * kStopTimeout + std::chrono::seconds(40),
+inline constexpr Duration kDownTimeout = std::chrono::seconds(180);
+static_assert(kDownTimeout > 4 * kStopTimeout + std::chrono::seconds(40),
               "`weir down` must outlast an orderly stop");
+
+/// Operators that the worker of `weir up` runs at once, unless --worker-slots says otherwise.
+inline constexpr int kWorkerSlots = 2;
+inline constexpr int kWorkerSlotsMax = 256;
+
+/// What a Unix socket's address and a worker's scratch folder may have; a state folder that is
+/// deeper has these elsewhere.
+inline constexpr std::size_t kShortPathBytesMax = 60;
 
 /// A child's log that is larger than this is put aside (`.1`) at the next `weir up`.
 inline constexpr std::size_t kLogBytesMax = std::size_t{16} << 20;

@@ -72,7 +72,12 @@ Result<BoundPort> find_port(std::uint16_t wanted, const char* flag, Clock& clock
 Result<UpPorts> choose_ports(const UpPorts& wanted, Clock& clock, Random& random) {
   WEIR_TRY(const BoundPort grpc, find_port(wanted.grpc, "--grpc-port", clock, random));
   WEIR_TRY(const BoundPort http, find_port(wanted.http, "--http-port", clock, random));
-  return UpPorts{.grpc = grpc.port, .http = http.port};
+  UpPorts ports{.grpc = grpc.port, .http = http.port};
+  if (wanted.tasks) {
+    WEIR_TRY(const BoundPort tasks, find_port(*wanted.tasks, "--tasks-port", clock, random));
+    ports.tasks = tasks.port;
+  }
+  return ports;
 }
 
 }  // namespace weir::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -12,9 +13,11 @@ namespace weir::cli {
 struct UpPorts {
   std::uint16_t grpc = 0;
   std::uint16_t http = 0;
+  /// Of the task plane; nothing: it is left out, and no port is looked for.
+  std::optional<std::uint16_t> tasks = {};
 };
 
-/// Checks that both ports of loopback are free, and finds free ones for 0; two different ones.
+/// Checks that these ports of loopback are free, and finds free ones for 0; all different.
 /// Nothing holds them until the children listen, so free ones are taken from where the kernel does
 /// not put outgoing connections. FAILED_PRECONDITION `port_taken`, with the flag that gives
 /// another; only after kPortWait, because a killed predecessor's child may take a moment to go.

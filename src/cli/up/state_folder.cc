@@ -45,6 +45,7 @@ Error already_up(const std::filesystem::path& path, const std::optional<UpNote>&
     text += ", pid " + std::to_string(note->pid);
     text +=
         note->grpc.empty() ? ", still starting" : ", gRPC " + note->grpc + ", HTTP " + note->http;
+    if (!note->tasks.empty()) text += ", tasks " + note->tasks;
   }
   return base::failed_precondition("already_up", text + "; stop it with `weir down --state-dir " +
                                                      path.string() +
@@ -58,6 +59,7 @@ std::string UpNote::json() const {
   line["pid"] = pid;
   line["grpc"] = grpc;
   line["http"] = http;
+  if (!tasks.empty()) line["tasks"] = tasks;
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -73,6 +75,7 @@ std::optional<UpNote> UpNote::parse(std::string_view text) {
   };
   note.grpc = member("grpc");
   note.http = member("http");
+  note.tasks = member("tasks");
   return note;
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -19,10 +20,35 @@ struct UpNote {
   pid_t pid = 0;
   std::string grpc;  ///< "127.0.0.1:50051"; empty until ready
   std::string http;  ///< "http://127.0.0.1:8001"; empty until ready
+  /// The task plane's user API, "http://127.0.0.1:8002"; empty until ready, and without it.
+  std::string tasks = {};
 
   /// One JSON line.
   std::string json() const;
   static std::optional<UpNote> parse(std::string_view text);
+};
+
+/// What stands where below a state folder.
+struct StatePaths {
+  std::filesystem::path root;
+
+  std::filesystem::path config_file() const { return root / "weir.yml"; }
+  /// What a role says: "dagmanager", "dispatcher", "worker".
+  std::filesystem::path log(std::string_view role) const {
+    return root / (std::string(role) + ".log");
+  }
+
+  // Of the task plane.
+  std::filesystem::path objects() const { return root / "objects"; }
+  std::filesystem::path task_logs() const { return root / "logs"; }
+  std::filesystem::path keys() const { return root / "keys"; }
+  std::filesystem::path worker_token() const { return keys() / "worker.token"; }
+  std::filesystem::path user_token() const { return keys() / "user.token"; }
+  std::filesystem::path capability_key() const { return keys() / "capability.pem"; }
+  std::filesystem::path issuer_key() const { return keys() / "issuer.pem"; }
+  std::filesystem::path scratch() const { return root / "scratch"; }
+  std::filesystem::path sockets() const { return root / "sockets"; }
+  std::filesystem::path internal_socket() const { return sockets() / "internal.sock"; }
 };
 
 /// The folder that a `weir up` owns. The file `up.lock` is held (flock) for as long as this lives,
@@ -40,8 +66,7 @@ class StateFolder {
   Result<void> note(const UpNote& note);
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path config_file() const { return path_ / "weir.yml"; }
-  std::filesystem::path dagmanager_log() const { return path_ / "dagmanager.log"; }
+  StatePaths paths() const { return StatePaths{path_}; }
 
  private:
   StateFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -23,16 +23,6 @@ namespace {
 constexpr const char* kHost = "127.0.0.1";
 constexpr int kSignalExit = 128;
 
-/// A text as a YAML scalar in single quotes.
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') out += '\'';
-    out += c;
-  }
-  return out + "'";
-}
-
 std::string own_program() {
   std::error_code error;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -48,13 +38,17 @@ void bound_log(const std::filesystem::path& log) {
 
 /// Settings that `weir up` decides itself: the caller's environment must not move the children to
 /// another store or port than we watch.
-std::map<std::string, std::string> without_own_settings() {
+std::map<std::string, std::string> without_settings(std::string_view prefix,
+                                                    std::initializer_list<const char*> keys) {
   std::map<std::string, std::string> removed;
-  for (const char* key : {"GRAPH_DSN", "NEO4J_DSN", "TOPICS_DSN", "KAFKA_DSN", "MEMORY_REPO_PATH",
-                          "GRPC_HOST", "GRPC_PORT", "HTTP_HOST", "HTTP_PORT"}) {
-    removed[std::string("QMTL__DAGMANAGER__") + key] = "";
-  }
+  for (const char* key : keys) removed[std::string(prefix) + key] = "";
   return removed;
+}
+
+constexpr const char* kDispatcher = "the dispatcher";
+
+std::string http_url(std::uint16_t port) {
+  return "http://" + server::ListenAddress{.host = kHost, .port = port}.text();
 }
 
 }  // namespace
@@ -118,41 +112,94 @@ Result<int> Supervisor::run() {
 
 Result<void> Supervisor::start() {
   WEIR_TRY(ports_, choose_ports(options_.ports, clock_, random_));
+  if (ports_.tasks) {
+    WEIR_TRY(task_folders_, prepare_task_folders(folder_->paths()));
+    worker_due_ = true;
+  }
   events_.starting("PostgreSQL");
   WEIR_CHECK(postgres_->start());
   postgres_since_ = clock_.monotonic();
   postgres_budget_.was_ready();
-  events_.starting("DAG manager");
+  events_.starting(ports_.tasks ? "DAG manager, dispatcher and worker" : "DAG manager");
   WEIR_CHECK(write_config());
-  bound_log(folder_->dagmanager_log());
-  dagmanager_ = std::make_unique<KeptChild>(dagmanager_plan(), *wakeup_, clock_);
-  return dagmanager_->start();
+  if (ports_.tasks) WEIR_CHECK(start_child(dispatcher_plan()));
+  return start_child(dagmanager_plan());
+}
+
+Result<void> Supervisor::start_child(KeptChildPlan plan) {
+  bound_log(plan.log);
+  children_.push_back(std::make_unique<KeptChild>(std::move(plan), *wakeup_, clock_));
+  return children_.back()->start();
 }
 
 Result<void> Supervisor::write_config() {
-  const std::string dsn = quoted(postgres_->dsn());
-  return write_text_file(folder_->config_file(),
-                         "# Written by `weir up`, anew at each start. Other keys (`weir init` "
-                         "explains them all) can be\n"
-                         "# set in its environment: QMTL__DAGMANAGER__<KEY>.\n"
-                         "dagmanager:\n"
-                         "  graph_dsn: " +
-                             dsn + "\n" + "  topics_dsn: " + dsn + "\n" + "  grpc_host: " + kHost +
-                             "\n" + "  grpc_port: " + std::to_string(ports_.grpc) + "\n" +
-                             "  http_host: " + kHost + "\n" +
-                             "  http_port: " + std::to_string(ports_.http) + "\n");
+  const std::string dsn = yaml_quoted(postgres_->dsn());
+  std::string text =
+      "# Written by `weir up`, anew at each start. Other keys (`weir init` explains them all) can "
+      "be\n"
+      "# set in its environment: QMTL__DAGMANAGER__<KEY>, WEIR__DISPATCHER__<KEY>, "
+      "WEIR__WORKER__<KEY>.\n"
+      "dagmanager:\n";
+  text += "  graph_dsn: " + dsn + "\n  topics_dsn: " + dsn + "\n";
+  text += std::string("  grpc_host: ") + kHost + "\n";
+  text += "  grpc_port: " + std::to_string(ports_.grpc) + "\n";
+  text += std::string("  http_host: ") + kHost + "\n";
+  text += "  http_port: " + std::to_string(ports_.http) + "\n";
+  if (ports_.tasks) {
+    text += task_plane_yaml({.paths = folder_->paths(),
+                             .folders = task_folders_,
+                             .dsn = postgres_->dsn(),
+                             .host = kHost,
+                             .port = *ports_.tasks,
+                             .options = options_.tasks});
+  }
+  return write_text_file(folder_->paths().config_file(), text);
 }
 
 KeptChildPlan Supervisor::dagmanager_plan() const {
   const server::ListenAddress http{.host = kHost, .port = ports_.http};
   return {.name = "the DAG manager",
           .process = {.argv = {own_program(), "dagmanager", "server", "--config",
-                               folder_->config_file().string()},
-                      .environment = without_own_settings(),
-                      .output_path = folder_->dagmanager_log().string(),
+                               folder_->paths().config_file().string()},
+                      .environment = without_settings(
+                          "QMTL__DAGMANAGER__",
+                          {"GRAPH_DSN", "NEO4J_DSN", "TOPICS_DSN", "KAFKA_DSN", "MEMORY_REPO_PATH",
+                           "GRPC_HOST", "GRPC_PORT", "HTTP_HOST", "HTTP_PORT"}),
+                      .output_path = folder_->paths().log("dagmanager").string(),
                       .death_signal = SIGKILL},
           .ready = [http] { return is_ready(http); },
-          .log = folder_->dagmanager_log()};
+          .log = folder_->paths().log("dagmanager")};
+}
+
+KeptChildPlan Supervisor::dispatcher_plan() const {
+  const server::ListenAddress http{.host = kHost, .port = *ports_.tasks};
+  return {.name = kDispatcher,
+          .process = {.argv = {own_program(), "dispatcher", "--config",
+                               folder_->paths().config_file().string()},
+                      .environment = without_settings(
+                          "WEIR__DISPATCHER__",
+                          {"STATE_DSN", "DATA_DSN", "OBJECT_ROOT", "INGEST_ROOTS", "OPERATORS_FILE",
+                           "HTTP_HOST", "HTTP_PORT", "INTERNAL_SOCKET", "TASK_SOCKET",
+                           "WORKER_TOKEN_FILE", "CAPABILITY_KEY_FILE", "ISSUER_KEY_FILE",
+                           "USER_TOKEN_FILE", "JWKS_FILE"}),
+                      .output_path = folder_->paths().log("dispatcher").string(),
+                      .death_signal = SIGKILL},
+          .ready = [http] { return is_ready(http); },
+          .log = folder_->paths().log("dispatcher")};
+}
+
+KeptChildPlan Supervisor::worker_plan() const {
+  return {.name = "the worker",
+          .process = {.argv = {own_program(), "worker", "--config",
+                               folder_->paths().config_file().string()},
+                      .environment = without_settings(
+                          "WEIR__WORKER__",
+                          {"INTERNAL_SOCKET", "WORKER_TOKEN_FILE", "OBJECT_ROOT", "INGEST_ROOTS",
+                           "OPERATORS_FILE", "DATA_DSN", "SCRATCH_FOLDER", "LOG_FOLDER", "SLOTS"}),
+                      .output_path = folder_->paths().log("worker").string(),
+                      .death_signal = SIGKILL},
+          .ready_words = R"("msg":"working")",
+          .log = folder_->paths().log("worker")};
 }
 
 Result<std::optional<int>> Supervisor::step() {
@@ -162,7 +209,7 @@ Result<std::optional<int>> Supervisor::step() {
     if (const std::optional<int> code = command_ended()) return code;
   }
   WEIR_CHECK(tend_postgres());
-  WEIR_CHECK(tend_dagmanager());
+  WEIR_CHECK(tend_children());
   return std::optional<int>();
 }
 
@@ -190,37 +237,60 @@ Result<void> Supervisor::tend_postgres() {
   return {};
 }
 
-Result<void> Supervisor::tend_dagmanager() {
-  WEIR_TRY(const KeptChild::News news, dagmanager_->tend());
-  switch (news) {
-    case KeptChild::News::None:
-      return {};
-    case KeptChild::News::Restarting:
-      events_.noted("the DAG manager ended (" + dagmanager_->last_end() + "); it is started again");
-      return {};
-    case KeptChild::News::Ready:
-      return announce();
+Result<void> Supervisor::tend_children() {
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    WEIR_TRY(const KeptChild::News news, children_[i]->tend());
+    switch (news) {
+      case KeptChild::News::None:
+        break;
+      case KeptChild::News::Restarting:
+        events_.noted(children_[i]->name() + " ended (" + children_[i]->last_end() +
+                      "); it is started again");
+        break;
+      case KeptChild::News::Ready:
+        WEIR_CHECK(child_is_ready(i));
+        break;
+    }
   }
   return {};
 }
 
-Result<void> Supervisor::announce() {
+Result<void> Supervisor::child_is_ready(std::size_t number) {
   if (announced_) {
-    events_.noted("the DAG manager is back");
+    events_.noted(children_[number]->name() + " is back");
     return {};
   }
+  ready_once_.insert(number);
+  if (worker_due_ && children_[number]->name() == kDispatcher) {
+    worker_due_ = false;
+    return start_child(worker_plan());
+  }
+  return ready_once_.size() == children_.size() && !worker_due_ ? announce() : Result<void>();
+}
+
+Result<void> Supervisor::announce() {
   announced_ = true;
   WEIR_CHECK(folder_->note(note()));
   events_.ready(note());
   return options_.command.empty() ? Result<void>() : start_command();
 }
 
+std::map<std::string, std::string> Supervisor::command_environment() const {
+  const UpNote note = this->note();
+  std::map<std::string, std::string> added = {{"WEIR_TARGET", note.grpc},
+                                              {"WEIR_HTTP", note.http},
+                                              {"WEIR_STATE_DIR", folder_->paths().root.string()}};
+  if (!note.tasks.empty()) {
+    added["WEIR_URL"] = note.tasks;
+    added["WEIR_TOKEN_FILE"] = folder_->paths().user_token().string();
+  }
+  return added;
+}
+
 Result<void> Supervisor::start_command() {
-  WEIR_TRY(command_,
-           process::ChildProcess::spawn(
-               {.argv = options_.command,
-                .environment = {{"WEIR_TARGET", note().grpc}, {"WEIR_HTTP", note().http}}},
-               [this](const process::ProcessExit&) { wakeup_->set(); }));
+  WEIR_TRY(command_, process::ChildProcess::spawn(
+                         {.argv = options_.command, .environment = command_environment()},
+                         [this](const process::ProcessExit&) { wakeup_->set(); }));
   return {};
 }
 
@@ -231,8 +301,10 @@ std::optional<int> Supervisor::command_ended() {
 }
 
 void Supervisor::wait() {
-  std::optional<Duration> due = dagmanager_->due();
-  if (postgres_again_) due = due ? std::min(*due, *postgres_again_) : *postgres_again_;
+  std::optional<Duration> due = postgres_again_;
+  for (const auto& child : children_) {
+    if (const auto next = child->due()) due = due ? std::min(*due, *next) : *next;
+  }
   int milliseconds = -1;
   if (due) {
     const auto left = std::max(*due - clock_.monotonic(), Duration::zero());
@@ -246,14 +318,15 @@ void Supervisor::wait() {
 
 Result<void> Supervisor::stop() {
   if (command_) command_->terminate(kStopTimeout);
-  if (dagmanager_) dagmanager_->stop();
+  for (auto child = children_.rbegin(); child != children_.rend(); ++child) (*child)->stop();
   return postgres_->stop();
 }
 
 UpNote Supervisor::note() const {
   return {.pid = getpid(),
           .grpc = server::ListenAddress{.host = kHost, .port = ports_.grpc}.text(),
-          .http = "http://" + server::ListenAddress{.host = kHost, .port = ports_.http}.text()};
+          .http = http_url(ports_.http),
+          .tasks = ports_.tasks ? http_url(*ports_.tasks) : std::string()};
 }
 
 }  // namespace weir::cli

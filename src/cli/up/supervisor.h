@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "cli/up/ports.h"
 #include "cli/up/restart_budget.h"
 #include "cli/up/state_folder.h"
+#include "cli/up/task_plane.h"
 #include "cli/up/wakeup.h"
 #include "drivers/postgres/private_cluster.h"
 #include "drivers/process/child_process.h"
@@ -25,17 +28,20 @@ namespace weir::cli {
 
 struct UpOptions {
   std::filesystem::path state_dir;
-  UpPorts ports{.grpc = 50051, .http = 8001};
-  /// Run when everything is ready, with WEIR_TARGET and WEIR_HTTP; then all is stopped. Empty: run
-  /// until a signal comes.
-  std::vector<std::string> command;
+  UpPorts ports{.grpc = 50051, .http = 8001, .tasks = 8002};
+  /// Counts where `ports.tasks` is given.
+  TaskPlaneOptions tasks = {};
+  /// Run when everything is ready, with WEIR_TARGET, WEIR_HTTP, WEIR_URL, WEIR_TOKEN_FILE and
+  /// WEIR_STATE_DIR; then all is stopped. Empty: run until a signal comes.
+  std::vector<std::string> command = {};
 };
 
 /// Everything of one machine: a private PostgreSQL, and the roles as child processes that are kept
 /// running. `weir up` is this and its output.
 ///
 /// Protocol. The folder's lock is taken first and given back last, so one supervisor owns a folder.
-/// PostgreSQL is started before the roles and stopped after them. All of them are told to die when
+/// PostgreSQL is started before the roles and stopped after them; the worker is started when the
+/// dispatcher serves, and stopped before it. All of them are told to die when
 /// this process does, however it does: roles by SIGKILL (their store needs no goodbye), PostgreSQL
 /// by a fast shutdown. What a killed supervisor left is taken over by the next one. A dead child is
 /// started again with growing waits; one that cannot be kept up ends the whole.
@@ -68,11 +74,16 @@ class Supervisor {
   Result<void> start();
   Result<void> write_config();
   KeptChildPlan dagmanager_plan() const;
+  KeptChildPlan dispatcher_plan() const;
+  KeptChildPlan worker_plan() const;
+  Result<void> start_child(KeptChildPlan plan);
   /// Returns the exit code once it is time to stop.
   Result<std::optional<int>> step();
   Result<void> tend_postgres();
-  Result<void> tend_dagmanager();
+  Result<void> tend_children();
+  Result<void> child_is_ready(std::size_t number);
   Result<void> announce();
+  std::map<std::string, std::string> command_environment() const;
   Result<void> start_command();
   std::optional<int> command_ended();
   void wait();
@@ -93,7 +104,11 @@ class Supervisor {
   RestartBudget postgres_budget_;
   Duration postgres_since_{};
   std::optional<Duration> postgres_again_;
-  std::unique_ptr<KeptChild> dagmanager_;
+  /// In the order of their starts.
+  std::vector<std::unique_ptr<KeptChild>> children_;
+  ShortFolders task_folders_;
+  bool worker_due_ = false;           // it is started once the dispatcher serves
+  std::set<std::size_t> ready_once_;  // by place in children_, until the announcement
   bool announced_ = false;
   std::unique_ptr<process::ChildProcess> command_;
 };

@@ -14,7 +14,7 @@ import pytest
 from conftest import SECONDS_MAX, STRATEGIES, binary, environment, ok, ok_json, run
 
 SMALL = STRATEGIES / "multi_indicator.json"
-FREE = ("--grpc-port", "0", "--http-port", "0")
+FREE = ("--grpc-port", "0", "--http-port", "0", "--tasks-port", "0")
 
 
 class Up:
@@ -33,7 +33,7 @@ class Up:
         assert line, self.process.stderr.read()
         note = json.loads(line)
         assert note["pid"] == self.process.pid
-        self.target, self.http = note["grpc"], note["http"]
+        self.target, self.http, self.tasks = note["grpc"], note["http"], note.get("tasks")
 
     def wait_for(self, text):
         """Reads what it says until a line has `text`."""
@@ -48,12 +48,13 @@ class Up:
         return self.process.returncode
 
     def children(self):
-        """Process ids by command: of the DAG manager and the PostgreSQL server."""
+        """Process ids by role, and that of the PostgreSQL server."""
         found = {}
         pid = self.process.pid
         for pid in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            found[pathlib.Path(words[0].decode()).name] = int(pid)
+            name = pathlib.Path(words[0].decode()).name
+            found[words[1].decode() if name == "weir" else name] = int(pid)
         return found
 
 
@@ -107,7 +108,7 @@ def test_a_second_up_on_the_folder_names_the_first(state_dir):
     second = run("up", "--state-dir", state_dir, *FREE)
     assert second.returncode == 1
     assert second.stdout == ""
-    for word in ("already_up", str(up.process.pid), up.target, up.http):
+    for word in ("already_up", str(up.process.pid), up.target, up.http, up.tasks):
         assert word in second.stderr
     submit(up)
     assert up.end() == 0
@@ -158,10 +159,50 @@ def test_a_killed_dag_manager_is_back_at_the_same_address(state_dir):
     up = Up(state_dir)
     first = submit(up)
     for _ in range(2):
-        os.kill(up.children()["weir"], signal.SIGKILL)
+        os.kill(up.children()["dagmanager"], signal.SIGKILL)
         up.wait_for("the DAG manager ended (signal 9)")
         up.wait_for("the DAG manager is back")
         assert submit(up)["queue_map"] == first["queue_map"]
+    assert up.end() == 0
+
+
+@pytest.mark.parametrize("role", ["dispatcher", "worker"])
+def test_a_killed_role_of_the_task_plane_is_back(state_dir, role):
+    up = Up(state_dir)
+    tasks = up.tasks
+    os.kill(up.children()[role], signal.SIGKILL)
+    up.wait_for(f"the {role} ended (signal 9)")
+    up.wait_for(f"the {role} is back")
+    assert set(up.children()) == {"postgres", "dagmanager", "dispatcher", "worker"}
+    with urllib.request.urlopen(tasks + "/readyz", timeout=30) as answer:
+        assert answer.status == 200
+    assert up.end() == 0
+
+
+def test_the_task_plane_may_be_left_out(state_dir):
+    up = Up(state_dir, "--no-tasks")
+    assert up.tasks is None
+    assert set(up.children()) == {"postgres", "dagmanager"}
+    refused = run("dag", "list", "--state-dir", state_dir)
+    assert refused.returncode == 1 and "no task plane" in refused.stderr
+    assert up.end() == 0
+
+
+def test_a_command_finds_the_task_plane(state_dir):
+    script = 'test -n "$WEIR_URL" && "$0" dag list -o json'
+    done = run("up", "--state-dir", state_dir, *FREE, "--", "/bin/sh", "-c", script, binary())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["items"] == []
+
+
+def test_keys_and_sockets_are_for_their_owner_alone(state_dir):
+    up = Up(state_dir)
+    for folder in ("keys", "sockets", "scratch"):
+        assert (state_dir / folder).stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (state_dir / "keys").iterdir()}
+    assert modes["worker.token"] == 0o400
+    assert modes["issuer.pem"] == 0o400
+    assert modes["user.token"] == 0o600
     assert up.end() == 0
 
 
@@ -179,7 +220,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_can_be_repeated(state_
     up = Up(state_dir)
     first = submit(up)
     children = list(up.children().values())
-    assert len(children) == 2
+    assert len(children) == 4
     up.process.kill()
     up.process.communicate(timeout=SECONDS_MAX)
     wait_until_gone(children)

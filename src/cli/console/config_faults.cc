@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/config_faults.h"
+#include "cli/console/config_faults.h"
 
 #include <string_view>
 
