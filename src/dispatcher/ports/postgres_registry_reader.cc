@@ -60,7 +60,7 @@ Params& add_instant_and_id(Params& params, const RegistryPageRequest& request) {
 }
 
 template <class Filter>
-std::optional<std::string_view> word_if(const std::optional<Filter>& filter) {
+std::optional<std::string_view> filter_word(const std::optional<Filter>& filter) {
   return filter ? std::optional(word(*filter)) : std::nullopt;
 }
 
@@ -107,7 +107,7 @@ struct AskList {
   AskedList operator()(const TaskList& of) const {
     Params params = scoped(scope);
     params.text_or_null(of.dag).text_or_null(of.job);
-    params.text_or_null(word_if(of.task_class)).text_or_null(word_if(of.kind));
+    params.text_or_null(filter_word(of.task_class)).text_or_null(filter_word(of.kind));
     add_id_or_null(params, of.root);
     add_instant_and_id(params, request).int64(row_limit(request));
     return {.page = {.sql = registry_sql::task_list(of), .params = std::move(params)}};

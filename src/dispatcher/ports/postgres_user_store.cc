@@ -19,7 +19,7 @@ using postgres::Rows;
 using postgres::Statement;
 using postgres::Type;
 
-constexpr Statement kSetOrg{.name = "user_set_org", .sql = kSetOrgSql};
+constexpr Statement kUserSetOrg{.name = "user_set_org", .sql = kSetOrgSql};
 
 constexpr Statement kFindUser{.name = "user_find",
                               .sql =
@@ -91,7 +91,7 @@ class OrgTransaction {
   OrgTransaction(postgres::Pool::Lease connection, std::string_view org)
       : connection_(std::move(connection)), pipeline_(std::make_unique<Pipeline>(*connection_)) {
     pipeline_->begin();
-    pipeline_->add(kSetOrg, Params().text(org));
+    pipeline_->add(kUserSetOrg, Params().text(org));
   }
 
   postgres::Pool::Lease connection_;
@@ -134,7 +134,7 @@ Result<void> PostgresUserStore::audit(const AuditEntry& entry) {
       .text(entry.actor)
       .text(entry.action)
       .text(entry.target)
-      .text(entry.decision == Decision::Allow ? "allow" : "deny");
+      .text(entry.decision == AuditDecision::Allow ? "allow" : "deny");
   if (entry.request_id) {
     params.uuid(*entry.request_id);
   } else {

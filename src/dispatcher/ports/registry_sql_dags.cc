@@ -100,19 +100,19 @@ const std::string kDeployItem = R"sql(
 }  // namespace
 
 const Statement& dag_list() {
-  static const MadeStatement made("registry_dag_list", "SELECT json_build_object(" + kDagColumns +
-                                                           R"sql()::text, 0::bigint, g.dag_name
+  static const MadeStatement kMade("registry_dag_list", "SELECT json_build_object(" + kDagColumns +
+                                                            R"sql()::text, 0::bigint, g.dag_name
   FROM (SELECT dag_name, count(*) AS versions, max(version_no) AS latest_no
           FROM state.dag_versions
          WHERE org_id = $1::uuid AND dag_name > $3
          GROUP BY dag_name ORDER BY dag_name LIMIT $4) g)sql" +
-                                                           kDagJoins + " ORDER BY g.dag_name");
-  return made.get();
+                                                            kDagJoins + " ORDER BY g.dag_name");
+  return kMade.get();
 }
 
 const Statement& dag_picture() {
-  static const MadeStatement made("registry_dag", "SELECT json_build_object(" + kDagColumns +
-                                                      R"sql(,
+  static const MadeStatement kMade("registry_dag", "SELECT json_build_object(" + kDagColumns +
+                                                       R"sql(,
     'previous_pointer_set_id', c.previous_pointer_set_id,
     'jobs', coalesce((
         SELECT json_agg(json_build_object('job', j.name, 'activation', j.activation,
@@ -128,58 +128,58 @@ const Statement& dag_picture() {
   FROM (SELECT dag_name, count(*) AS versions, max(version_no) AS latest_no
           FROM state.dag_versions
          WHERE org_id = $1::uuid AND dag_name = $3 GROUP BY dag_name) g)sql" +
-                                                      kDagJoins);
-  return made.get();
+                                                       kDagJoins);
+  return kMade.get();
 }
 
 const Statement& version_list() {
-  static const MadeStatement made("registry_version_list",
-                                  "SELECT json_build_object(" + kVersionColumns +
-                                      ")::text, v.version_no, '' FROM state.dag_versions v" +
-                                      kVersionJoins + R"sql(
+  static const MadeStatement kMade("registry_version_list",
+                                   "SELECT json_build_object(" + kVersionColumns +
+                                       ")::text, v.version_no, '' FROM state.dag_versions v" +
+                                       kVersionJoins + R"sql(
  WHERE v.org_id = $1::uuid AND v.dag_name = $3 AND v.version_no < $4
  ORDER BY v.version_no DESC LIMIT $5)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& version_picture() {
-  static const MadeStatement made("registry_version",
-                                  "SELECT json_build_object('dag', v.dag_name, " + kVersionColumns +
-                                      ", 'yaml', v.yaml_text)::text FROM state.dag_versions v" +
-                                      kVersionJoins + R"sql(
+  static const MadeStatement kMade(
+      "registry_version", "SELECT json_build_object('dag', v.dag_name, " + kVersionColumns +
+                              ", 'yaml', v.yaml_text)::text FROM state.dag_versions v" +
+                              kVersionJoins + R"sql(
  WHERE v.org_id = $1::uuid AND v.dag_name = $3 AND v.dag_version_id = $4)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& deploy_list() {
-  static const MadeStatement made("registry_deploy_list", kDeployItem + R"sql(
+  static const MadeStatement kMade("registry_deploy_list", kDeployItem + R"sql(
  WHERE d.org_id = $1::uuid AND d.world = $2 AND d.dag_name = $3
    AND (d.created_at, d.deploy_id) < ($4, $5)
  ORDER BY d.created_at DESC, d.deploy_id DESC LIMIT $6)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& deploy_picture() {
-  static const MadeStatement made("registry_deploy", kDeployItem + R"sql(
+  static const MadeStatement kMade("registry_deploy", kDeployItem + R"sql(
  WHERE d.org_id = $1::uuid AND d.world = $2 AND d.dag_name = $3 AND d.deploy_id = $4)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& dag_exists() {
-  static const MadeStatement made("registry_dag_exists", R"sql(
+  static const MadeStatement kMade("registry_dag_exists", R"sql(
 SELECT EXISTS (SELECT FROM state.dag_versions
                 WHERE org_id = $1::uuid AND dag_name = $3 AND $2::text IS NOT NULL))sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& source_of() {
-  static const MadeStatement made("registry_source", R"sql(
+  static const MadeStatement kMade("registry_source", R"sql(
 SELECT b.build_id, coalesce(s.kind, '')
   FROM state.dag_current_versions c
   JOIN state.dag_version_builds b ON b.pointer_set_id = c.pointer_set_id AND b.job_name = $4
   LEFT JOIN state.source_state s ON s.build_id = b.build_id
  WHERE c.org_id = $1::uuid AND c.dag_name = $3 AND c.world = $2)sql");
-  return made.get();
+  return kMade.get();
 }
 
 }  // namespace weir::dispatcher::registry_sql

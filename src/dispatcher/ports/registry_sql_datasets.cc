@@ -68,21 +68,21 @@ array_to_json(array_remove(ARRAY[
 }  // namespace
 
 const Statement& dataset_list() {
-  static const MadeStatement made("registry_dataset_list", dataset_item() + R"sql(
+  static const MadeStatement kMade("registry_dataset_list", dataset_item() + R"sql(
  WHERE n.org_id = $1::uuid AND n.world = $2 AND n.dataset_id > $3
  ORDER BY n.dataset_id LIMIT $4)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& dataset_picture() {
-  static const MadeStatement made("registry_dataset", dataset_item() + R"sql(
+  static const MadeStatement kMade("registry_dataset", dataset_item() + R"sql(
  WHERE n.org_id = $1::uuid AND n.world = $2 AND n.dataset_id = $3)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& dataset_version_list() {
-  static const MadeStatement made("registry_dataset_version_list",
-                                  R"sql(
+  static const MadeStatement kMade("registry_dataset_version_list",
+                                   R"sql(
 SELECT json_build_object(
     'dataset_version', v.dataset_version, 'build_id', v.build_id, 'node_id', b.node_id,
     'kind', v.kind, 'state', v.state, 'world', b.world, 'created_at', @utc(v.created_at),
@@ -90,23 +90,23 @@ SELECT json_build_object(
         SELECT json_agg(DISTINCT w.dag_version_id)
           FROM state.dag_version_builds w WHERE w.build_id = v.build_id), '[]'::json),
     'rows', )sql" + row_count("v") + ", 'bytes', " +
-                                      byte_count("v") + ", 'last_seq', v.last_seq, 'in_use', " +
-                                      kInUse +
-                                      R"sql()::text,
+                                       byte_count("v") + ", 'last_seq', v.last_seq, 'in_use', " +
+                                       kInUse +
+                                       R"sql()::text,
   @micros(v.created_at), v.dataset_version::text
   FROM state.dataset_names n
   JOIN state.datasets s ON s.dataset_uuid = n.dataset_uuid
   JOIN state.dataset_versions v ON v.dataset_uuid = s.dataset_uuid
   JOIN state.builds b ON b.build_id = v.build_id)sql" +
-                                      table_of("v") + R"sql(
+                                       table_of("v") + R"sql(
  WHERE n.org_id = $1::uuid AND n.world = $2 AND n.dataset_id = $3
    AND (v.created_at, v.dataset_version) < ($4, $5)
  ORDER BY v.created_at DESC, v.dataset_version DESC LIMIT $6)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& partition_list() {
-  static const MadeStatement made("registry_partition_list", R"sql(
+  static const MadeStatement kMade("registry_partition_list", R"sql(
 SELECT json_build_object(
     'partition_key', p.partition_key, 'revision', p.revision, 'start', p.range_start,
     'end', p.range_end, 'rows', p.row_count, 'bytes', p.bytes,
@@ -126,18 +126,18 @@ SELECT json_build_object(
    AND p.superseded_at IS NULL AND p.partition_key > $5 AND p.partition_key >= $6
    AND starts_with(p.partition_key, $6)
  ORDER BY p.partition_key LIMIT $7)sql");
-  return made.get();
+  return kMade.get();
 }
 
 const Statement& dataset_exists() {
-  static const MadeStatement made("registry_dataset_exists", R"sql(
+  static const MadeStatement kMade("registry_dataset_exists", R"sql(
 SELECT EXISTS (
   SELECT FROM state.dataset_names n
    WHERE n.org_id = $1::uuid AND n.world = $2 AND n.dataset_id = $3
      AND ($4::uuid IS NULL OR EXISTS (
             SELECT FROM state.dataset_versions v
              WHERE v.dataset_version = $4 AND v.dataset_uuid = n.dataset_uuid))))sql");
-  return made.get();
+  return kMade.get();
 }
 
 }  // namespace weir::dispatcher::registry_sql

@@ -4,11 +4,12 @@
 #include "dispatcher/ports/registry_sql_text.h"
 
 namespace weir::dispatcher::registry_sql {
+namespace {
 
 using postgres::Statement;
 
-const Statement& graph_picture() {
-  static const MadeStatement made("registry_graph", R"sql(
+/// The pointer set that was asked for, its builds, and what counts and pauses them.
+constexpr const char* kMembers = R"sql(
 WITH chosen AS (
   SELECT s.pointer_set_id, s.dag_version_id, d.plan
     FROM state.dag_versions v
@@ -36,25 +37,34 @@ pauses AS (
   SELECT p.build_id, json_agg(json_build_object(
            'cause', p.cause, 'cause_key', p.cause_key, 'since', @utc(p.created_at))
            ORDER BY p.created_at, p.cause, p.cause_key) AS pauses
-    FROM members JOIN state.pauses p ON p.build_id = members.build_id GROUP BY p.build_id),
+    FROM members JOIN state.pauses p ON p.build_id = members.build_id GROUP BY p.build_id),)sql";
+
+/// What its jobs write, a list a job.
+std::string outputs() {
+  return R"sql(
 outputs AS (
   SELECT s.job_name, json_agg(json_build_object(
            'output', s.output_index, 'dataset_uuid', s.dataset_uuid,
            'dataset_version', v.dataset_version, 'dataset_id', m.dataset_id, 'kind', v.kind,
            'state', v.state, 'last_seq', v.last_seq, 'max_cursor', )sql" +
-                                                        max_cursor("v") +
-                                                        R"sql(,
-           'freshness_lag_ms', )sql" + freshness("v") + R"sql(,
+         max_cursor("v") +
+         R"sql(,
+           'freshness_lag_ms', )sql" +
+         freshness("v") + R"sql(,
            'stale_upstream', v.stale_upstream_since IS NOT NULL,
-           'rows', )sql" + row_count("v") + R"sql(, 'bytes', )sql" +
-                                                        byte_count("v") + R"sql()
+           'rows', )sql" +
+         row_count("v") + R"sql(, 'bytes', )sql" + byte_count("v") + R"sql()
            ORDER BY s.output_index) AS outputs
     FROM chosen
     JOIN state.dag_version_datasets m ON m.pointer_set_id = chosen.pointer_set_id
     JOIN state.datasets s ON s.dataset_uuid = m.dataset_uuid
     JOIN state.dataset_versions v ON v.dataset_version = m.dataset_version)sql" +
-                                                        table_of("v") + R"sql(
-   GROUP BY s.job_name),
+         table_of("v") + R"sql(
+   GROUP BY s.job_name),)sql";
+}
+
+/// The whole picture out of them.
+constexpr const char* kPicture = R"sql(
 planned AS (
   SELECT a->>'job' AS job_name, a->>'action' AS action, a->>'reason' AS reason
     FROM chosen CROSS JOIN LATERAL jsonb_array_elements(
@@ -93,8 +103,13 @@ edges AS (
 SELECT json_build_object('pointer_set_id', chosen.pointer_set_id,
                          'dag_version_id', chosen.dag_version_id,
                          'nodes', nodes.nodes, 'edges', edges.edges)::text
-  FROM chosen CROSS JOIN nodes CROSS JOIN edges)sql");
-  return made.get();
+  FROM chosen CROSS JOIN nodes CROSS JOIN edges)sql";
+
+}  // namespace
+
+const Statement& graph_picture() {
+  static const MadeStatement kMade("registry_graph", kMembers + outputs() + kPicture);
+  return kMade.get();
 }
 
 }  // namespace weir::dispatcher::registry_sql

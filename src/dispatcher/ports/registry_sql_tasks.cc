@@ -52,9 +52,9 @@ std::string causes() {
 }  // namespace
 
 const Statement& task_picture() {
-  static const MadeStatement made("registry_task", std::string("SELECT json_build_object(") +
-                                                       kSharedMembers + "," + kLiveMembers + "," +
-                                                       causes() + R"sql(,
+  static const MadeStatement kMade("registry_task", std::string("SELECT json_build_object(") +
+                                                        kSharedMembers + "," + kLiveMembers + "," +
+                                                        causes() + R"sql(,
     'worker_id', (SELECT l.worker_id FROM state.leases l WHERE l.task_id = t.task_id),
     'lease_expires_at', (SELECT @utc(l.expires_at) FROM state.leases l
                           WHERE l.task_id = t.task_id),
@@ -75,7 +75,7 @@ const Statement& task_picture() {
  WHERE t.org_id = $1::uuid AND t.task_id = $3 AND $2::text IS NOT NULL
 UNION ALL
 SELECT json_build_object()sql" + kSharedMembers + ", 'archived', true," +
-                                                       causes() + R"sql(,
+                                                        causes() + R"sql(,
     'attempts', t.attempts,
     'errors', coalesce((SELECT json_agg(x->'error') FROM jsonb_array_elements(t.attempts) x
                          WHERE jsonb_typeof(x->'error') = 'object'), '[]'::json))::text
@@ -83,7 +83,7 @@ SELECT json_build_object()sql" + kSharedMembers + ", 'archived', true," +
   JOIN state.builds b ON b.build_id = t.build_id
  WHERE t.org_id = $1::uuid AND t.task_id = $3
  LIMIT 1)sql");
-  return made.get();
+  return kMade.get();
 }
 
 std::string task_list(const TaskList& list) {
@@ -113,7 +113,7 @@ std::string task_list(const TaskList& list) {
 }
 
 const Statement& audit_list() {
-  static const MadeStatement made("registry_audit_list", R"sql(
+  static const MadeStatement kMade("registry_audit_list", R"sql(
 SELECT json_build_object(
     'audit_id', a.audit_id, 'at', @utc(a.at), 'actor_kind', a.actor_kind, 'actor', a.actor,
     'action', a.action, 'target', a.target, 'decision', a.decision, 'request_id', a.request_id,
@@ -123,7 +123,7 @@ SELECT json_build_object(
  WHERE a.org_id = $1::uuid AND $2::text IS NOT NULL
    AND a.at <= $3 AND (a.at, a.audit_id) < ($3, $4)
  ORDER BY a.at DESC, a.audit_id DESC LIMIT $5)sql");
-  return made.get();
+  return kMade.get();
 }
 
 }  // namespace weir::dispatcher::registry_sql

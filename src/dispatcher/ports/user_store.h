@@ -24,7 +24,7 @@ struct Principal {
   friend bool operator==(const Principal&, const Principal&) = default;
 };
 
-enum class Decision : std::uint8_t { Allow, Deny };
+enum class AuditDecision : std::uint8_t { Allow, Deny };
 
 /// A row of `audit_log` about a user.
 struct AuditEntry {
@@ -32,7 +32,7 @@ struct AuditEntry {
   std::string actor;                 ///< the user's id; `issuer|subject` of a stranger
   std::string action;                ///< a word of server/auth/roles.h
   std::string target;                ///< method and path
-  Decision decision = Decision::Allow;
+  AuditDecision decision = AuditDecision::Allow;
   std::optional<Uuid> request_id = {};
   std::string detail_json = "{}";
 };

@@ -42,6 +42,10 @@ Result<void> refuse_body(const server::HttpRequest& request) {
   return base::invalid_argument("invalid_request", "this route takes no body");
 }
 
+UserRoute reading(std::string_view path, ReadRequest read) {
+  return {.method = "GET", .path = path, .action = auth::Action::Read, .read = read};
+}
+
 Result<Work> list_work(const UserApiPorts& ports, QueryReader& query, ListRequest request) {
   const RegistryPageRequest page = query.page(request.form);
   const std::string world = query.world();

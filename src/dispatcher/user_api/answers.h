@@ -27,6 +27,9 @@ Uuid id_in_path(const server::HttpRequest& request, std::string_view name);
 /// A GET or a command without a body: INVALID_ARGUMENT if it has one.
 Result<void> refuse_body(const server::HttpRequest& request);
 
+/// A GET route that every member may ask.
+UserRoute reading(std::string_view path, ReadRequest read);
+
 /// A route that gives one page of `listing`. `query` was read as far as the filters go.
 struct ListRequest {
   Listing listing;

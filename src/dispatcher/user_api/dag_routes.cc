@@ -21,7 +21,7 @@ Result<Work> read_dag(const UserApiPorts& ports, const HttpRequest& request) {
   return show_work(ports, query, DagPicture{request.param("dag")});
 }
 
-Result<Work> read_versions(const UserApiPorts& ports, const HttpRequest& request) {
+Result<Work> read_dag_versions(const UserApiPorts& ports, const HttpRequest& request) {
   QueryReader query(request, {"world", "limit", "cursor"});
   return list_work(ports, query,
                    {.listing = DagVersionList{request.param("dag")}, .form = PageKeyForm::Number});
@@ -61,17 +61,13 @@ Result<Work> read_graph(const UserApiPorts& ports, const HttpRequest& request) {
   return show_work(ports, query, std::move(picture));
 }
 
-UserRoute reading(std::string_view path, ReadRequest read) {
-  return {.method = "GET", .path = path, .action = auth::Action::Read, .read = read};
-}
-
 }  // namespace
 
 std::vector<UserRoute> dag_routes() {
   return {
       reading("/v1/dags", read_dags),
       reading("/v1/dags/{dag}", read_dag),
-      reading("/v1/dags/{dag}/versions", read_versions),
+      reading("/v1/dags/{dag}/versions", read_dag_versions),
       reading("/v1/dags/{dag}/versions/{id}", read_version),
       reading("/v1/dags/{dag}/deploys", read_deploys),
       reading("/v1/dags/{dag}/deploys/{id}", read_deploy),

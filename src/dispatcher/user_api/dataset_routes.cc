@@ -16,7 +16,7 @@ Result<Work> read_dataset(const UserApiPorts& ports, const HttpRequest& request)
   return show_work(ports, query, DatasetPicture{request.param("dataset")});
 }
 
-Result<Work> read_versions(const UserApiPorts& ports, const HttpRequest& request) {
+Result<Work> read_dataset_versions(const UserApiPorts& ports, const HttpRequest& request) {
   QueryReader query(request, {"world", "limit", "cursor"});
   return list_work(
       ports, query,
@@ -37,17 +37,13 @@ Result<Work> read_audit(const UserApiPorts& ports, const HttpRequest& request) {
   return list_work(ports, query, {.listing = AuditList{}, .form = PageKeyForm::InstantAndNumber});
 }
 
-UserRoute reading(std::string_view path, ReadRequest read) {
-  return {.method = "GET", .path = path, .action = auth::Action::Read, .read = read};
-}
-
 }  // namespace
 
 std::vector<UserRoute> dataset_routes() {
   return {
       reading("/v1/datasets", read_datasets),
       reading("/v1/datasets/{dataset}", read_dataset),
-      reading("/v1/datasets/{dataset}/versions", read_versions),
+      reading("/v1/datasets/{dataset}/versions", read_dataset_versions),
       reading("/v1/datasets/{dataset}/partitions", read_partitions),
   };
 }

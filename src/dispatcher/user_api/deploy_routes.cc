@@ -42,7 +42,7 @@ Result<Work> read_validation(const UserApiPorts& ports, const HttpRequest& reque
   });
 }
 
-Result<Work> read_deploy(const UserApiPorts& ports, const HttpRequest& request) {
+Result<Work> read_new_deploy(const UserApiPorts& ports, const HttpRequest& request) {
   WEIR_TRY(DeployDraft draft, read_deploy_request(request));
   return Work(
       [&ports, &request, draft = std::move(draft)](const Caller& caller) -> Result<HttpResponse> {
@@ -83,7 +83,7 @@ std::vector<UserRoute> deploy_routes() {
       {.method = "POST",
        .path = "/v1/dags/{dag}/versions",
        .action = Action::Deploy,
-       .read = read_deploy,
+       .read = read_new_deploy,
        .audited = AuditedBy::Service,
        .body_bytes_max = kDeployBodyBytes},
       {.method = "PUT",

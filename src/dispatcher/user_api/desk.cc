@@ -155,7 +155,7 @@ HttpResponse UserApi::Desk::carry_out(Visit& visit, Work work, const Caller& cal
                             .actor = caller.principal.user_id.text(),
                             .action = std::string(auth::right_of(visit.route.action).word),
                             .target = target_of(visit.request),
-                            .decision = Decision::Allow,
+                            .decision = AuditDecision::Allow,
                             .request_id = Uuid::parse(caller.request_id)});
     if (!noted.ok()) return refuse(visit, noted.error());
   }
@@ -234,7 +234,7 @@ void UserApi::Desk::audit_denial(const Visit& visit, const Error& error,
   AuditEntry entry = {.actor = visit.who.empty() ? "unknown" : visit.who,
                       .action = std::string(auth::right_of(visit.route.action).word),
                       .target = target_of(visit.request),
-                      .decision = Decision::Deny,
+                      .decision = AuditDecision::Deny,
                       .request_id = Uuid::parse(visit.request.request_id),
                       .detail_json = detail.dump()};
   if (principal) {

@@ -13,11 +13,6 @@ namespace {
 using nlohmann::json;
 using testing::ElementsAre;
 
-std::string id(std::string_view digits) {
-  std::string quoted = seeded(Org::A, "{" + std::string(digits) + "}");
-  return quoted.substr(1, quoted.size() - 2);
-}
-
 std::vector<std::string> texts(const std::vector<json>& items, const char* member) {
   std::vector<std::string> found;
   for (const json& item : items) found.push_back(item.at(member).get<std::string>());

@@ -15,11 +15,6 @@ using nlohmann::json;
 
 constexpr const char* kRuns = "/v1/dags/trades/jobs/ticks/runs";
 
-std::string id(std::string_view digits) {
-  std::string quoted = seeded(Org::A, "{" + std::string(digits) + "}");
-  return quoted.substr(1, quoted.size() - 2);
-}
-
 std::string key(std::string_view text) { return "Idempotency-Key: " + std::string(text) + "\r\n"; }
 
 TEST(UserRequests, OfUnknownPathsAndMethodsAreProblemsOfTheContract) {

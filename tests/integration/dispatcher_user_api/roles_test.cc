@@ -23,11 +23,6 @@ struct RouteCase {
   std::string type = "application/json";
 };
 
-std::string id(std::string_view digits) {
-  std::string quoted = seeded(Org::A, "{" + std::string(digits) + "}");
-  return quoted.substr(1, quoted.size() - 2);
-}
-
 std::vector<RouteCase> every_route() {
   const std::string active = R"({"dag_version_id":")" + id("10") + "\"}";
   return {

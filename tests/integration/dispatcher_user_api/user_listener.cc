@@ -158,6 +158,11 @@ std::vector<nlohmann::json> UserListener::pages(const std::string& target, int l
   return items;
 }
 
+std::string id(std::string_view digits) {
+  std::string quoted = seeded(Org::A, "{" + std::string(digits) + "}");
+  return quoted.substr(1, quoted.size() - 2);
+}
+
 void expect_problem(const Seen& seen, int status, std::string_view code) {
   EXPECT_EQ(seen.status, status) << seen.body;
   EXPECT_EQ(seen.field("content-type"), "application/problem+json");

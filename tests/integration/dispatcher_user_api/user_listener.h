@@ -100,6 +100,9 @@ class UserListener {
   std::unique_ptr<server::HttpServer> server_;
 };
 
+/// The id of two hexadecimal digits that the seed gave organisation A.
+std::string id(std::string_view digits);
+
 /// A problem as section 0 wants it, with this status and code.
 void expect_problem(const Seen& seen, int status, std::string_view code);
 

@@ -12,7 +12,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr const char* kId = "01970000-0000-7000-8000-000000000001";
+constexpr const char* kVersionId = "01970000-0000-7000-8000-000000000001";
 
 server::HttpRequest sending(std::string query, std::string type, std::string body) {
   server::HttpRequest request;
@@ -122,11 +122,11 @@ TEST(DeployOptions, OfAValidationTakeYamlAlone) {
 TEST(DeployOptions, OfAnActivationStandInItsBody) {
   const auto draft = read_activate(
       sending("", "application/json",
-              std::string(R"({"dag_version_id":")") + kId +
+              std::string(R"({"dag_version_id":")") + kVersionId +
                   R"(","expect_generation":3,"activate":"manual","old_version":"hold",)"
                   R"("keep":["b","a"],"effects":"fire"})"));
   ASSERT_TRUE(draft.ok());
-  EXPECT_EQ(draft->version.text(), kId);
+  EXPECT_EQ(draft->version.text(), kVersionId);
   EXPECT_EQ(draft->options.expect_generation, 3);
   EXPECT_EQ(draft->options.activate, Activate::Manual);
   EXPECT_EQ(draft->options.plan.old_version, OldVersion::Hold);
@@ -135,7 +135,7 @@ TEST(DeployOptions, OfAnActivationStandInItsBody) {
 }
 
 TEST(DeployOptions, OfAnActivationAreChecked) {
-  const std::string version = std::string(R"("dag_version_id":")") + kId + '"';
+  const std::string version = std::string(R"("dag_version_id":")") + kVersionId + '"';
   EXPECT_THAT(activate_fault("{}"), HasSubstr("dag_version_id is missing"));
   EXPECT_THAT(activate_fault(R"({"dag_version_id":"7"})"), HasSubstr("not a UUID"));
   EXPECT_EQ(activate_fault("{" + version + R"(,"force":true})"),

@@ -12,7 +12,7 @@
 namespace weir::dispatcher {
 namespace {
 
-constexpr const char* kId = "01970000-0000-7000-8000-000000000001";
+constexpr const char* kSomeId = "01970000-0000-7000-8000-000000000001";
 constexpr std::array kForms = {PageKeyForm::Text, PageKeyForm::Number, PageKeyForm::Id,
                                PageKeyForm::InstantAndId, PageKeyForm::InstantAndNumber};
 
@@ -23,9 +23,9 @@ PageKey key_of(PageKeyForm form) {
     case PageKeyForm::Number:
       return {.number = 42, .text = ""};
     case PageKeyForm::Id:
-      return {.number = 0, .text = kId};
+      return {.number = 0, .text = kSomeId};
     case PageKeyForm::InstantAndId:
-      return {.number = 1'795'000'000'123'456, .text = kId};
+      return {.number = 1'795'000'000'123'456, .text = kSomeId};
     case PageKeyForm::InstantAndNumber:
       return {.number = 1'795'000'000'123'456, .text = "17"};
   }
@@ -70,9 +70,10 @@ TEST(PageCursor, LetsNothingThroughThatTheDatabaseWouldRefuse) {
   EXPECT_FALSE(reads(Form::Number, "n1"));
   EXPECT_FALSE(reads(Form::Number, "n 1:"));
   EXPECT_FALSE(reads(Form::Id, "i0:not-a-uuid"));
-  EXPECT_FALSE(reads(Form::InstantAndId,
-                     "u" + std::to_string(std::numeric_limits<std::int64_t>::max()) + ":" + kId));
-  EXPECT_FALSE(reads(Form::InstantAndId, std::string("u-5:") + kId));
+  EXPECT_FALSE(
+      reads(Form::InstantAndId,
+            "u" + std::to_string(std::numeric_limits<std::int64_t>::max()) + ":" + kSomeId));
+  EXPECT_FALSE(reads(Form::InstantAndId, std::string("u-5:") + kSomeId));
   EXPECT_FALSE(reads(Form::InstantAndNumber, "x5:1a"));
   EXPECT_FALSE(reads(Form::InstantAndNumber, "x5:"));
 }
