@@ -91,6 +91,7 @@ Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& co
   stores->dags = std::make_unique<PostgresDagStore>(pool, *stores->data_pool);
   stores->registry = std::make_unique<PostgresRegistryReader>(pool);
   stores->users = std::make_unique<PostgresUserStore>(pool);
+  stores->housekeeping = std::make_unique<PostgresHousekeeping>(pool, *stores->data_pool);
   return stores;
 }
 

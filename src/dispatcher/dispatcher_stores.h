@@ -13,6 +13,7 @@
 #include "dispatcher/ports/dag_store.h"
 #include "dispatcher/ports/dataset_reader.h"
 #include "dispatcher/ports/outbox.h"
+#include "dispatcher/ports/postgres_housekeeping.h"
 #include "dispatcher/ports/registry_reader.h"
 #include "dispatcher/ports/task_store.h"
 #include "dispatcher/ports/user_store.h"
@@ -35,6 +36,7 @@ struct DispatcherStores {
   std::unique_ptr<DagStore> dags;
   std::unique_ptr<RegistryReader> registry;
   std::unique_ptr<UserStore> users;
+  std::unique_ptr<PostgresHousekeeping> housekeeping;
 };
 
 /// Reads the operator registry, opens the object store, brings both schemas up to this build and

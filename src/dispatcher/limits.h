@@ -28,5 +28,9 @@ inline constexpr Duration kInlineWait = std::chrono::seconds(20);
 
 /// How often the invariants of appendix D are counted.
 inline constexpr Duration kAuditPeriod = std::chrono::seconds(60);
+/// How often finished tasks move to history and what is past its time goes, and how often the
+/// counters are recounted.
+inline constexpr Duration kKeepPeriod = std::chrono::minutes(10);
+inline constexpr Duration kRecountPeriod = std::chrono::hours(1);
 
 }  // namespace weir::dispatcher

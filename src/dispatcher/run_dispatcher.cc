@@ -13,6 +13,7 @@
 #include "dispatcher/chore_loop.h"
 #include "dispatcher/deploy/deploy_service.h"
 #include "dispatcher/dispatcher_stores.h"
+#include "dispatcher/housekeeper.h"
 #include "dispatcher/inline_executor.h"
 #include "dispatcher/internal_api/internal_routes.h"
 #include "dispatcher/outbox_relay.h"
@@ -59,6 +60,7 @@ class Dispatcher : public Nudges {
     desk_->start();
     relay_->start();
     loop_->start();
+    housekeeper_->start();
     WEIR_CHECK(inline_executor_->start());
     WEIR_CHECK(issuer_->start());
     WEIR_TRY(internal_, listen({.path = config_.internal_socket}, internal_router()));
@@ -92,6 +94,7 @@ class Dispatcher : public Nudges {
     if (issuer_) issuer_->stop();
     if (inline_executor_) inline_executor_->stop();
     if (desk_) desk_->stop();
+    if (housekeeper_) housekeeper_->stop();
     if (loop_) loop_->stop();
     if (relay_) relay_->stop();
     if (tasks_) tasks_->stop();
@@ -133,6 +136,8 @@ class Dispatcher : public Nudges {
                                                        .log = server::log(),
                                                        .outbox_due = [this] { relay_->nudge(); },
                                                        .wakeups_due = [this] { desk_->ring(); }});
+    housekeeper_ = std::make_unique<Housekeeper>(HousekeeperParts{
+        .work = *stores.housekeeping, .metrics = metrics_, .clock = clock_, .log = server::log()});
     tasks_ = std::make_unique<TaskService>(TaskServiceParts{.store = *stores.tasks,
                                                             .datasets = *stores.datasets,
                                                             .objects = *stores.objects,
@@ -232,6 +237,7 @@ class Dispatcher : public Nudges {
   std::unique_ptr<WakeupDesk> desk_;
   std::unique_ptr<OutboxRelay> relay_;
   std::unique_ptr<ChoreLoop> loop_;
+  std::unique_ptr<Housekeeper> housekeeper_;
   std::unique_ptr<TaskService> tasks_;
   std::unique_ptr<InlineExecutor> inline_executor_;
   std::unique_ptr<DeployService> deploys_;
