@@ -88,7 +88,7 @@ void add_dag_reading(CLI::App& group, Session& session) {
   graph
       ->add_option("--pointer-set", pictured->pointer_set,
                    "current, previous, candidate, or the id of a pointer set")
-      ->type_name("current|previous|candidate|ID");
+      ->type_name("SET");
 }
 
 }  // namespace weir::cli

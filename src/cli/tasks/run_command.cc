@@ -89,6 +89,7 @@ int run_run(const Session& session, const RunFlags& flags) {
     root = cell(*picture, {"root_event_id"});
   }
   return watch_run(*api, {.what = flags.dag + "/" + flags.job,
+                          .task_id = cell(*answer, {"task_id"}),
                           .root_event_id = root,
                           .seconds_max = flags.wait.seconds_max});
 }

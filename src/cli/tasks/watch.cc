@@ -72,6 +72,19 @@ std::optional<RootTasks> tasks_of_root(Api& api, const std::string& root) {
   return tasks;
 }
 
+bool is_over(const JsonTree& task) {
+  const std::string state = cell(task, {"state"});
+  return state == "completed" || state == "failed" || state == "canceled";
+}
+
+/// Puts the run's own task, which comes before its root event, in front of the event's tasks.
+void add_own(const JsonTree& own, JsonTree& tasks) {
+  for (const JsonTree& task : tasks) {
+    if (at(task, {"task_id"}) == at(own, {"task_id"})) return;
+  }
+  tasks.insert(tasks.begin(), own);
+}
+
 /// The failed tasks one by one, and the exit code that they give.
 int tell_failed(const JsonTree& tasks) {
   std::size_t failed = 0;
@@ -170,16 +183,24 @@ int watch_run(Api& api, const RunToWatch& run) {
   view.emplace("running " + run.what, api.clock());
   Pace pace(api.clock(), run.seconds_max);
   std::size_t seen = 0;
+  JsonTree own;
   do {
-    const std::optional<RootTasks> tasks = tasks_of_root(api, run.root_event_id);
+    if (!is_over(own)) {
+      ApiPath path("/v1/tasks");
+      const std::optional<JsonTree> picture = api.get(path.segment(run.task_id));
+      if (!picture) return kExitFailed;
+      own = *picture;
+    }
+    std::optional<RootTasks> tasks = tasks_of_root(api, run.root_event_id);
     if (!tasks) return kExitFailed;
+    add_own(own, tasks->items);
     const std::vector<JobCounts> jobs = counts_of_tasks(tasks->items);
     view->show(jobs);
     // Pages are read one after the other: only when a second reading finds no task more was none
     // made behind the first one's back.
     const bool settled = tasks->whole || seen == tasks->items.size();
     seen = tasks->items.size();
-    if (seen == 0 || any_open(jobs) || !settled) continue;
+    if (any_open(jobs) || !settled) continue;
     view.reset();
     if (!api.session().json()) print_out(job_counts_text(jobs, jobs.size()));
     return tell_failed(tasks->items);

@@ -60,10 +60,12 @@ int watch_deploy(Api& api, const DeployToWatch& deploy);
 
 struct RunToWatch {
   std::string what;
+  std::string task_id;
   std::string root_event_id;
   long seconds_max = 0;
 };
-/// Follows a manual run until every task of its root event is terminal. Exit code as above.
+/// Follows a manual run until its own task and every task of its root event are terminal. Exit code
+/// as above.
 int watch_run(Api& api, const RunToWatch& run);
 
 /// `--wait` and its bound.

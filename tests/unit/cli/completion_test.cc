@@ -30,8 +30,10 @@ class CompletionTest : public testing::Test {
 };
 
 TEST_F(CompletionTest, OffersTheCommandsThatHelpShows) {
-  EXPECT_THAT(words_at({""}), UnorderedElementsAre("up", "down", "dagmanager", "service", "dag",
-                                                   "init", "config", "version", "completion"));
+  EXPECT_THAT(words_at({""}),
+              UnorderedElementsAre("up", "down", "dagmanager", "service", "dag", "run", "task",
+                                   "dataset", "dispatcher", "worker", "check", "doctor", "init",
+                                   "config", "version", "completion"));
 }
 
 TEST_F(CompletionTest, OffersWhatBeginsAsTheWord) {
@@ -60,7 +62,7 @@ TEST_F(CompletionTest, OffersFilesAndFoldersWhereAnOptionTakesThem) {
 }
 
 TEST_F(CompletionTest, OffersTheValuesOfAClosedSet) {
-  EXPECT_THAT(words_at({"-o", ""}), ElementsAre("text", "json"));
+  EXPECT_THAT(words_at({"-o", ""}), ElementsAre("table", "text", "json"));
   EXPECT_THAT(words_at({"dagmanager", "diff", "-o", "j"}), ElementsAre("json"));
 }
 

@@ -9,6 +9,8 @@
 
 #include "cli/app.h"
 #include "dagmanager/dagmanager_config.h"
+#include "dispatcher/dispatcher_config.h"
+#include "worker/worker_config.h"
 
 namespace weir::cli {
 namespace {
@@ -33,23 +35,57 @@ TEST(Reference, PageOfTheConfigurationIsWhatTheProgramSays) {
 
 TEST(Reference, NamesEveryKey) {
   const std::string text = config_reference();
-  for (const server::KeyDescription& key : dagmanager::dagmanager_config_keys()) {
-    EXPECT_THAT(text, testing::HasSubstr("| `" + key.key + "`"));
+  for (const auto& keys : {dagmanager::dagmanager_config_keys(),
+                           dispatcher::dispatcher_config_keys(), worker::worker_config_keys()}) {
+    for (const server::KeyDescription& key : keys) {
+      EXPECT_THAT(text, testing::HasSubstr("| `" + key.key + "`"));
+    }
   }
 }
 
 TEST(Reference, NamesEveryCommandOnceAndNoHiddenOne) {
   Session session;
   const std::string text = cli_reference(*make_app(session));
-  for (const char* command :
-       {"weir up", "weir down", "weir dagmanager server", "weir dagmanager diff",
-        "weir dagmanager submit", "weir dagmanager explain", "weir dagmanager queue-stats",
-        "weir dagmanager snapshot", "weir dag validate", "weir dag schema", "weir init",
-        "weir config show", "weir version", "weir completion bash"}) {
+  for (const char* command : {"weir up",
+                              "weir down",
+                              "weir dagmanager server",
+                              "weir dagmanager diff",
+                              "weir dagmanager submit",
+                              "weir dagmanager explain",
+                              "weir dagmanager queue-stats",
+                              "weir dagmanager snapshot",
+                              "weir dag validate",
+                              "weir dag schema",
+                              "weir dag plan",
+                              "weir dag deploy",
+                              "weir dag list",
+                              "weir dag show",
+                              "weir dag versions",
+                              "weir dag graph",
+                              "weir run",
+                              "weir task list",
+                              "weir task show",
+                              "weir task retry",
+                              "weir task cancel",
+                              "weir dataset list",
+                              "weir dataset show",
+                              "weir dataset versions",
+                              "weir dataset partitions",
+                              "weir dataset head",
+                              "weir dispatcher",
+                              "weir worker",
+                              "weir check",
+                              "weir doctor",
+                              "weir init",
+                              "weir config show",
+                              "weir version",
+                              "weir completion bash"}) {
     EXPECT_THAT(text, testing::HasSubstr(std::string("\n## ") + command + "\n"));
   }
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("__complete")));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("## weir docs")));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("__head")));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("## weir operator")));
 }
 
 }  // namespace
