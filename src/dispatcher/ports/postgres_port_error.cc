@@ -11,7 +11,7 @@ Error as_port_error(Error error) {
   const std::string& reason = error.reason();
   if (reason == postgres::kSerialization || reason == postgres::kUniqueViolation ||
       reason == postgres::kTransactionAborted) {
-    return Error(Code::Aborted, "transaction_conflict", error.message());
+    return {Code::Aborted, "transaction_conflict", error.message()};
   }
   const bool silent = reason == postgres::kPostgresUnavailable ||
                       reason == postgres::kPostgresTimeout || reason == postgres::kPoolExhausted;

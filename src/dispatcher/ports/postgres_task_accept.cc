@@ -213,9 +213,9 @@ void Acceptance::take(const std::vector<Rows>& results) {
   const Rows& sources = results[sources_at_];
   for (std::size_t at = 0; at < sources.size(); ++at) {
     if (!sources.boolean(at, kSourceColumns)) continue;
-    Source source = source_of(sources, at);
+    const Source source = source_of(sources, at);
     transaction_.facts({source.dag_version_id, source.facts.build_id}) = source.facts;
-    sources_.insert_or_assign(source.facts.build_id, std::move(source));
+    sources_.insert_or_assign(source.facts.build_id, source);
   }
   const Rows& runs = results[run_events_at_];
   for (std::size_t at = 0; at < runs.size(); ++at) {
@@ -261,16 +261,15 @@ void Acceptance::take_versions(const Rows& rows) {
 
 void Acceptance::take_subscribers(const Rows& rows) {
   for (std::size_t at = 0; at < rows.size(); ++at) {
-    Subscriber subscriber{.build = id_of<BuildId>(rows, at, 1),
-                          .input = static_cast<int>(rows.int64(at, kSourceColumns + 1)),
-                          .job = source_of(rows, at),
-                          .per_partition = rows.boolean(at, kSourceColumns + 2),
-                          .ordered = rows.boolean(at, kSourceColumns + 3),
-                          .blocked = rows.boolean(at, kSourceColumns + 5)};
+    const Subscriber subscriber{.build = id_of<BuildId>(rows, at, 1),
+                                .input = static_cast<int>(rows.int64(at, kSourceColumns + 1)),
+                                .job = source_of(rows, at),
+                                .per_partition = rows.boolean(at, kSourceColumns + 2),
+                                .ordered = rows.boolean(at, kSourceColumns + 3),
+                                .blocked = rows.boolean(at, kSourceColumns + 5)};
     const JobKey key{subscriber.job.dag_version_id, subscriber.build};
     transaction_.facts(key) = subscriber.job.facts;
-    subscribers_[id_of<DatasetVersionId>(rows, at, kSourceColumns)].push_back(
-        std::move(subscriber));
+    subscribers_[id_of<DatasetVersionId>(rows, at, kSourceColumns)].push_back(subscriber);
   }
 }
 

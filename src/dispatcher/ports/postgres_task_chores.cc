@@ -347,6 +347,7 @@ Result<ChorePage> PostgresTaskStore::fire_sources(Connection& connection, std::s
   due.resize(std::min(due.size(), limit));
   if (due.empty()) return page;
   std::vector<RunRequest> requests;
+  requests.reserve(due.size());
   for (const DueSource& source : due) requests.push_back(source.run);
   TaskTransaction transaction(connection, ports_.random, jobs_);
   SourceRuns runs(transaction, requests);

@@ -108,6 +108,7 @@ std::string versioned(const OperatorName& name) { return name.name + "@" + name.
 
 std::vector<QueueName> queues_of(QueueRuntime runtime) {
   std::vector<QueueName> queues;
+  queues.reserve(sql::kLevels.size());
   for (const auto level : sql::kLevels) queues.push_back({runtime, level});
   return queues;
 }

@@ -16,7 +16,7 @@ using postgres::Pipeline;
 namespace {
 
 Error too_many_tries() {
-  return Error(Code::Aborted, "transaction_conflict", "DAGs subscribe faster than locks are taken");
+  return {Code::Aborted, "transaction_conflict", "DAGs subscribe faster than locks are taken"};
 }
 
 CreateCommand command_of(const RunRequest& request, const Acceptance::Source& source) {
@@ -60,6 +60,7 @@ std::vector<Acceptance::Producer> SourceRuns::producers_of(std::span<const RunRe
 
 void SourceRuns::name_runs() {
   std::vector<TaskId> runs;
+  runs.reserve(requests_.size());
   for (const RunRequest& request : requests_) runs.push_back(request.run_id);
   transaction_.name(runs);
 }

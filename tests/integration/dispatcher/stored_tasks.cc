@@ -10,7 +10,33 @@
 namespace weir::test {
 namespace {
 
-using namespace dispatcher;  // NOLINT(google-build-using-namespace): a file about one namespace
+using dispatcher::Answer;
+using dispatcher::BuildId;
+using dispatcher::Chore;
+using dispatcher::ChorePage;
+using dispatcher::ClaimAnswer;
+using dispatcher::ClaimedTask;
+using dispatcher::ClaimRequest;
+using dispatcher::CompleteCommand;
+using dispatcher::CompleteReply;
+using dispatcher::DagVersionId;
+using dispatcher::DatasetUuid;
+using dispatcher::DatasetVersionId;
+using dispatcher::HeartbeatCommand;
+using dispatcher::HeartbeatReply;
+using dispatcher::JobSeed;
+using dispatcher::manual_run_id;
+using dispatcher::OrgId;
+using dispatcher::Outcome;
+using dispatcher::PostgresTaskStore;
+using dispatcher::QueueRuntime;
+using dispatcher::RunReply;
+using dispatcher::RunRequest;
+using dispatcher::SeedSource;
+using dispatcher::TaskClass;
+using dispatcher::TaskItem;
+using dispatcher::TaskSeed;
+using dispatcher::TaskStorePorts;
 
 template <class T>
 T must(Result<T> result) {

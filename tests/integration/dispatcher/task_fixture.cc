@@ -14,7 +14,32 @@
 namespace weir::test {
 namespace {
 
-using namespace dispatcher;  // NOLINT(google-build-using-namespace): a file about one namespace
+using dispatcher::AuditCount;
+using dispatcher::BuildId;
+using dispatcher::BuildSeed;
+using dispatcher::CancelReason;
+using dispatcher::DagVersionId;
+using dispatcher::DagVersionSeed;
+using dispatcher::DatasetKind;
+using dispatcher::DatasetSeed;
+using dispatcher::DatasetUuid;
+using dispatcher::DatasetVersionSeed;
+using dispatcher::Dispatch;
+using dispatcher::InputSeed;
+using dispatcher::JobSeed;
+using dispatcher::OrgSeed;
+using dispatcher::OutboxRecord;
+using dispatcher::PauseSeed;
+using dispatcher::QueueRuntime;
+using dispatcher::run_audit;
+using dispatcher::SeedSource;
+using dispatcher::service_connect_options;
+using dispatcher::ServiceRole;
+using dispatcher::SourceSeed;
+using dispatcher::SubscriptionSeed;
+using dispatcher::TaskId;
+using dispatcher::TaskSeed;
+using dispatcher::word;
 
 std::string literal(std::string_view text) {
   std::string out = "'";
