@@ -9,20 +9,21 @@
 #include <string>
 #include <utility>
 
-#include "dispatcher/capability_mint.h"
-#include "dispatcher/chore_loop.h"
 #include "dispatcher/deploy/deploy_service.h"
 #include "dispatcher/dispatcher_stores.h"
-#include "dispatcher/housekeeper.h"
-#include "dispatcher/inline_executor.h"
 #include "dispatcher/internal_api/internal_routes.h"
-#include "dispatcher/outbox_relay.h"
+#include "dispatcher/internal_api/worker_tokens.h"
+#include "dispatcher/loops/chore_loop.h"
+#include "dispatcher/loops/housekeeper.h"
+#include "dispatcher/loops/inline_executor.h"
+#include "dispatcher/loops/outbox_relay.h"
 #include "dispatcher/ports/postgres_identity.h"
-#include "dispatcher/task_service.h"
+#include "dispatcher/tasks/capability_mint.h"
+#include "dispatcher/tasks/task_service.h"
+#include "dispatcher/tasks/wakeup_desk.h"
 #include "dispatcher/user_api/user_api.h"
 #include "dispatcher/user_issuer.h"
-#include "dispatcher/wakeup_desk.h"
-#include "dispatcher/worker_tokens.h"
+#include "dispatcher/wire/problems.h"
 #include "server/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -218,6 +219,7 @@ class Dispatcher : public Nudges {
     config.address = std::move(address);
     config.handler_threads = static_cast<std::size_t>(config_.handler_threads);
     config.too_large_reason = "too_large";
+    config.problem = listener_problem;
     WEIR_TRY(auto listener, server::HttpServer::create(std::move(config), std::move(router),
                                                        {random_, server::log()}));
     WEIR_CHECK(listener->start());

@@ -6,7 +6,7 @@
 #include <sstream>
 #include <utility>
 
-#include "dispatcher/limits.h"
+#include "dispatcher/loops/limits.h"
 #include "server/auth/worker_token.h"
 #include "server/log.h"
 

@@ -4,10 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include "dispatcher/internal_api/limits.h"
 #include "dispatcher/internal_api/task_answers.h"
-#include "dispatcher/internal_api/task_wire.h"
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/limits.h"
+#include "dispatcher/wire/problems.h"
+#include "dispatcher/wire/task_wire.h"
 
 namespace weir::dispatcher {
 namespace {

@@ -4,9 +4,9 @@
 #include <functional>
 
 #include "base/clock.h"
-#include "dispatcher/task_service.h"
-#include "dispatcher/wakeup_desk.h"
-#include "dispatcher/worker_tokens.h"
+#include "dispatcher/internal_api/worker_tokens.h"
+#include "dispatcher/tasks/task_service.h"
+#include "dispatcher/tasks/wakeup_desk.h"
 #include "server/metrics.h"
 #include "server/router.h"
 

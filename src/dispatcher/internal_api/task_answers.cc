@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/rfc3339.h"
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/problems.h"
 
 namespace weir::dispatcher {
 namespace {

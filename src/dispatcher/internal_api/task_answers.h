@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dispatcher/task_service.h"
+#include "dispatcher/tasks/task_service.h"
 
 /// Answers of the internal and the task listener (contract sections 3.3 and 3.4) as JSON texts.
 namespace weir::dispatcher {

@@ -7,9 +7,9 @@
 
 #include "base/mutex.h"
 #include "dispatcher/internal_api/internal_routes.h"
-#include "dispatcher/internal_api/limits.h"
 #include "dispatcher/internal_api/task_answers.h"
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/limits.h"
+#include "dispatcher/wire/problems.h"
 #include "server/auth/capability.h"
 
 namespace weir::dispatcher {

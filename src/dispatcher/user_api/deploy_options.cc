@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "dispatcher/request_body.h"
+#include "dispatcher/wire/request_body.h"
 #include "dispatcher/user_api/limits.h"
 #include "dispatcher/user_api/query_reader.h"
 

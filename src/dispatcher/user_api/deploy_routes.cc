@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dispatcher/deploy/deploy_service.h"
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/problems.h"
 #include "dispatcher/user_api/answers.h"
 #include "dispatcher/user_api/deploy_options.h"
 

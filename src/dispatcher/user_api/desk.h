@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/problems.h"
 #include "dispatcher/user_api/rate_limiter.h"
 #include "dispatcher/user_api/user_routes.h"
 

@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "dispatcher/core/derived_ids.h"
-#include "dispatcher/problems.h"
-#include "dispatcher/request_body.h"
+#include "dispatcher/wire/problems.h"
+#include "dispatcher/wire/request_body.h"
 #include "dispatcher/user_api/answers.h"
 
 namespace weir::dispatcher {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/problems.h"
 #include "dispatcher/user_api/answers.h"
 #include "dispatcher/user_api/desk.h"
 

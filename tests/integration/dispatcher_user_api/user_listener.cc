@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/problems.h"
 #include "tests/integration/dispatcher/seed.h"
 #include "tests/unit/server/http_client.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dispatcher/task_gather.h"
+#include "dispatcher/tasks/task_gather.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

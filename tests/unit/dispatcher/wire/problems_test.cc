@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dispatcher/problems.h"
+#include "dispatcher/wire/problems.h"
 
 #include <gmock/gmock.h>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dispatcher/internal_api/task_wire.h"
+#include "dispatcher/wire/task_wire.h"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
-#include "dispatcher/internal_api/limits.h"
-#include "dispatcher/request_body.h"
+#include "dispatcher/wire/limits.h"
+#include "dispatcher/wire/request_body.h"
 #include "operators/task_payload.h"
 
 namespace weir::dispatcher {

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatcher/loops/inline_executor.h"
+
+#include <latch>
+#include <utility>
+
+#include "dispatcher/loops/limits.h"
+#include "operators/failure.h"
+#include "operators/inline_operator.h"
+
+namespace weir::dispatcher {
+namespace {
+
+/// Of these queues, the urgent first (6.4).
+const std::vector<QueueName> kQueues = {{QueueRuntime::Dispatcher, QueueLevel::High},
+                                        {QueueRuntime::Dispatcher, QueueLevel::Normal},
+                                        {QueueRuntime::Dispatcher, QueueLevel::Low},
+                                        {QueueRuntime::Dispatcher, QueueLevel::Backfill}};
+
+Fence fence_of(const Assignment& assignment) {
+  return {assignment.answer.reply.attempt, assignment.answer.reply.lease_token};
+}
+
+NewEvent new_event(const operators::EmittedEvent& from) {
+  NewEvent event;
+  event.output = from.output;
+  event.partition_key = from.partition_key;
+  event.cursor = from.cursor;
+  if (from.range) {
+    event.start = from.range->start;
+    event.end = from.range->end;
+  }
+  if (!from.payload.empty()) event.payload_json = from.payload;
+  event.batch_no = from.batch_no;
+  return event;
+}
+
+AcceptDraft draft_of(const Assignment& assignment, const operators::EmitCall& call) {
+  AcceptDraft draft{
+      .task_id = assignment.task_id, .fence = fence_of(assignment), .events = {}, .state = {}};
+  for (const operators::EmittedEvent& event : call.events) {
+    draft.events.push_back({.event = new_event(event), .commit = event.commit});
+  }
+  if (call.state) {
+    draft.state = StateWrite{call.state->state_key, call.state->expect_revision, call.state->state};
+  }
+  return draft;
+}
+
+/// What ended a call that was not carried out, as an operator's failure.
+template <class Reply>
+Result<void> carried_out(const Answer<Reply>& answer) {
+  if (answer.refused) return refusal_error(*answer.refused);
+  if (answer.fault) return *answer.fault;
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<InlineExecutor>> InlineExecutor::create(InlineExecutorParts parts) {
+  WEIR_TRY(auto pool,
+           server::WorkerPool::create(
+               {.name = "inline", .concurrency = kInlineThreads, .queue_max = kInlineClaim}));
+  return std::unique_ptr<InlineExecutor>(new InlineExecutor(std::move(parts), std::move(pool)));
+}
+
+InlineExecutor::InlineExecutor(InlineExecutorParts parts, std::unique_ptr<server::WorkerPool> pool)
+    : parts_(std::move(parts)), pool_(std::move(pool)) {}
+
+InlineExecutor::~InlineExecutor() { stop(); }
+
+Result<void> InlineExecutor::start() {
+  WEIR_CHECK(pool_->start());
+  thread_ = std::jthread([this] { run(); });
+  return {};
+}
+
+void InlineExecutor::stop() {
+  {
+    const base::MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  pool_->stop();
+}
+
+/// Messages of the queues, or nothing when the wait is over or the process stops.
+std::vector<ReceivedWakeup> InlineExecutor::wait() {
+  WakeupRequest request;
+  request.worker_id = parts_.worker_id;
+  request.queues = kQueues;
+  request.max = kInlineClaim;
+  request.wait = kInlineWait;
+  {
+    const base::MutexLock lock(mutex_);
+    received_.reset();
+  }
+  const auto ticket = parts_.desk.wait(request, [this](auto messages) {
+    const base::MutexLock lock(mutex_);
+    received_ = std::move(messages);
+    changed_.notify_all();
+  });
+  bool stopping = false;
+  {
+    const base::MutexLock lock(mutex_);
+    while (!received_ && !stopping_) changed_.wait(mutex_);
+    stopping = !received_;
+  }
+  // The desk answers exactly once, so the answer is waited for before the next request.
+  if (stopping && ticket) parts_.desk.give_up(*ticket);
+  const base::MutexLock lock(mutex_);
+  while (!received_) changed_.wait(mutex_);
+  if (!received_->ok()) {
+    parts_.log.warning("the inline executor waits for the queue",
+                       {{"reason", received_->error().reason()}});
+    if (!stopping_) changed_.wait_for(mutex_, kLoopRetry);
+    return {};
+  }
+  return *std::move(*received_);
+}
+
+void InlineExecutor::run() {
+  const auto stopping = [this] {
+    const base::MutexLock lock(mutex_);
+    return stopping_;
+  };
+  while (!stopping()) {
+    const std::vector<ReceivedWakeup> messages = wait();
+    if (stopping()) return;
+    std::vector<TaskId> named;
+    std::vector<WakeupReceipt> receipts;
+    for (const ReceivedWakeup& message : messages) {
+      named.push_back(message.task_id);
+      receipts.push_back({message.message_id, message.receipt});
+    }
+    bool more = run_claim(std::move(named));
+    // Answered or not, the wake-ups go: what can be claimed is rung again (3.3.1).
+    if (!receipts.empty()) {
+      if (const auto removed = parts_.queue.acknowledge(receipts); !removed.ok()) {
+        parts_.log.warning("wake-ups stay in the queue", {{"reason", removed.error().reason()}});
+      }
+    }
+    while (more && !stopping()) more = run_claim({});
+  }
+}
+
+bool InlineExecutor::run_claim(std::vector<TaskId> named) {
+  ClaimRequest request;
+  request.worker_id = parts_.worker_id;
+  request.claim_id = ClaimId(base::uuid_v7(parts_.clock.now(), parts_.random));
+  request.task_ids = std::move(named);
+  request.max = std::max(kInlineClaim, request.task_ids.size());
+  request.runtime = QueueRuntime::Dispatcher;
+  const auto claimed = parts_.tasks.claim(request, WithCapability::No);
+  if (!claimed.ok()) {
+    parts_.log.warning("the inline executor could not claim",
+                       {{"reason", claimed.error().reason()}});
+    return false;
+  }
+  std::vector<const Assignment*> granted;
+  for (const Assignment& assignment : claimed->tasks) {
+    if (assignment.answer.ok()) granted.push_back(&assignment);
+  }
+  if (granted.empty()) return false;
+  std::vector<TaskItem<CompleteCommand>> completions(granted.size());
+  std::latch done(static_cast<std::ptrdiff_t>(granted.size()));
+  for (std::size_t at = 0; at < granted.size(); ++at) {
+    const auto job = [this, &completions, &granted, &done, at] {
+      completions[at] = {granted[at]->task_id, execute(*granted[at])};
+      done.count_down();
+    };
+    if (!pool_->submit(0, job).ok()) job();
+  }
+  done.wait();
+  for (const auto& answer : parts_.tasks.complete(std::move(completions))) {
+    if (!answer.fault) continue;
+    parts_.log.warning("an inline task was not completed; its lease will expire",
+                       {{"reason", answer.fault->reason()}, {"message", answer.fault->message()}});
+  }
+  return claimed->more;
+}
+
+Result<void> InlineExecutor::emit_all(const Assignment& assignment) {
+  operators::OperatorState state;
+  if (operators::needs_state(assignment.payload.op)) {
+    WEIR_TRY(const Answer<StateRow> found,
+             parts_.tasks.read_state({assignment.task_id, fence_of(assignment), "default"}));
+    WEIR_CHECK(carried_out(found));
+    state = {found.reply.state_json, found.reply.revision};
+  }
+  WEIR_TRY(const auto run, operators::start_inline(assignment.payload, state));
+  while (const auto call = run->next()) {
+    WEIR_TRY(const Answer<AcceptReply> answer, parts_.tasks.accept(draft_of(assignment, *call)));
+    WEIR_CHECK(carried_out(answer));
+  }
+  return {};
+}
+
+CompleteCommand InlineExecutor::execute(const Assignment& assignment) {
+  CompleteCommand command;
+  command.fence = fence_of(assignment);
+  const Result<void> emitted = emit_all(assignment);
+  if (!emitted.ok()) {
+    const Error& error = emitted.error();
+    command.outcome =
+        operators::is_retryable(error) ? Outcome::RetryableError : Outcome::FatalError;
+    command.error = TaskError{error.reason(), {}, error.message()};
+  }
+  command.draw = parts_.random.next();
+  return command;
+}
+
+}  // namespace weir::dispatcher

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "base/clock.h"
+
+/// Bounds of the dispatcher's process (contract sections 6.4 and 6.5, appendix B).
+namespace weir::dispatcher {
+
+/// A loop looks at least this often, whatever it knows.
+inline constexpr Duration kLoopPeriodMax = std::chrono::seconds(5);
+/// A chore that was due and found nothing to do (its rows are locked, its queue is full) is asked
+/// again after this.
+inline constexpr Duration kChoreAgain = std::chrono::milliseconds(100);
+/// The loops' pause after the database did not answer, doubled up to kLoopPeriodMax.
+inline constexpr Duration kLoopRetry = std::chrono::milliseconds(200);
+inline constexpr std::size_t kChorePage = 500;
+/// Pages of one chore before the others have their turn.
+inline constexpr int kChorePagesInTurn = 20;
+
+inline constexpr std::size_t kRelayPage = 500;
+
+/// Tasks that the inline executor claims at once, and the threads that run them.
+inline constexpr std::size_t kInlineClaim = 64;
+inline constexpr std::size_t kInlineThreads = 4;
+inline constexpr Duration kInlineWait = std::chrono::seconds(20);
+
+/// How often the invariants of appendix D are counted.
+inline constexpr Duration kAuditPeriod = std::chrono::seconds(60);
+/// How often finished tasks move to history and what is past its time goes, and how often the
+/// counters are recounted.
+inline constexpr Duration kKeepPeriod = std::chrono::minutes(10);
+inline constexpr Duration kRecountPeriod = std::chrono::hours(1);
+
+}  // namespace weir::dispatcher
