@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 /// Bounds of the task plane's PostgreSQL adapters.
 namespace weir::dispatcher {
@@ -27,6 +28,23 @@ inline constexpr int kHistoryWeeksAhead = 4;
 
 /// How often making the policies is tried: others may make them at the same moment.
 inline constexpr int kPolicyTriesMax = 3;
+
+/// The wait of a call of the task store for a session.
+inline constexpr std::chrono::seconds kTaskSessionWait{5};
+
+/// Definitions of jobs that a task store keeps; past that it forgets all.
+inline constexpr std::size_t kJobsKept = 4'096;
+
+/// Slots of counters and meters: a session writes into its own.
+inline constexpr int kCounterSlots = 16;
+
+/// Unfinished tasks of an ordered input that a transaction looks at, and how many of them it locks:
+/// the one that ends and the next.
+inline constexpr int kOrderHeads = 32;
+inline constexpr int kOrderHeadsLocked = 2;
+
+/// How often an acceptance starts over because a DAG subscribed while its locks were taken.
+inline constexpr int kAcceptTriesMax = 5;
 
 /// One query of the auditor, over everything.
 inline constexpr std::chrono::milliseconds kAuditStatementTimeout{60'000};
