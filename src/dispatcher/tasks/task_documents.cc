@@ -42,6 +42,20 @@ std::optional<VersionAsk> compact_source(const TaskContext& context) {
   return VersionAsk{.version = DatasetVersionId(*uuid)};
 }
 
+/// The columns of a version's schema; none if it has no schema.
+std::vector<operators::ColumnSpec> columns_of(const std::string& schema_json) {
+  std::vector<operators::ColumnSpec> columns;
+  const auto schema = JsonDocument::parse(schema_json.empty() ? "{}" : schema_json);
+  if (!schema.ok()) return columns;
+  for (const JsonValue column : schema->root().find("columns")) {
+    columns.push_back({.name = std::string(column.find("name").text()),
+                       .type = std::string(column.find("type").text()),
+                       .nullable = column.find("nullable").is_bool() &&
+                                   column.find("nullable").kind() == JsonKind::True});
+  }
+  return columns;
+}
+
 void note_facts(TaskInput& input, const VersionFacts& facts) {
   input.max_cursor = facts.max_cursor;
   if (!facts.partitions) return;
@@ -68,6 +82,7 @@ TaskInput make_input(const InputContext& from, const storage::StorageRoot& root)
   if (!from.dataset_id.empty()) input.dataset_id = from.dataset_id;
   input.kind = payload_kind(from.kind);
   input.storage_ref = storage_ref(from.kind, from.dataset, from.version, root);
+  input.columns = columns_of(from.schema_json);
   if (!from.where_json.empty()) input.where = from.where_json;
   return input;
 }
@@ -99,6 +114,7 @@ void add_inputs(TaskPayload& payload, const TaskContext& context, std::span<cons
     if (!facts.dataset_id.empty()) input.dataset_id = facts.dataset_id;
     input.kind = payload_kind(facts.kind);
     input.storage_ref = storage_ref(facts.kind, facts.dataset, facts.version, root);
+    input.columns = columns_of(facts.schema_json);
     note_facts(input, facts);
     payload.inputs.push_back(std::move(input));
   }
@@ -109,7 +125,9 @@ void add_outputs(TaskPayload& payload, const JobContext& job, const storage::Sto
     TaskOutput output{.output = from.output,
                       .dataset = from.dataset,
                       .version = from.version,
-                      .kind = payload_kind(from.kind)};
+                      .kind = payload_kind(from.kind),
+                      .staging_prefix = {},
+                      .columns = columns_of(from.schema_json)};
     if (from.kind == DatasetKind::Parquet) {
       output.staging_prefix = root.uri_of(
           storage::staging_prefix({from.dataset, from.version, payload.task_id, payload.attempt}));

@@ -61,14 +61,15 @@ TaskContext compaction() {
 }
 
 ExtraGrant source() {
-  return {.relation = "source",
-          .version = {.dataset = id<DatasetUuid>(41),
-                      .version = id<DatasetVersionId>(0x40),
-                      .dataset_id = "trades",
-                      .kind = DatasetKind::Table,
-                      .schema_json = "",
-                      .max_cursor = 12,
-                      .partitions = {}}};
+  return {
+      .relation = "source",
+      .version = {.dataset = id<DatasetUuid>(41),
+                  .version = id<DatasetVersionId>(0x40),
+                  .dataset_id = "trades",
+                  .kind = DatasetKind::Table,
+                  .schema_json = R"({"columns":[{"name":"t","type":"bigint","nullable":true}]})",
+                  .max_cursor = 12,
+                  .partitions = {}}};
 }
 
 TEST(TaskDocuments, ACompactionAsksForTheSourceOfItsManifest) {
@@ -102,6 +103,8 @@ TEST(TaskDocuments, ThePayloadTellsTriggerScopeInputsAndOutputs) {
   EXPECT_EQ(payload.inputs[0].where, R"({"chain_id":1})");
   EXPECT_EQ(payload.inputs[1].relation, "source");
   EXPECT_EQ(payload.inputs[1].max_cursor, 12);
+  ASSERT_EQ(payload.inputs[1].columns.size(), 1u);
+  EXPECT_TRUE(payload.inputs[1].columns[0].nullable);
   ASSERT_EQ(payload.outputs.size(), 1u);
   EXPECT_TRUE(payload.outputs[0].staging_prefix->ends_with(
       "/_staging/00000000-0000-0000-0000-000000000001/3/"));
