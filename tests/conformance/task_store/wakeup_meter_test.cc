@@ -82,6 +82,15 @@ TEST_P(WakeupMeter, ForgetsADebtThatIsPaid) {
   expect_meter_right();
 }
 
+TEST_P(WakeupMeter, RingsAllWhoseGateIsOpenAlsoOfABuildWithALimit) {
+  engine().pause({.build_id = build_of("single")});
+  for (int at = 1; at <= 4; ++at) run_source(at);
+  engine().unpause({.build_id = build_of("single")});
+  EXPECT_GE(run_all(Chore::RefillWakeups), 4U);
+  EXPECT_EQ(outstanding(kEcsHigh), 4) << "none runs: each of them may be claimed";
+  EXPECT_FALSE(owed(kEcsHigh));
+}
+
 TEST_P(WakeupMeter, OwesWhatARefusedClaimLeavesInTheQueue) {
   const TaskId task = task_of("relay", run_source(1));
   engine().pause({.build_id = build_of("relay")});
