@@ -101,14 +101,19 @@ class Conditions {
     return {};
   }
 
+  /// A bound of a range, inclusive. Of a timestamptz it is epoch milliseconds (sections 6.12 and
+  /// 6.13), and takes in the whole millisecond.
   Result<void> add_bound(const Column& column, std::string_view relation,
                          const std::string& bound) {
     std::string value = "$" + std::to_string(params_.size() + 1);
-    std::int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(bound.data(), bound.data() + bound.size(), seconds);
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(bound.data(), bound.data() + bound.size(), number);
     const bool is_number = error == std::errc() && end == bound.data() + bound.size();
     if (column.type == ColumnType::Timestamptz && is_number) {
-      value = "to_timestamp(" + value + "::text::double precision)";
+      const bool upper = relation == "<=";
+      if (upper) relation = "<";
+      value = "'epoch'::timestamptz + (" + value + "::text::bigint" + (upper ? " + 1" : "") +
+              ") * interval '1 millisecond'";
     } else if (column.type == ColumnType::Bigint && !is_number) {
       return invalid_request("a bound of " + column.name + " must be a whole number");
     } else {
