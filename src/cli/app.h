@@ -5,7 +5,7 @@
 
 #include <CLI/App.hpp>
 
-#include "cli/session.h"
+#include "cli/console/session.h"
 
 namespace weir::cli {
 

@@ -3,7 +3,7 @@
 
 #include <CLI/App.hpp>
 
-#include "cli/session.h"
+#include "cli/console/session.h"
 
 /// The commands: each function hangs one command, or one group, under `parent`. A command that is
 /// named sets `session.action`. `session` outlives the tree.

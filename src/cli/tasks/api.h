@@ -9,7 +9,7 @@
 #include <CLI/App.hpp>
 
 #include "cli/client/user_api_client.h"
-#include "cli/session.h"
+#include "cli/console/session.h"
 #include "cli/tasks/json_cells.h"
 #include "server/system_clock.h"
 

@@ -13,7 +13,7 @@
 #include "cli/tasks/commands.h"
 #include "cli/tasks/limits.h"
 #include "cli/tasks/local_config.h"
-#include "dispatcher/ports/postgres_auditor.h"
+#include "dispatcher/ports/database/postgres_auditor.h"
 #include "server/shutdown.h"
 
 namespace weir::cli {

@@ -3,7 +3,7 @@
 
 #include <CLI/App.hpp>
 
-#include "cli/session.h"
+#include "cli/console/session.h"
 
 /// The commands of the task plane (contract section 3.8); as those of cli/commands.h.
 namespace weir::cli {

@@ -8,7 +8,7 @@
 
 #include "cli/console/config_faults.h"
 #include "cli/console/console.h"
-#include "cli/session.h"
+#include "cli/console/session.h"
 #include "cli/tasks/api.h"
 #include "cli/up/state_folder.h"
 #include "server/config/config_file.h"

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "dispatcher/dispatcher_config.h"
-#include "dispatcher/ports/postgres_schema.h"
+#include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/connection.h"
 
 /// What commands need that look past the user API, on the machine of a `weir up` or with the

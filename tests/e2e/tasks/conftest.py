@@ -49,7 +49,8 @@ class Plane:
 
     def __init__(self, state_dir, *flags):
         self.state_dir = pathlib.Path(state_dir)
-        done = run("up", "--detach", "--state-dir", state_dir, *FREE, *flags, "-o", "json", cwd=ROOT)
+        words = ("up", "--detach", "--state-dir", state_dir, *FREE, *flags, "-o", "json")
+        done = run(*words, cwd=ROOT)
         assert done.returncode == 0, done.stderr
         self.note = json.loads(done.stdout)
         self.url = self.note["tasks"]

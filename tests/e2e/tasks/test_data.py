@@ -53,12 +53,9 @@ def test_a_day_of_ticks_is_there_to_the_last_trade(market):
     direct = market.json("dataset", "head", "spy_ticks_by_day", "-n", "5")
     compact = market.json("dataset", "head", "spy_ticks", "-n", "5")
     assert direct["truncated"] and compact["truncated"]
-    assert [column["name"] for column in direct["columns"]] == [
-        "ts_ms",
-        "price",
-        "size",
-        "exchange",
-    ]
+    names = {"ts_ms", "price", "size", "exchange"}
+    assert {column["name"] for column in direct["columns"]} == names
+    assert {column["name"] for column in compact["columns"]} == names
     assert len(direct["rows"]) == len(compact["rows"]) == 5
 
 
@@ -70,7 +67,7 @@ def test_head_has_the_form_of_a_query(market):
     assert body["truncated"] and len(body["rows"]) == 3
     lines = market.ok("dataset", "head", "btc_usd_minute_bars", "-n", "3").splitlines()
     assert len(lines) == 4
-    assert re.match(r"TIME +OPEN +HIGH +LOW +CLOSE +VOLUME", lines[0])
+    assert set(lines[0].split()) == {"TIME", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME"}
 
 
 def test_an_operator_in_python_finds_the_gaps(market):

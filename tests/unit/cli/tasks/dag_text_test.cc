@@ -13,7 +13,8 @@ JsonTree graph() {
   return JsonTree::parse(R"({
     "pointer_set_id":"p","dag_version_id":"v",
     "nodes":[
-      {"job":"load","activation":"source","operator":"table_ingest","generation":1,"dispatch":"open",
+      {"job":"load","activation":"source","operator":"table_ingest","generation":1,
+       "dispatch":"open",
        "counts":{"queued":2,"running":1,"retry_wait":0,"completed":3,"failed":0,"canceled":0},
        "outputs":[{"output":0,"kind":"events","rows":null},
                   {"output":1,"kind":"parquet","rows":1200,"dataset_id":"bars"}]},
@@ -21,7 +22,8 @@ JsonTree graph() {
        "dispatch":"open",
        "counts":{"queued":0,"running":0,"retry_wait":1,"completed":4,"failed":1,"canceled":2},
        "outputs":[{"output":0,"kind":"events","rows":null}]}],
-    "edges":[{"job":"compact","input":0,"from_job":"load","from_output":1,"where":{"chain_id":1}}]})");
+    "edges":[{"job":"compact","input":0,"from_job":"load","from_output":1,
+              "where":{"chain_id":1}}]})");
 }
 
 TEST(JobCounts, AreReadOffTheGraph) {
@@ -107,8 +109,8 @@ TEST(DagText, ShowsOneDag) {
       JsonTree::parse(R"({"dag":"m","world":"live","version_no":1,"latest_version_no":2,
     "generation":1,"activated_at":null,"deploy":null,
     "tasks":{"queued":1,"running":0,"retry_wait":0,"failed":0},"datasets":["bars"],
-    "jobs":[{"job":"go","activation":"source","source":{"kind":"manual"},"operator":"trigger_manual",
-             "operator_version":"1","runtime":"platform_runtime"}]})");
+    "jobs":[{"job":"go","activation":"source","source":{"kind":"manual"},
+             "operator":"trigger_manual","operator_version":"1","runtime":"platform_runtime"}]})");
   const std::string text = dag_text(body);
   EXPECT_THAT(text, HasSubstr("version     1 of 2\n"));
   EXPECT_THAT(text, HasSubstr("publishes bars\n"));

@@ -45,7 +45,8 @@ TEST(TaskText, CountsTasksByJobAndKnowsWhetherAnyIsOpen) {
   const JsonTree open =
       JsonTree::parse(R"([{"job":"a","state":"completed"},{"job":"b","state":"queued"},
                                     {"job":"a","state":"failed"},{"job":"b","state":"retry_wait"},
-                                    {"job":"a","state":"canceled"},{"job":"c","state":"running"}])");
+                                    {"job":"a","state":"canceled"},
+                                    {"job":"c","state":"running"}])");
   const std::vector<JobCounts> jobs = counts_of_tasks(open);
   ASSERT_EQ(jobs.size(), 3U);
   EXPECT_EQ(jobs[0], (JobCounts{.job = "a", .done = 1, .failed = 1, .canceled = 1}));
