@@ -77,7 +77,7 @@ def test_an_operator_in_python_finds_the_gaps(market):
     gaps = market.json("dataset", "head", "btc_usd_gaps", "-n", "10000")
     assert gaps["rows"]
     lines = market.ok("dataset", "head", "btc_usd_gaps", "-n", "5").splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 1 + min(5, len(gaps["rows"]))
 
 
 def test_a_failed_task_is_told_with_its_log_and_may_be_retried(market, tmp_path):
