@@ -13,7 +13,7 @@
 #include "dispatcher/ports/dag_store.h"
 #include "dispatcher/ports/dataset_reader.h"
 #include "dispatcher/ports/outbox.h"
-#include "dispatcher/ports/postgres_housekeeping.h"
+#include "dispatcher/ports/registry/postgres_housekeeping.h"
 #include "dispatcher/ports/registry_reader.h"
 #include "dispatcher/ports/task_store.h"
 #include "dispatcher/ports/user_store.h"

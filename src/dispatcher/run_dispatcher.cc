@@ -17,7 +17,7 @@
 #include "dispatcher/loops/housekeeper.h"
 #include "dispatcher/loops/inline_executor.h"
 #include "dispatcher/loops/outbox_relay.h"
-#include "dispatcher/ports/postgres_identity.h"
+#include "dispatcher/ports/registry/postgres_identity.h"
 #include "dispatcher/tasks/capability_mint.h"
 #include "dispatcher/tasks/task_service.h"
 #include "dispatcher/tasks/wakeup_desk.h"

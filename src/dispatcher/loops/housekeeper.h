@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "dispatcher/ports/postgres_housekeeping.h"
+#include "dispatcher/ports/registry/postgres_housekeeping.h"
 #include "server/log.h"
 #include "server/metrics.h"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "dispatcher/ports/postgres_outbox.h"
-#include "dispatcher/ports/postgres_task_store.h"
-#include "dispatcher/ports/postgres_wakeup_queue.h"
+#include "dispatcher/ports/tasks/postgres_outbox.h"
+#include "dispatcher/ports/tasks/postgres_task_store.h"
+#include "dispatcher/ports/tasks/postgres_wakeup_queue.h"
 #include "tests/conformance/task_store/postgres_task_tables.h"
 #include "tests/conformance/task_store/task_engine.h"
 #include "tests/integration/dispatcher/task_fixture.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "dispatcher/ports/postgres_task_rows.h"
+#include "dispatcher/ports/tasks/postgres_task_rows.h"
 
 namespace weir::test {
 namespace {

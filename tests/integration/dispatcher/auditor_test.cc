@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dispatcher/ports/postgres_auditor.h"
+#include "dispatcher/ports/database/postgres_auditor.h"
 
 #include <gmock/gmock.h>
 
 #include <map>
 #include <set>
 
-#include "dispatcher/ports/audit_queries.h"
+#include "dispatcher/ports/database/audit_queries.h"
 #include "tests/integration/dispatcher/seed.h"
 #include "tests/integration/dispatcher/task_plane.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dispatcher/ports/service_rights.h"
+#include "dispatcher/ports/database/service_rights.h"
 
 #include <gmock/gmock.h>
 

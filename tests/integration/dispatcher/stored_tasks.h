@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "dispatcher/ports/postgres_task_store.h"
+#include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "tests/integration/dispatcher/task_fixture.h"
 
 namespace weir::test {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/json.h"
-#include "dispatcher/ports/postgres_auditor.h"
+#include "dispatcher/ports/database/postgres_auditor.h"
 
 namespace weir::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dispatcher/ports/postgres_schema.h"
+#include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/connection.h"
 #include "tests/integration/postgres_fixture.h"
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "dispatcher/ports/postgres_outbox.h"
-#include "dispatcher/ports/postgres_wakeup_queue.h"
+#include "dispatcher/ports/tasks/postgres_outbox.h"
+#include "dispatcher/ports/tasks/postgres_wakeup_queue.h"
 #include "tests/integration/dispatcher/stored_tasks.h"
 
 namespace weir::dispatcher {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "dispatcher/ports/postgres_auditor.h"
+#include "dispatcher/ports/database/postgres_auditor.h"
 #include "tests/integration/dispatcher_deploy/deploy_fixture.h"
 
 #ifdef WEIR_CRASH_POINTS

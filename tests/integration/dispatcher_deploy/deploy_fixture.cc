@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/dispatcher_deploy/deploy_fixture.h"
 
-#include "dispatcher/ports/postgres_auditor.h"
+#include "dispatcher/ports/database/postgres_auditor.h"
 
 namespace weir::dispatcher {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "base/random.h"
 #include "dispatcher/deploy/deploy_service.h"
-#include "dispatcher/ports/postgres_dag_store.h"
+#include "dispatcher/ports/dags/postgres_dag_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/integration/dispatcher/task_plane.h"
 

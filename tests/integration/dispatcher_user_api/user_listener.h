@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "dispatcher/deploy/deploy_service.h"
-#include "dispatcher/ports/postgres_dag_store.h"
-#include "dispatcher/ports/postgres_registry_reader.h"
-#include "dispatcher/ports/postgres_user_store.h"
+#include "dispatcher/ports/dags/postgres_dag_store.h"
+#include "dispatcher/ports/registry/postgres_registry_reader.h"
+#include "dispatcher/ports/registry/postgres_user_store.h"
 #include "dispatcher/user_api/user_api.h"
 #include "drivers/postgres/pool.h"
 #include "server/auth/es256.h"

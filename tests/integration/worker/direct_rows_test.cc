@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "dispatcher/ports/postgres_schema.h"
+#include "dispatcher/ports/database/postgres_schema.h"
 #include "tests/integration/postgres_fixture.h"
 
 namespace weir::worker {

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// T2 over many requests at once (contract sections 3.3.1 and 6.4).
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "dispatcher/core/claim_gate.h"
+#include "dispatcher/ports/tasks/postgres_task_ready.h"
+#include "dispatcher/ports/tasks/postgres_task_store.h"
+#include "dispatcher/ports/tasks/postgres_task_transaction.h"
+#include "dispatcher/ports/task_limits.h"
+
+namespace weir::dispatcher {
+namespace {
+
+using postgres::Rows;
+using postgres::Statement;
+
+// Claims of a build with a limit take turns at its counters.
+constexpr Statement kLockTurns = {
+    "task_lock_turns",
+    "SELECT count(*) FROM (SELECT FROM state.task_counts c WHERE c.slot = 0 AND c.build_id IN"
+    " (SELECT t.build_id FROM state.tasks t JOIN state.builds b ON b.build_id = t.build_id"
+    " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
+    " WHERE t.task_id = ANY(current_setting('weir.tasks')::uuid[])"
+    " AND j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
+
+/// Requests that ask for ready tasks of the same kind, served by one search.
+struct Group {
+  ReadySearch search;
+  QueueRuntime runtime = QueueRuntime::EcsPlatform;
+  std::size_t result = 0;
+  std::vector<TaskId> window = {};
+};
+
+std::size_t wanted(const ClaimRequest& request) {
+  return request.max == 0 ? 0 : std::max(request.max, request.task_ids.size());
+}
+
+class Claims {
+ public:
+  Claims(TaskTransaction& transaction, std::span<const ClaimRequest> requests)
+      : transaction_(transaction), requests_(requests) {}
+
+  Result<void> load() {
+    std::vector<TaskId> named;
+    std::vector<TaskTransaction::ClaimKey> claims;
+    for (const ClaimRequest& request : requests_) {
+      named.insert(named.end(), request.task_ids.begin(), request.task_ids.end());
+      if (request.claim_id) claims.push_back({request.worker_id, *request.claim_id});
+      if (request.max > 0) join_group(request);
+    }
+    named_.insert(named.begin(), named.end());
+    transaction_.name(named, claims);
+    for (Group& group : groups_) {
+      ++group.search.limit;  // One more than is wanted tells whether there is more.
+      group.result = queue_window(transaction_.pipeline(), group.search);
+    }
+    queue_window_switches(transaction_.pipeline());
+    transaction_.lock_tasks();
+    for (const Group& group : groups_) queue_pick(transaction_.pipeline(), group.search);
+    if (!groups_.empty()) transaction_.read_tasks();
+    transaction_.pipeline().add(kLockTurns);
+    transaction_.read({.tokens = {}, .contexts = true});
+    WEIR_TRY(const std::vector<Rows> results, transaction_.load());
+    for (Group& group : groups_) group.window = window_of(results[group.result]);
+    order_picked();
+    return {};
+  }
+
+  ClaimAnswer answer(const ClaimRequest& request) {
+    ClaimAnswer answer;
+    if (repeat(request, answer)) return answer;
+    std::size_t claimed = 0;
+    for (const TaskId& task : request.task_ids) {
+      answer.tasks.push_back(claim_one(request, task, true));
+      if (answer.tasks.back().answer.ok()) ++claimed;
+    }
+    for (auto at = picked_.begin(); at != picked_.end() && claimed < wanted(request);) {
+      if (!suits(request, at->second)) {
+        ++at;
+        continue;
+      }
+      ClaimedTask task = claim_one(request, at->second, false);
+      at = picked_.erase(at);
+      settled_.insert(task.task_id);
+      if (!task.answer.ok()) continue;  // Its gate has closed; it was not asked for by name.
+      answer.tasks.push_back(std::move(task));
+      ++claimed;
+    }
+    if (request.max == 0) return answer;
+    answer.more = more(request);
+    const auto until = transaction_.now() + kPulledPromise;
+    transaction_.writes().promise(queues_of(*request.runtime),
+                                  answer.more ? std::optional(until) : std::nullopt);
+    return answer;
+  }
+
+ private:
+  void join_group(const ClaimRequest& request) {
+    for (Group& group : groups_) {
+      if (group.runtime != *request.runtime || group.search.operators != request.operators)
+        continue;
+      group.search.limit += wanted(request);
+      return;
+    }
+    Group group;
+    group.runtime = *request.runtime;
+    for (const QueueName& queue : queues_of(*request.runtime)) {
+      group.search.queues.push_back(queue.text());
+    }
+    group.search.limit = wanted(request);
+    group.search.operators = request.operators;
+    group.search.window = "weir.window_" + std::to_string(groups_.size());
+    groups_.push_back(std::move(group));
+  }
+
+  /// What was picked, in claim order.
+  void order_picked() {
+    for (const TaskId& task : transaction_.loaded()) {
+      const TaskView view = transaction_.view(task);
+      if (named_.contains(task) || view.task.life.state != TaskState::Queued) continue;
+      picked_.emplace(view.task.life.rank_at, task);
+    }
+  }
+
+  bool supports(const ClaimRequest& request, const TaskRecord& task) {
+    if (!request.operators) return true;
+    const auto job = transaction_.job({task.dag_version_id, task.build_id});
+    return job && std::ranges::any_of(*request.operators, [&](const OperatorName& named) {
+             return named.name == job->operator_name &&
+                    (named.version.empty() || named.version == job->operator_version);
+           });
+  }
+
+  bool suits(const ClaimRequest& request, const TaskId& task) {
+    const TaskView view = transaction_.view(task);
+    return view.task.queue.runtime == *request.runtime && supports(request, view.task);
+  }
+
+  /// Whether a ready task of the runtime is left.
+  bool more(const ClaimRequest& request) {
+    for (const auto& [rank, task] : picked_) {
+      const TaskView view = transaction_.view(task);
+      if (suits(request, task) && !closed_gate(view, transaction_.facts(view))) return true;
+    }
+    for (const Group& group : groups_) {
+      if (group.runtime != *request.runtime || group.search.operators != request.operators)
+        continue;
+      return std::ranges::any_of(group.window, [&](const TaskId& task) {
+        const bool ours = transaction_.view(task).presence == Presence::Live;
+        return !ours && !settled_.contains(task);  // Another holds it for now.
+      });
+    }
+    return false;
+  }
+
+  ClaimCommand command(const ClaimRequest& request, const TaskView& view) {
+    ClaimCommand command;
+    command.worker_id = request.worker_id;
+    command.claim_id = request.claim_id;
+    command.lease_token = transaction_.fresh<LeaseToken>();
+    command.draw = transaction_.draw();
+    if (view.presence != Presence::Live) return command;
+    command.operator_supported = supports(request, view.task);
+    command.frozen_scope = transaction_.frozen_scope(view.task);
+    return command;
+  }
+
+  /// `asked`: by name, so that a refusal answers its wake-up.
+  ClaimedTask claim_one(const ClaimRequest& request, const TaskId& task, bool asked) {
+    const TaskView view = transaction_.view(task);
+    const auto decision =
+        decide(view, transaction_.facts(view), command(request, view), transaction_.now());
+    if (asked || !decision.refused) transaction_.write(view, decision.change);
+    return claimed(task, decision);
+  }
+
+  ClaimedTask claimed(const TaskId& task, const Decision<ClaimReply>& decision) {
+    ClaimedTask claimed{.task_id = task, .answer = {}, .context = {}};
+    claimed.answer.refused = decision.refused;
+    if (decision.refused) return claimed;
+    claimed.answer.reply = decision.reply;
+    claimed.context = transaction_.context(task);
+    return claimed;
+  }
+
+  ClaimedTask look_at(const ClaimRequest& request, const TaskId& task) {
+    const TaskView view = transaction_.view(task);
+    auto decision =
+        decide(view, transaction_.facts(view), command(request, view), transaction_.now());
+    if (!decision.refused && !decision.reply.duplicate) {
+      // It could be had, but not by this request.
+      decision.refused = not_claimed(NotClaimedReason::NotDue, Duration{});
+    }
+    return claimed(task, decision);
+  }
+
+  /// The answer to a claim that was answered before, while leases of it live: those leases.
+  bool repeat(const ClaimRequest& request, ClaimAnswer& answer) {
+    if (!request.claim_id) return false;
+    std::vector<std::pair<std::int64_t, TaskId>> living;
+    for (const TaskId& task : transaction_.loaded()) {
+      const TaskView view = transaction_.view(task);
+      const bool held = view.attempt && view.lease && view.attempt->fence_no > 0 &&
+                        view.attempt->state == AttemptState::Active &&
+                        view.attempt->claim_id == request.claim_id &&
+                        view.attempt->worker_id == request.worker_id &&
+                        view.lease->expires_at > transaction_.now();
+      if (held) living.emplace_back(view.attempt->fence_no, task);
+    }
+    if (living.empty()) return false;
+    std::ranges::sort(living);
+    for (const TaskId& task : request.task_ids) answer.tasks.push_back(look_at(request, task));
+    for (const auto& [fence_no, task] : living) {
+      if (std::ranges::find(request.task_ids, task) != request.task_ids.end()) continue;
+      answer.tasks.push_back(look_at(request, task));
+    }
+    answer.more = request.max > 0 && more(request);
+    return true;
+  }
+
+  TaskTransaction& transaction_;
+  std::span<const ClaimRequest> requests_;
+  std::vector<Group> groups_;
+  std::set<TaskId> named_;
+  std::set<std::pair<Instant, TaskId>> picked_;
+  std::set<TaskId> settled_;  ///< picked, and claimed or refused
+};
+
+}  // namespace
+
+Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimRequest> requests) {
+  std::vector<ClaimAnswer> answers;
+  const auto done = with_session([&](postgres::Connection& connection) -> Result<void> {
+    TaskTransaction transaction(connection, ports_.random, jobs_);
+    Claims claims(transaction, requests);
+    WEIR_CHECK(claims.load());
+    for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));
+    WEIR_CHECK(transaction.commit());
+    for (ClaimAnswer& answer : answers) {
+      for (ClaimedTask& task : answer.tasks) {
+        const bool granted = task.answer.ok() && !task.answer.reply.duplicate;
+        if (granted) task.answer.reply.fence_no = transaction.fence_no(task.task_id);
+      }
+    }
+    return {};
+  });
+  if (!done.ok()) return done.error();
+  return answers;
+}
+
+}  // namespace weir::dispatcher

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "dispatcher/ports/task_context.h"
+
+namespace weir::postgres {
+class Connection;
+class Rows;
+struct Statement;
+}  // namespace weir::postgres
+
+namespace weir::dispatcher {
+
+/// A job as one dag_version defines it and one build runs it.
+using JobKey = std::pair<DagVersionId, BuildId>;
+
+/// What of a JobContext never changes, by job, as far as it was met; without world and inputs,
+/// which a transaction reads for itself. Keeps at most kJobsKept. Any thread.
+class JobCache {
+ public:
+  JobCache() = default;
+
+  std::shared_ptr<const JobContext> find(const JobKey& key) const WEIR_EXCLUDES(mutex_);
+  /// Reads those of the jobs that are not here, in one round trip inside the open transaction.
+  Result<void> fetch(postgres::Connection& connection, const std::set<JobKey>& keys)
+      WEIR_EXCLUDES(mutex_);
+
+ private:
+  mutable base::Mutex mutex_;
+  std::map<JobKey, std::shared_ptr<const JobContext>> jobs_ WEIR_GUARDED_BY(mutex_);
+};
+
+/// The inputs of the jobs of the tasks that stand in the setting weir.tasks.
+extern const postgres::Statement kReadInputs;
+/// Reads them, with the job they belong to.
+std::vector<std::pair<JobKey, InputContext>> inputs_of(const postgres::Rows& rows);
+
+}  // namespace weir::dispatcher

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatcher/ports/tasks/postgres_task_ready.h"
+
+#include "base/assert.h"
+#include "dispatcher/ports/tasks/postgres_task_sql.h"
+#include "drivers/postgres/params.h"
+#include "drivers/postgres/pipeline.h"
+
+namespace weir::dispatcher {
+namespace {
+
+using postgres::Params;
+using postgres::Pipeline;
+using postgres::Rows;
+using postgres::Statement;
+
+// What a queued task `t` of a build `o` must be besides; `unrung`: a parameter, whether it may have
+// no wake-up.
+#define WEIR_READY(unrung)                                                                 \
+  "(o.open OR o.ungated OR t.class IN ('backfill', 'recompute')) AND t.task_id"            \
+  " <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[]) AND t.available_at <=" \
+  " (SELECT clock_timestamp()) AND (NOT " unrung "::bool OR t.woken_at IS NULL)"
+
+#define WEIR_WINDOWS "current_setting('weir.windows')::uuid[]"
+
+// $1 queues, $2 limit, $3 operator names, $4 operators as name@version (both NULL: any), $5 only
+// those without a wake-up, $6 the setting that the window becomes. A build that has a limit offers
+// as many as it may still run. Of a build whose operator is ordered: the first unfinished task of
+// each input, and what has no place in an order among its first ones.
+constexpr Statement kFindWindow = {
+    "task_find_window",
+    "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"
+    " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0),"
+    " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated,"
+    " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"
+    " greatest(0, least($2::bigint, coalesce(j.most - CASE WHEN j.most IS NOT NULL THEN"
+    " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"
+    " WHERE n.build_id = w.build_id) END, $2::bigint))) AS room"
+    " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"
+    " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"
+    " AS ungated) AS g"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN NOT g.ungated THEN min(j.max_concurrency) END AS most,"
+    " $3::text[] IS NULL OR bool_or(j.operator = ANY($3::text[])"
+    " OR j.operator || '@' || j.operator_version = ANY($4::text[])) AS wanted"
+    " FROM state.dag_version_builds v JOIN state.jobs j ON j.dag_version_id = v.dag_version_id"
+    " AND j.name = v.job_name WHERE v.build_id = w.build_id) AS j"
+    " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"
+    " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
+    " found AS (SELECT f.task_id, f.rank_at FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
+    "(SELECT t.task_id, t.rank_at FROM state.tasks t WHERE NOT o.ordered AND t.queue = o.queue"
+    " AND t.build_id = o.build_id AND t.state = 'queued' AND " WEIR_READY("$5")
+    " ORDER BY t.rank_at, t.task_id LIMIT o.room)"
+    " UNION ALL "
+    "(SELECT t.task_id, t.rank_at FROM (SELECT DISTINCT s.input_index FROM state.subscriptions s"
+    " WHERE o.ordered AND s.consumer_build_id = o.build_id) AS i CROSS JOIN LATERAL"
+    " (SELECT * FROM state.tasks h WHERE h.build_id = o.build_id AND h.input_index = i.input_index"
+    " AND h.order_seq IS NOT NULL AND h.state " WEIR_UNFINISHED
+    " ORDER BY h.order_seq, h.task_id LIMIT 1) AS t"
+    " WHERE t.state = 'queued' AND t.queue = o.queue AND " WEIR_READY("$5") ")"
+    " UNION ALL "
+    "(SELECT t.task_id, t.rank_at FROM (SELECT * FROM state.tasks h WHERE o.ordered"
+    " AND h.queue = o.queue AND h.build_id = o.build_id AND h.state = 'queued'"
+    " ORDER BY h.rank_at, h.task_id LIMIT $2::bigint) AS t"
+    " WHERE t.order_seq IS NULL AND " WEIR_READY("$5") ")"
+    ") AS u ORDER BY rank_at, task_id LIMIT o.room) AS f"
+    " ORDER BY f.rank_at, f.task_id LIMIT $2::bigint)"
+    " SELECT set_config($6::text, coalesce(array_agg(task_id), '{}')::text, true),"
+    " set_config('weir.windows', (" WEIR_WINDOWS
+    " || coalesce(array_agg(task_id), '{}'))::text, true) FROM found"};
+
+constexpr Statement kLockWindowSwitches = {
+    "task_lock_window_switches",
+    WEIR_LOCK_SWITCHES_OF("(SELECT DISTINCT build_id FROM state.tasks WHERE task_id = ANY("
+                          "current_setting('weir.tasks')::uuid[] || " WEIR_WINDOWS
+                          ")) AS t JOIN state.builds b USING (build_id)")};
+
+// $1 the window's setting, $2 only those without a wake-up. As many of each build as the window
+// has, the first ones that nobody has locked.
+constexpr Statement kPick = {
+    "task_pick",
+    "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
+    " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
+    " FROM (SELECT w.build_id, w.queue, count(*) AS n, b.dispatch = 'open' AS open,"
+    " w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%' AS ungated"
+    " FROM state.tasks w JOIN state.builds b ON b.build_id = w.build_id"
+    " WHERE w.task_id = ANY(current_setting($1::text)::uuid[])"
+    " AND coalesce(b.definition->>'ordered', 'false') <> 'true'"
+    " GROUP BY w.build_id, w.queue, b.dispatch) AS o"
+    " CROSS JOIN LATERAL (SELECT t.task_id FROM state.tasks t WHERE t.queue = o.queue"
+    " AND t.build_id = o.build_id AND t.state = 'queued' AND " WEIR_READY(
+        "$2") " ORDER BY t.rank_at, t.task_id LIMIT o.n FOR UPDATE SKIP LOCKED) AS p"};
+
+// The window's own tasks of ordered builds: there is no other to take instead.
+constexpr Statement kPickOrdered = {
+    "task_pick_ordered",
+    "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
+    " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
+    " FROM (SELECT t.task_id FROM state.tasks t WHERE t.state = 'queued'"
+    " AND t.task_id = ANY(current_setting($1::text)::uuid[])"
+    " AND t.task_id <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[])"
+    " AND (NOT $2::bool OR t.woken_at IS NULL)"
+    " AND EXISTS (SELECT FROM state.builds b WHERE b.build_id = t.build_id"
+    " AND b.definition->>'ordered' = 'true') FOR UPDATE SKIP LOCKED) AS p"};
+
+std::string versioned(const OperatorName& name) { return name.name + "@" + name.version; }
+
+}  // namespace
+
+std::vector<QueueName> queues_of(QueueRuntime runtime) {
+  std::vector<QueueName> queues;
+  queues.reserve(sql::kLevels.size());
+  for (const auto level : sql::kLevels) queues.push_back({runtime, level});
+  return queues;
+}
+
+std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
+  Params params;
+  params.text_array(search.queues).int64(static_cast<std::int64_t>(search.limit));
+  if (search.operators) {
+    std::vector<std::string> names;
+    std::vector<std::string> versions;
+    for (const OperatorName& name : *search.operators) {
+      if (name.version.empty()) names.push_back(name.name);
+      if (!name.version.empty()) versions.push_back(versioned(name));
+    }
+    params.text_array(names).text_array(versions);
+  } else {
+    params.null(postgres::Type::TextArray).null(postgres::Type::TextArray);
+  }
+  params.boolean(search.unrung_only).text(search.window);
+  return pipeline.add(kFindWindow, std::move(params));
+}
+
+std::vector<TaskId> window_of(const Rows& rows) {
+  constexpr std::size_t kIdLength = 36;
+  std::vector<TaskId> tasks;
+  const std::string_view text = rows.text(0, 0);  // {id,id,…}
+  for (std::size_t at = 1; at + kIdLength < text.size(); at += kIdLength + 1) {
+    const auto id = Uuid::parse(text.substr(at, kIdLength));
+    WEIR_ASSERT(id);
+    tasks.emplace_back(*id);
+  }
+  return tasks;
+}
+
+void queue_window_switches(Pipeline& pipeline) { pipeline.add(kLockWindowSwitches); }
+
+void queue_pick(Pipeline& pipeline, const ReadySearch& search) {
+  for (const Statement* statement : {&kPick, &kPickOrdered}) {
+    Params params;
+    params.text(search.window).boolean(search.unrung_only);
+    pipeline.add(*statement, std::move(params));
+  }
+}
+
+}  // namespace weir::dispatcher

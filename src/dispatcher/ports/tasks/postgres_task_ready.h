@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dispatcher/core/ids.h"
+#include "dispatcher/core/task_words.h"
+#include "dispatcher/ports/task_requests.h"
+
+namespace weir::postgres {
+class Pipeline;
+class Rows;
+}  // namespace weir::postgres
+
+/// How ready tasks are found: per build, through the index tasks_ready, over builds whose counters
+/// show queued tasks and whose gate is open, merged in claim order (contract section 6.4).
+namespace weir::dispatcher {
+
+/// What a search is for.
+struct ReadySearch {
+  std::vector<std::string> queues;
+  std::size_t limit = 0;
+  /// Of builds that run one of these; nothing: any.
+  std::optional<std::vector<OperatorName>> operators = {};
+  bool unrung_only = false;            ///< those without a wake-up
+  std::string window = "weir.window";  ///< the setting of the transaction that keeps what it found
+};
+
+/// The queues of a runtime.
+std::vector<QueueName> queues_of(QueueRuntime runtime);
+
+/// Queues the search, which locks nothing: the first ready tasks in claim order that are not in
+/// weir.tasks become the setting `window`. Gives the index of its result.
+std::size_t queue_window(postgres::Pipeline& pipeline, const ReadySearch& search);
+/// The tasks of a window.
+std::vector<TaskId> window_of(const postgres::Rows& rows);
+/// Queues the shared switch locks of the DAGs of weir.tasks and of all windows so far.
+void queue_window_switches(postgres::Pipeline& pipeline);
+/// Queues what locks as many tasks of each build as the window has of it, the first ones that are
+/// free, and adds them to weir.tasks. `search` is the one that made the window.
+void queue_pick(postgres::Pipeline& pipeline, const ReadySearch& search);
+
+}  // namespace weir::dispatcher

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "dispatcher/core/records.h"
+#include "dispatcher/ports/tasks/postgres_task_rows.h"
+#include "dispatcher/ports/task_context.h"
+#include "drivers/postgres/rows.h"
+#include "drivers/postgres/statement.h"
+
+/// The statements by which every transaction of the task store locks and reads. The tasks that a
+/// transaction is about stand in its setting weir.tasks, as the text of a uuid[].
+namespace weir::dispatcher::sql {
+
+inline constexpr std::array kRuntimes = {QueueRuntime::Lambda, QueueRuntime::EcsPlatform,
+                                         QueueRuntime::Dispatcher, QueueRuntime::Sink,
+                                         QueueRuntime::Query};
+inline constexpr std::array kLevels = {QueueLevel::Backfill, QueueLevel::Low, QueueLevel::Normal,
+                                       QueueLevel::High};
+
+/// All organisations; and plans that are made once a session and follow indexes: what is read is
+/// found by key, and statistics of tables that live by the second would mislead.
+inline constexpr postgres::Statement kOpen = {
+    "task_open",
+    "SELECT set_config('weir.org', '*', true), set_config('plan_cache_mode', 'force_generic_plan',"
+    " true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off',"
+    " true), set_config('jit', 'off', true), set_config('weir.tasks', '{}', true),"
+    " set_config('weir.windows', '{}', true)"};
+
+#define WEIR_NAMED_TASKS "ANY(current_setting('weir.tasks')::uuid[])"
+#define WEIR_UNFINISHED "IN ('queued', 'running', 'retry_wait')"
+
+/// $1 the tasks, $2 how many of those that are first in their order come along, $3 and $4 workers
+/// and claims whose active attempts come along.
+inline constexpr postgres::Statement kNameTasks = {
+    "task_name",
+    "SELECT set_config('weir.tasks', (SELECT coalesce(array_agg(DISTINCT n.id), '{}')::text FROM ("
+    "SELECT unnest($1::uuid[]) AS id UNION ALL SELECT a.task_id"
+    " FROM unnest($3::text[], $4::uuid[]) AS c (worker_id, claim_id) JOIN state.attempts a"
+    " ON a.worker_id = c.worker_id AND a.claim_id = c.claim_id AND a.state = 'active'"
+    " UNION ALL SELECT h.task_id FROM"
+    " (SELECT DISTINCT build_id, input_index FROM state.tasks WHERE task_id = ANY($1::uuid[])"
+    " AND order_seq IS NOT NULL) AS g CROSS JOIN LATERAL (SELECT o.task_id FROM state.tasks o"
+    " WHERE o.build_id = g.build_id AND o.input_index = g.input_index AND o.order_seq IS NOT NULL"
+    " AND o.state " WEIR_UNFINISHED
+    " ORDER BY o.order_seq, o.task_id LIMIT $2::int) AS h) AS n),"
+    " true)"};
+
+/// The key of a DAG's switch lock, and the order in which several are taken: those of
+/// postgres_switch_lock.h.
+#define WEIR_LOCK_SWITCHES_OF(dags)                                                                \
+  "SELECT count(pg_advisory_xact_lock_shared(hashtextextended('weir dag ' || o || '/' || d, 0)))," \
+  " string_agg(o || '/' || d, E'\\n') FROM (SELECT o, d FROM (SELECT DISTINCT b.org_id::text AS "  \
+  "o,"                                                                                             \
+  " b.dag_name AS d FROM " dags ") AS n ORDER BY o COLLATE \"C\", d COLLATE \"C\") AS dags"
+
+inline constexpr postgres::Statement kLockSwitches = {
+    "task_lock_switches", WEIR_LOCK_SWITCHES_OF("(SELECT DISTINCT build_id FROM state.tasks"
+                                                " WHERE task_id = " WEIR_NAMED_TASKS
+                                                ") AS t JOIN state.builds b USING (build_id)")};
+
+inline constexpr postgres::Statement kLockTasks = {
+    "task_lock",
+    "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS
+    " ORDER BY t.task_id FOR UPDATE"};
+
+inline constexpr postgres::Statement kLockFreeTasks = {
+    "task_lock_free",
+    "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS
+    " ORDER BY t.task_id FOR UPDATE SKIP LOCKED"};
+
+inline constexpr postgres::Statement kReadTasks = {
+    "task_read",
+    "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS};
+
+/// The current attempt of each task, its lease, and, where effects are undecided, whether a switch
+/// that led to the build handed the task's root over (6.11).
+inline constexpr postgres::Statement kReadAttempts = {
+    "task_read_attempts",
+    "SELECT " WEIR_ATTEMPT_COLUMNS ", t.task_id, " WEIR_LEASE_COLUMNS
+    ", t.effects IS NULL AND EXISTS (SELECT FROM state.effect_handoffs h"
+    " JOIN state.deploys d ON d.deploy_id = h.deploy_id"
+    " JOIN state.dag_version_builds v ON v.pointer_set_id = d.to_pointer_set_id"
+    " WHERE h.root_event_id = t.root_event_id AND v.build_id = t.build_id AND d.world = 'live')"
+    " FROM state.tasks t LEFT JOIN state.attempts a ON a.task_id = t.task_id"
+    " AND a.attempt = t.attempt LEFT JOIN state.leases l ON l.task_id = t.task_id"
+    " WHERE t.task_id = " WEIR_NAMED_TASKS};
+
+inline constexpr postgres::Statement kReadByToken = {
+    "task_read_by_token",
+    "SELECT " WEIR_ATTEMPT_COLUMNS " FROM state.attempts a WHERE a.lease_token = ANY($1::uuid[])"};
+
+/// The columns that `facts_of` reads, of a build `b` and its job `j`. The reason of a stop is that
+/// of the DAG's last switch.
+#define WEIR_FACT_COLUMNS                                                                     \
+  "b.build_id, b.dispatch, b.world::text, CASE WHEN b.dispatch = 'stopped' THEN"              \
+  " (SELECT CASE WHEN c.pointer_set_id IS NULL THEN 'dag_removed' WHEN d.kind = 'rollback'"   \
+  " THEN 'rollback' ELSE 'superseded' END FROM state.dag_current_versions c"                  \
+  " LEFT JOIN state.deploys d ON d.deploy_id = c.deploy_id WHERE c.org_id = b.org_id"         \
+  " AND c.dag_name = b.dag_name AND c.world = b.world) END,"                                  \
+  " EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id),"                       \
+  " j.heartbeat_timeout_seconds, j.timeout_seconds, j.max_attempts, j.max_concurrency,"       \
+  " CASE WHEN j.max_concurrency IS NOT NULL THEN (SELECT coalesce(sum(n.running), 0)::bigint" \
+  " FROM state.task_counts n WHERE n.build_id = b.build_id) END"
+
+inline constexpr postgres::Statement kReadFacts = {
+    "task_read_facts", "SELECT x.dag_version_id, " WEIR_FACT_COLUMNS
+                       " FROM (SELECT DISTINCT build_id, dag_version_id FROM state.tasks"
+                       " WHERE task_id = " WEIR_NAMED_TASKS
+                       ") AS x JOIN state.builds b ON b.build_id = x.build_id JOIN state.jobs j"
+                       " ON j.dag_version_id = x.dag_version_id AND j.name = b.job_name"};
+
+/// The first unfinished tasks of each ordered input that a task reads; $1: how many.
+inline constexpr postgres::Statement kReadHeads = {
+    "task_read_heads",
+    "SELECT g.build_id, g.input_index, h.task_id, h.order_seq FROM"
+    " (SELECT DISTINCT build_id, input_index FROM state.tasks WHERE task_id = " WEIR_NAMED_TASKS
+    " AND order_seq IS NOT NULL) AS g CROSS JOIN LATERAL (SELECT o.task_id, o.order_seq"
+    " FROM state.tasks o WHERE o.build_id = g.build_id AND o.input_index = g.input_index"
+    " AND o.order_seq IS NOT NULL AND o.state " WEIR_UNFINISHED
+    " ORDER BY o.order_seq, o.task_id LIMIT $1::int) AS h"
+    " ORDER BY g.build_id, g.input_index, h.order_seq, h.task_id"};
+
+/// The columns that `event_of` reads, of a row of events named `e`.
+#define WEIR_EVENT_COLUMNS                                                                  \
+  "e.event_id, e.dataset_version, e.seq, e.kind, e.scope_key, e.cursor_int, e.range_start," \
+  " e.range_end, e.payload"
+
+inline constexpr postgres::Statement kReadTriggers = {
+    "task_read_triggers",
+    "SELECT t.task_id, " WEIR_EVENT_COLUMNS
+    ", c.cursor_int, c.cursor_text"
+    " FROM state.tasks t JOIN state.events e ON e.event_id = t.trigger_event_id"
+    " LEFT JOIN state.dataset_cursors c ON c.build_id = t.build_id"
+    " AND c.input_index = t.input_index AND c.dataset_version = e.dataset_version"
+    " WHERE t.task_id = " WEIR_NAMED_TASKS};
+
+inline constexpr postgres::Statement kReadMeters = {
+    "task_read_meters",
+    "SELECT queue_name, sum(outstanding)::bigint,"
+    " coalesce(max(more_until) > clock_timestamp(), false)"
+    " FROM state.wakeup_meters GROUP BY queue_name"};
+
+inline constexpr postgres::Statement kReadNow = {"task_read_now", "SELECT clock_timestamp()"};
+
+/// The columns of `task_of` from task_history, which has no more than what is final.
+inline constexpr postgres::Statement kFindArchived = {
+    "task_find_archived",
+    "SELECT t.task_id, t.org_id, t.build_id, t.dag_version_id, t.kind, t.queue, t.state, t.class,"
+    " t.effects, t.attempt, t.max_attempts, t.priority, t.trigger_event_id, t.root_event_id,"
+    " t.input_index, t.invalidation_id, t.order_seq, t.scope, t.created_at, t.created_at,"
+    " NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, t.cancel_reason, t.last_error,"
+    " t.result, NULL::timestamptz, 0, t.created_at, t.started_at, t.finished_at"
+    " FROM state.task_history t WHERE t.task_id = ANY($1::uuid[])"};
+
+/// A row of kReadFacts.
+BuildFacts facts_of(const postgres::Rows& rows, std::size_t row);
+/// An event whose columns begin at `column`.
+EventContext event_of(const postgres::Rows& rows, std::size_t row, std::size_t column);
+
+}  // namespace weir::dispatcher::sql

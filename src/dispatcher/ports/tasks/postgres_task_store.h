@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dispatcher/ports/tasks/postgres_task_jobs.h"
+#include "dispatcher/ports/task_store.h"
+
+namespace weir::postgres {
+class Connection;
+class Pool;
+}  // namespace weir::postgres
+
+namespace weir::dispatcher {
+
+/// TaskStore on PostgreSQL, shared by any number of processes.
+///
+/// A call is one transaction and two round trips. The first finds and locks the rows and reads all
+/// that the decisions need; what it locked stands in a setting of the transaction (weir.tasks), so
+/// that its later statements follow its earlier ones without an answer in between. Then
+/// dispatcher/core decides, and the second round trip writes one statement a table and commits.
+/// A third comes before them where a build is met for the first time: its definition is kept.
+///
+/// Slots of counters and meters are the session's, so that calls that run at once share no row;
+/// those of a build with max_concurrency are in slot 0, and its claims take turns there.
+///
+/// Faults: a deadlock or a serialization failure is ABORTED `transaction_conflict`, a lost session
+/// UNAVAILABLE `unavailable` or, behind COMMIT, `commit_unknown`.
+class PostgresTaskStore final : public TaskStore {
+ public:
+  /// The schema must be prepared (prepare_state_schema), and the pool's sessions work as role
+  /// weir_dispatcher. Both outlive the store.
+  PostgresTaskStore(postgres::Pool& pool, TaskStorePorts ports) : pool_(pool), ports_(ports) {}
+
+  Result<std::vector<ClaimAnswer>> claim(std::span<const ClaimRequest> requests) override;
+  Result<std::vector<Answer<HeartbeatReply>>> heartbeat(
+      std::span<const TaskItem<HeartbeatCommand>> items) override;
+  Result<std::vector<Answer<CompleteReply>>> complete(
+      std::span<const TaskItem<CompleteCommand>> items) override;
+  Result<std::vector<Answer<AcceptReply>>> accept(std::span<const AcceptRequest> requests) override;
+  Result<std::vector<Answer<RunReply>>> start_runs(std::span<const RunRequest> requests) override;
+  Result<Answer<StateReply>> command(const UserRequest& request) override;
+  Result<TaskContext> fetch(const TaskId& task) override;
+  Result<Answer<StateRow>> read_state(const StateRead& request) override;
+  Result<ChorePage> run_chore(Chore chore, std::size_t limit) override;
+  Result<DueInstants> due() override;
+
+ private:
+  /// Runs `work` on a session of the pool, with the errors of the port.
+  Result<void> with_session(const std::function<Result<void>(postgres::Connection&)>& work);
+  Result<ChorePage> refill(postgres::Connection& connection, std::size_t limit);
+  Result<ChorePage> fire_sources(postgres::Connection& connection, std::size_t limit);
+  Result<ChorePage> sweep(postgres::Connection& connection, Chore chore, std::size_t limit);
+
+  postgres::Pool& pool_;
+  TaskStorePorts ports_;
+  JobCache jobs_;
+};
+
+}  // namespace weir::dispatcher
