@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bench/tasks/plane.h"
+
+/// Measures on a running `weir up`, with its real dispatcher, worker and children.
+namespace weir::bench {
+
+/// What an operator of the start measure is: writes the instant of its start to a file and ends.
+int run_clock_child(const std::string& file);
+/// The operators of all measures, for `operators.json`.
+std::string operators_json(const std::string& clock_file);
+
+/// Children that do nothing, started and waited for without any control plane, `threads` at once;
+/// a second.
+Result<double> bare_spawn_rate(std::size_t children, std::size_t threads);
+/// Tasks that are a child each, from the first event to the last completion; a second.
+Result<double> child_task_rate(Plane& plane, std::size_t runs);
+
+struct StartTimes {
+  double p50 = 0;  ///< milliseconds from the acceptance of the event to the start of the child
+  double p99 = 0;
+};
+Result<StartTimes> start_times(Plane& plane, std::size_t runs);
+
+struct Idle {
+  double dispatcher_statements = 0;  ///< a second
+  double worker_statements = 0;
+  double memory = 0;  ///< bytes, dispatcher and worker together
+};
+Result<Idle> idle(Plane& plane, double seconds);
+
+struct BigDag {
+  double validate = 0;  ///< milliseconds, in process
+  double deploy = 0;    ///< milliseconds of the whole command
+};
+Result<BigDag> big_dag(Plane& plane, std::size_t jobs);
+
+struct SpyDay {
+  double weir = 0;    ///< seconds from the event to the last completion
+  double duckdb = 0;  ///< seconds of the engine alone: CSV to Parquet
+};
+Result<SpyDay> spy_day(Plane& plane, std::size_t rounds);
+
+}  // namespace weir::bench

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// bench_tasks: what the task plane costs, beside bare row writes, bare children, an engine alone,
+// and other queues on PostgreSQL. README of bench: what is measured and how the goals are meant.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bench/diff/report.h"
+#include "bench/tasks/live.h"
+#include "bench/tasks/peers.h"
+#include "bench/tasks/plane.h"
+#include "bench/tasks/queue.h"
+
+namespace weir::bench {
+namespace {
+
+struct Options {
+  bool quick = false;
+  bool json = false;
+  std::string only = {};  ///< section to run alone; empty: all
+};
+
+constexpr std::array<std::string_view, 7> kSections = {"dag", "start", "idle", "child",
+                                                       "spy", "queue", "peers"};
+
+/// How much of everything a run does.
+struct Effort {
+  std::size_t tasks;   // a drain of the queue
+  std::size_t rounds;  // of the queue and of the peers
+  std::size_t spawns;  // bare children
+  std::size_t runs;    // events of the child measure, 100 tasks each
+  std::size_t starts;
+  double idle_seconds;
+  std::size_t spy_rounds;
+};
+constexpr Effort kFull{200'000, 3, 4000, 20, 200, 60, 3};
+constexpr Effort kQuick{5'000, 1, 500, 2, 20, 5, 1};
+
+constexpr std::size_t kBigDagJobs = 1000;
+constexpr std::size_t kSlots = 4;  // of the worker; as many bare children run at once
+constexpr double kMiB = 1024.0 * 1024;
+
+class Bench {
+ public:
+  Bench(Options options, Plane& plane)
+      : options_(std::move(options)), effort_(options_.quick ? kQuick : kFull), plane_(plane) {}
+
+  Result<void> run() {
+    plane_.write("operators.json", operators_json(plane_.path("clock").string()));
+    WEIR_CHECK(plane_.up());
+    WEIR_CHECK(plane_.weir({"dag", "deploy", plane_.write("queue.yaml", QueueBench::dag())}));
+    WEIR_CHECK(section("start", &Bench::start));
+    WEIR_CHECK(section("idle", &Bench::idle_cost));
+    WEIR_CHECK(section("child", &Bench::children));
+    WEIR_CHECK(section("spy", &Bench::spy));
+    WEIR_CHECK(section("dag", &Bench::dag));
+    WEIR_CHECK(plane_.down());
+    WEIR_CHECK(plane_.start_database());
+    WEIR_CHECK(section("idle", &Bench::readiness));
+    WEIR_CHECK(section("queue", &Bench::queue));
+    WEIR_CHECK(plane_.stop_database());
+    if (!options_.quick) WEIR_CHECK(section("peers", &Bench::peers));
+    return {};
+  }
+
+  const std::vector<Figure>& figures() const { return figures_; }
+
+ private:
+  Result<void> section(std::string_view name, Result<void> (Bench::*measure)()) {
+    if (!options_.only.empty() && options_.only != name) return {};
+    std::fprintf(stderr, "bench tasks: %.*s\n", static_cast<int>(name.size()), name.data());
+    return (this->*measure)();
+  }
+  void add(Figure figure) { figures_.push_back(std::move(figure)); }
+
+  Result<void> start() {
+    WEIR_TRY(const StartTimes times, start_times(plane_, effort_.starts));
+    add(value_at_most(plain("event accepted to child started, idle, p50", times.p50, "ms"), 5));
+    add(value_at_most(plain("event accepted to child started, idle, p99", times.p99, "ms"), 20));
+    return {};
+  }
+
+  Result<void> idle_cost() {
+    WEIR_TRY(const Idle figures, idle(plane_, effort_.idle_seconds));
+    add(value_at_most(plain("idle, dispatcher", figures.dispatcher_statements, "stmt/s"), 0.2));
+    add(value_at_most(plain("idle, worker", figures.worker_statements, "stmt/s"), 0.2));
+    add(value_at_most(plain("resident memory, dispatcher and worker", figures.memory / kMiB, "MiB"),
+                      60));
+    return {};
+  }
+
+  Result<void> readiness() {
+    WEIR_TRY(const double seconds, plane_.start_dispatcher());
+    add(value_at_most(plain("PostgreSQL answers to dispatcher serves", seconds * 1000, "ms"), 200));
+    return {};
+  }
+
+  Result<void> children() {
+    WEIR_TRY(const double ours, child_task_rate(plane_, effort_.runs));
+    WEIR_TRY(const double bare, bare_spawn_rate(effort_.spawns, kSlots));
+    WEIR_TRY(const double one, bare_spawn_rate(effort_.spawns, 1));
+    const std::string name = "child process per task, " + std::to_string(kSlots) + " slots";
+    add(at_least(beside(plain(name, ours, "tasks/s"), "posix_spawn, 4 at once", bare), 0.6));
+    add(beside(plain("  the same", ours, "tasks/s"), "posix_spawn, one by one", one));
+    return {};
+  }
+
+  Result<void> spy() {
+    WEIR_TRY(const SpyDay day, spy_day(plane_, effort_.spy_rounds));
+    add(at_most(beside(plain("SPY day ingested, split, compacted", day.weir * 1000, "ms"),
+                       "DuckDB alone, CSV to Parquet", day.duckdb * 1000),
+                3));
+    return {};
+  }
+
+  Result<void> dag() {
+    WEIR_TRY(const BigDag figures, big_dag(plane_, kBigDagJobs));
+    add(value_at_most(plain("1,000 jobs, validate", figures.validate, "ms"), 150));
+    add(value_at_most(plain("1,000 jobs, deploy, the whole command", figures.deploy, "ms"), 500));
+    return {};
+  }
+
+  Result<void> queue() {
+    WEIR_TRY(const auto bench, QueueBench::open(plane_));
+    const auto tasks = static_cast<double>(effort_.tasks);
+    std::vector<double> fills;
+    std::vector<double> bare;
+    std::vector<double> ours;
+    std::vector<double> held;
+    for (std::size_t round = 0; round < effort_.rounds; ++round) {
+      for (auto [drain, rates] :
+           {std::pair(&QueueBench::write_rows, &bare), std::pair(&QueueBench::drain, &ours),
+            std::pair(&QueueBench::drain_held, &held)}) {
+        WEIR_TRY(const double filled, bench->fill(effort_.tasks));
+        fills.push_back(tasks / filled);
+        WEIR_TRY(const double took, ((*bench).*drain)(effort_.tasks));
+        rates->push_back(tasks / took);
+      }
+    }
+    rate_ = median(ours);
+    loss_ = 1 - median(held) / rate_;
+    add(plain("events accepted, a task each", median(fills), "tasks/s"));
+    add(at_least(beside(plain("no-op tasks, claims of 100, durable", rate_, "tasks/s"),
+                        "the same row writes, bare libpq", median(bare)),
+                 0.5));
+    add(plain("  with a snapshot held open, loss", loss_ * 100, "%"));
+    return {};
+  }
+
+  Result<void> peers() {
+    WEIR_TRY(const auto rates, run_peers(effort_.tasks, effort_.rounds));
+    const std::map<std::string, double> goals = {{"river", 1.5}, {"pg-boss", 1}};
+    for (const std::string name : {"river", "pg-boss", "graphile-worker"}) {
+      const auto found = rates.find(name);
+      if (found == rates.end()) {
+        std::fprintf(stderr, "bench tasks: SKIPPED %s: it could not be set up\n", name.c_str());
+        continue;
+      }
+      const auto goal = goals.find(name);
+      Figure figure = beside(plain("no-op tasks", rate_, "tasks/s"), name, found->second.free);
+      add(goal == goals.end() ? figure : at_least(figure, goal->second));
+      const double loss = 1 - found->second.held / found->second.free;
+      Figure lost = plain("  snapshot held, loss of " + name, loss * 100, "%");
+      if (name == "river") {
+        lost.goal = "ours no larger";
+        lost.holds = loss_ <= std::max(loss, 0.0) + kLossNoise;
+      }
+      add(std::move(lost));
+    }
+    return {};
+  }
+
+  static constexpr double kLossNoise = 0.05;  // rates of equal runs differ by so much
+
+  const Options options_;
+  const Effort& effort_;
+  Plane& plane_;
+  double rate_ = 0;
+  double loss_ = 0;
+  std::vector<Figure> figures_;
+};
+
+int run(const Options& options) {
+  auto plane = Plane::create();
+  if (!plane.ok()) {
+    std::fprintf(stderr, "bench tasks: %s\n", plane.error().describe().c_str());
+    return 1;
+  }
+  Bench bench(options, **plane);
+  const auto done = bench.run();
+  print(bench.figures(), options.json);
+  if (done.ok()) return 0;
+  std::fprintf(stderr, "bench tasks: %s\n", done.error().describe().c_str());
+  return 1;
+}
+
+}  // namespace
+}  // namespace weir::bench
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 2 && arguments[0] == "--child") {
+    return weir::bench::run_clock_child(arguments[1]);
+  }
+  weir::bench::Options options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--quick") {
+      options.quick = true;
+    } else if (arguments[i] == "-o" && i + 1 < arguments.size()) {
+      options.json = arguments[++i] == "json";
+    } else if (arguments[i] == "--only" && i + 1 < arguments.size() &&
+               std::ranges::find(weir::bench::kSections, arguments[i + 1]) !=
+                   weir::bench::kSections.end()) {
+      options.only = arguments[++i];
+    } else {
+      std::fprintf(stderr,
+                   "usage: bench_tasks [--quick] [--only dag|start|idle|child|spy|queue|peers]"
+                   " [-o json|text]\n");
+      return 2;
+    }
+  }
+  return weir::bench::run(options);
+}

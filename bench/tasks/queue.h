@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bench/tasks/plane.h"
+#include "dispatcher/core/ids.h"
+#include "dispatcher/ports/tasks/postgres_task_store.h"
+#include "drivers/postgres/pool.h"
+#include "server/system_clock.h"
+
+namespace weir::bench {
+
+/// How fast tasks go through the store, and how fast the same rows can be written at all.
+class QueueBench {
+ public:
+  /// `plane`: its PostgreSQL runs alone and has the DAG of kQueueDag current. Outlives this.
+  static Result<std::unique_ptr<QueueBench>> open(Plane& plane);
+
+  /// Accepts `tasks` events, each of which makes a queued task; seconds. The tables are then
+  /// analysed and everything is on disk.
+  Result<double> fill(std::size_t tasks);
+  /// Claims of 100 and their completions until nothing is queued; seconds.
+  Result<double> drain(std::size_t tasks);
+  /// The same while another session holds a snapshot from before the first claim.
+  Result<double> drain_held(std::size_t tasks);
+  /// The same row writes by statements alone: no reads, no locks in order, no decisions.
+  Result<double> write_rows(std::size_t tasks);
+
+  /// The DAG that is measured: a manual source and one reader.
+  static std::string dag();
+
+ private:
+  explicit QueueBench(Plane& plane) : plane_(plane) {}
+
+  Plane& plane_;
+  weir::server::SystemClock clock_;
+  weir::server::SystemRandom random_;
+  std::unique_ptr<postgres::Pool> pool_;
+  std::unique_ptr<dispatcher::PostgresTaskStore> store_;
+  dispatcher::BuildId source_;
+  std::size_t runs_ = 0;
+};
+
+}  // namespace weir::bench
