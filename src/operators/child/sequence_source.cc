@@ -68,7 +68,7 @@ class Follower {
 
   Result<void> emit(const std::vector<std::int64_t>& cursors) {
     EmitCall call;
-    for (const std::int64_t cursor : cursors) call.events.push_back({.cursor = Cursor(cursor)});
+    for (const std::int64_t cursor : cursors) call.events.emplace_back().cursor = Cursor(cursor);
     if (keeps_state_) {
       std::string state;
       JsonLine line(state);
