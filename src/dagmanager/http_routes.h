@@ -10,7 +10,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/store_health.h"
-#include "server/router.h"
+#include "server/http/router.h"
 #include "server/worker_pool.h"
 
 namespace weir::dagmanager {

@@ -16,7 +16,7 @@
 #include "dagmanager/limits.h"
 #include "dagmanager/query_service.h"
 #include "server/grpc_stop.h"
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/shutdown.h"

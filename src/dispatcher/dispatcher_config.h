@@ -13,7 +13,7 @@
 #include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/config/config_key.h"
-#include "server/listen_address.h"
+#include "server/http/listen_address.h"
 
 /// The configuration of the dispatcher: the one key table that the parser, the sample file, `config
 /// show` and the reference page read, and the typed form that the role runs on.

@@ -24,7 +24,7 @@
 #include "dispatcher/user_api/user_api.h"
 #include "dispatcher/user_issuer.h"
 #include "dispatcher/wire/problems.h"
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/shutdown.h"

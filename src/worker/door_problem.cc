@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "server/problem.h"
+#include "server/http/problem.h"
 
 namespace weir::worker {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 /// What the child's door refuses with (contract sections 0 and 3.7).
 namespace weir::worker {

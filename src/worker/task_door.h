@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "server/auth/capability.h"
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/log.h"
 #include "storage/object_store.h"
 #include "worker/attempt.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "server/listen_address.h"
+#include "server/http/listen_address.h"
 
 namespace weir::cli {
 

@@ -15,7 +15,7 @@
 #include "cli/console/text_file.h"
 #include "cli/up/limits.h"
 #include "cli/up/readiness.h"
-#include "server/listen_address.h"
+#include "server/http/listen_address.h"
 
 namespace weir::cli {
 namespace {

@@ -7,8 +7,8 @@
 #include "dispatcher/internal_api/worker_tokens.h"
 #include "dispatcher/tasks/task_service.h"
 #include "dispatcher/tasks/wakeup_desk.h"
+#include "server/http/router.h"
 #include "server/metrics.h"
-#include "server/router.h"
 
 namespace weir::dispatcher {
 

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "dispatcher/deploy/deploy_service.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 /// Requests about deploys, read (contract section 3.5). Faults: INVALID_ARGUMENT `invalid_request`
 /// and `unknown_field`; RESOURCE_EXHAUSTED `too_large` for a document of more than kDagBodyBytes.

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "dispatcher/ports/registry_reader.h"
 #include "dispatcher/user_api/page_cursor.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 namespace weir::dispatcher {
 

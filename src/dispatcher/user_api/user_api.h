@@ -14,8 +14,8 @@
 #include "dispatcher/user_api/limits.h"
 #include "server/auth/key_set.h"
 #include "server/auth/user_token.h"
+#include "server/http/router.h"
 #include "server/log.h"
-#include "server/router.h"
 
 namespace weir::dispatcher {
 

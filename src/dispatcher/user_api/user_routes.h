@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "dispatcher/user_api/user_api.h"
 #include "server/auth/roles.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 /// What each route of the user listener is: who may ask it, how its request is read, and what it
 /// then does. The desk (desk.h) carries all of them out in one order.

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "server/http/problem.h"
 #include "server/limits.h"
-#include "server/problem.h"
 
 namespace weir::dispatcher {
 namespace {

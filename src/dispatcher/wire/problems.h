@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "dispatcher/core/refusal.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 /// The errors of the three listeners (contract section 3.7): one table of codes with their
 /// statuses, and the one way in which an Error or a Refusal becomes a problem (section 0).

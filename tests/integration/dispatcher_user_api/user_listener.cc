@@ -9,7 +9,7 @@
 
 #include "dispatcher/wire/problems.h"
 #include "tests/integration/dispatcher/seed.h"
-#include "tests/unit/server/http_client.h"
+#include "tests/unit/server/http/http_client.h"
 
 namespace weir::test {
 namespace {

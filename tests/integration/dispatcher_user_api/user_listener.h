@@ -15,7 +15,7 @@
 #include "dispatcher/user_api/user_api.h"
 #include "drivers/postgres/pool.h"
 #include "server/auth/es256.h"
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/system_clock.h"
 #include "tests/integration/dispatcher/task_plane.h"
 #include "tests/integration/dispatcher_user_api/noted_task_store.h"

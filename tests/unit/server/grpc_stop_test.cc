@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "tests/unit/server/http_client.h"
+#include "tests/unit/server/http/http_client.h"
 
 namespace weir::server {
 namespace {

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/system_clock.h"
 #include "tests/unit/worker/child/temporary_folder.h"
 

@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "cli/client/limits.h"
 #include "server/auth/secret_file.h"
-#include "tests/unit/server/http_fixture.h"
+#include "tests/unit/server/http/http_fixture.h"
 
 namespace weir::cli {
 namespace {

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/unit/server/http_fixture.h"
+#include "tests/unit/server/http/http_fixture.h"
 
 namespace weir::http {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 namespace weir::server {
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/http_connection.h"
+#include "server/http/http_connection.h"
 #include "server/limits.h"
 
 namespace weir::server {

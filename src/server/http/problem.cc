@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/problem.h"
+#include "server/http/problem.h"
 
 #include <algorithm>
 #include <array>

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 namespace weir::server {
 

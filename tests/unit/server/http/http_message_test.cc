@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 namespace weir::server {
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/system_clock.h"
-#include "tests/unit/server/http_client.h"
+#include "tests/unit/server/http/http_client.h"
 #include "tests/unit/server/signal_gate.h"
 
 namespace weir::server {

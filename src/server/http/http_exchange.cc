@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_exchange.h"
+#include "server/http/http_exchange.h"
 
 #include <boost/asio/post.hpp>
 
 #include "base/assert.h"
-#include "server/http_connection.h"
+#include "server/http/http_connection.h"
 #include "server/limits.h"
 
 namespace weir::server {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "server/http_message.h"
-#include "server/http_responder.h"
+#include "server/http/http_message.h"
+#include "server/http/http_responder.h"
 #include "server/limits.h"
 
 namespace weir::server {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_responder.h"
+#include "server/http/http_responder.h"
 
 #include <gmock/gmock.h>
 
 #include <stdexcept>
 #include <thread>
 
-#include "tests/unit/server/http_fixture.h"
+#include "tests/unit/server/http/http_fixture.h"
 
 namespace weir::server {
 namespace {

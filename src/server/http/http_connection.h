@@ -20,11 +20,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "server/http_exchange.h"
-#include "server/http_server.h"
-#include "server/http_wire.h"
+#include "server/http/http_exchange.h"
+#include "server/http/http_server.h"
+#include "server/http/http_wire.h"
+#include "server/http/router.h"
 #include "server/log.h"
-#include "server/router.h"
 #include "server/worker_pool.h"
 
 namespace weir::server {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_connection.h"
+#include "server/http/http_connection.h"
 
 #include <sys/socket.h>
 
@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "server/http/problem.h"
 #include "server/limits.h"
-#include "server/problem.h"
 
 namespace weir::server {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "server/http_message.h"
+#include "server/http/http_message.h"
 
 namespace weir::server {
 

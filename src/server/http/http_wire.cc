@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_wire.h"
+#include "server/http/http_wire.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

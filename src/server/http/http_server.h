@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "server/http/listen_address.h"
+#include "server/http/problem.h"
+#include "server/http/router.h"
 #include "server/limits.h"
-#include "server/listen_address.h"
 #include "server/log.h"
-#include "server/problem.h"
-#include "server/router.h"
 
 namespace weir::server {
 

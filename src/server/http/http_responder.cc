@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_responder.h"
+#include "server/http/http_responder.h"
 
 #include <utility>
 
 #include "base/assert.h"
-#include "server/http_exchange.h"
+#include "server/http/http_exchange.h"
 
 namespace weir::server {
 

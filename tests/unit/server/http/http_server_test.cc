@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 
 #include <gmock/gmock.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "server/system_clock.h"
-#include "tests/unit/server/http_client.h"
+#include "tests/unit/server/http/http_client.h"
 #include "tests/unit/server/signal_gate.h"
 
 namespace weir::server {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_unix_socket.h"
+#include "server/http/http_unix_socket.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <csignal>
 #include <fstream>
 
-#include "tests/unit/server/http_fixture.h"
+#include "tests/unit/server/http/http_fixture.h"
 
 namespace weir::server {
 namespace {

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "server/limits.h"
-#include "tests/unit/server/http_fixture.h"
+#include "tests/unit/server/http/http_fixture.h"
 
 namespace weir::server {
 namespace {

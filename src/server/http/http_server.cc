@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 
 #include <pthread.h>
 
@@ -18,8 +18,8 @@
 #include <utility>
 
 #include "base/mutex.h"
-#include "server/http_connection.h"
-#include "server/http_unix_socket.h"
+#include "server/http/http_connection.h"
+#include "server/http/http_unix_socket.h"
 #include "server/system_clock.h"
 #include "server/worker_pool.h"
 

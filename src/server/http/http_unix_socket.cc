@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/http_unix_socket.h"
+#include "server/http/http_unix_socket.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
