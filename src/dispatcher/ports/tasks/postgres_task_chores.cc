@@ -9,13 +9,13 @@
 #include "dispatcher/core/derived_ids.h"
 #include "dispatcher/core/source_run.h"
 #include "dispatcher/dagfile/schedule.h"
+#include "dispatcher/ports/task_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
 #include "dispatcher/ports/tasks/postgres_task_runs.h"
 #include "dispatcher/ports/tasks/postgres_task_sql.h"
 #include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_transaction.h"
-#include "dispatcher/ports/task_limits.h"
 #include "drivers/postgres/connection.h"
 
 namespace weir::dispatcher {
@@ -107,6 +107,8 @@ constexpr Statement kUpdateSources = {
     " FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS u (a, b, c)"
     " WHERE s.build_id = u.a"};
 
+// What is due at once is due since the statement began: never later than the instant that the first
+// column gives, at which its reader compares.
 constexpr Statement kDue = {
     "chore_due",
     "SELECT clock_timestamp(),"
@@ -114,16 +116,17 @@ constexpr Statement kDue = {
     " (SELECT min(next_retry_at) FROM state.tasks WHERE state = 'retry_wait'),"
     " (SELECT min(deadline_at) FROM state.tasks WHERE state = 'running'"
     " AND cancel_reason IS NULL),"
-    " (SELECT clock_timestamp() WHERE EXISTS (SELECT" WEIR_STOPPED_WORK
+    " (SELECT statement_timestamp() WHERE EXISTS (SELECT" WEIR_STOPPED_WORK
     ")),"
     " (SELECT min(CASE WHEN q.pulled THEN clock_timestamp() + interval '100 milliseconds'"
-    " ELSE clock_timestamp() END) FROM (SELECT coalesce(max(more_until) > clock_timestamp(), false)"
+    " ELSE statement_timestamp() END) FROM (SELECT coalesce(max(more_until) > clock_timestamp(), "
+    "false)"
     " AS pulled FROM state.wakeup_meters GROUP BY queue_name HAVING bool_or(owed)"
     " AND sum(outstanding) < $1::bigint) AS q),"
     " (SELECT min(woken_at) + interval '60 seconds' FROM state.tasks WHERE woken_at IS NOT NULL),"
     " least((SELECT min(s.next_fire_at) " WEIR_SOURCES
     "s.kind = 'cron' AND s.enabled AND b.dispatch = 'open'),"
-    " (SELECT clock_timestamp() WHERE EXISTS (SELECT " WEIR_SOURCES WEIR_RUN_MISSING
+    " (SELECT statement_timestamp() WHERE EXISTS (SELECT " WEIR_SOURCES WEIR_RUN_MISSING
     "))),"
     " (SELECT min(available_at) FROM state.outbox WHERE state IN ('pending', 'sending'))"};
 static_assert(kPulledRing == std::chrono::milliseconds(100));
