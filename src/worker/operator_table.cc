@@ -46,6 +46,17 @@ std::string word(JsonValue value, std::string_view otherwise) {
   return std::string(value.is_text() || value.is_number() ? value.text() : otherwise);
 }
 
+/// A part of a command as a child can be started with it, from whatever folder: one that begins
+/// with `./`, or that names a file beside the registry file, is the whole path of that file.
+std::string anchored(std::string part, const fs::path& folder) {
+  if (part.starts_with("./")) return (folder / part.substr(2)).lexically_normal().string();
+  std::error_code error;
+  if (part.empty() || part.starts_with("/") || !fs::is_regular_file(folder / part, error)) {
+    return part;
+  }
+  return (folder / part).lexically_normal().string();
+}
+
 }  // namespace
 
 Result<OperatorTable> OperatorTable::load(const WorkerConfig& config) {
@@ -90,9 +101,7 @@ Result<void> OperatorTable::add_file(const std::string& path) {
     if (command.missing()) continue;  // of another runtime
     std::vector<std::string> parts;
     for (const JsonValue part : command) {
-      std::string word_of_it(part.text());
-      if (word_of_it.starts_with("./")) word_of_it = (folder / word_of_it.substr(2)).string();
-      parts.push_back(std::move(word_of_it));
+      parts.push_back(anchored(std::string(part.text()), folder));
     }
     const std::string name = word(entry.find("name"), "");
     if (name.empty() || parts.empty() || parts.front().empty()) {

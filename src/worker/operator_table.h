@@ -12,8 +12,9 @@
 namespace weir::worker {
 
 /// Which program runs which operator: the built-in ones by `<program> operator NAME`, those of the
-/// registry file by their `command`, of which a part that begins with `./` is taken from the
-/// file's folder. Read-only; any thread.
+/// registry file by their `command`. A part of a command that begins with `./`, or that names a
+/// file beside the registry file, is made the whole path of that file, for a child runs in a
+/// folder of its own; every other part stays as it is. Read-only; any thread.
 class OperatorTable {
  public:
   /// INVALID_ARGUMENT `operators_invalid`, each fault with a JSON Pointer; `file_unreadable`. The

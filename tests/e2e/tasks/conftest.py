@@ -77,14 +77,6 @@ class Plane:
         return (self.state_dir / f"{role}.log").read_text()
 
 
-def operators_file(folder):
-    """The example's registry file, its command with the whole path of its program."""
-    text = (EXAMPLES / "operators" / "operators.json").read_text()
-    path = folder / "operators.json"
-    path.write_text(text.replace("examples/operators/", f"{EXAMPLES}/operators/"))
-    return path
-
-
 @pytest.fixture(scope="module")
 def plane():
     """One for all tests of a file; PostgreSQL's own user must reach its folder. At the end every
@@ -96,7 +88,7 @@ def plane():
             "--ingest-root",
             f"market={EXAMPLES / 'market'}",
             "--operators",
-            operators_file(pathlib.Path(folder)),
+            EXAMPLES / "operators" / "operators.json",
         )
         try:
             yield running
