@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "dispatcher/ports/dags/postgres_dag_store.h"
-#include "dispatcher/ports/registry/postgres_dataset_reader.h"
-#include "dispatcher/ports/tasks/postgres_outbox.h"
-#include "dispatcher/ports/registry/postgres_registry_reader.h"
 #include "dispatcher/ports/database/postgres_schema.h"
-#include "dispatcher/ports/tasks/postgres_task_store.h"
+#include "dispatcher/ports/registry/postgres_dataset_reader.h"
+#include "dispatcher/ports/registry/postgres_registry_reader.h"
 #include "dispatcher/ports/registry/postgres_user_store.h"
+#include "dispatcher/ports/tasks/postgres_outbox.h"
+#include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "dispatcher/ports/tasks/postgres_wakeup_queue.h"
 #include "drivers/postgres/connection.h"
 #include "server/log.h"

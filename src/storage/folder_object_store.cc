@@ -15,10 +15,10 @@
 
 #include "base/crash_point.h"
 #include "base/sha256.h"
+#include "drivers/files/durable_file.h"
 #include "storage/folder_paths.h"
 #include "storage/limits.h"
 #include "storage/store_faults.h"
-#include "drivers/files/durable_file.h"
 
 namespace weir::storage {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/random.h"
-#include "storage/object_store.h"
 #include "drivers/process/file_descriptor.h"
+#include "storage/object_store.h"
 
 namespace weir::storage {
 

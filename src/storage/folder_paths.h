@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "storage/object_store.h"
 #include "drivers/process/file_descriptor.h"
+#include "storage/object_store.h"
 
 /// How keys become files below a folder without following a link: every folder is opened by its
 /// name in the one above, O_NOFOLLOW.

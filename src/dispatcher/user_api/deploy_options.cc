@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/text.h"
-#include "dispatcher/wire/request_body.h"
 #include "dispatcher/user_api/limits.h"
 #include "dispatcher/user_api/query_reader.h"
+#include "dispatcher/wire/request_body.h"
 
 namespace weir::dispatcher {
 namespace {

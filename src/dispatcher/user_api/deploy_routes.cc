@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "dispatcher/deploy/deploy_service.h"
-#include "dispatcher/wire/problems.h"
 #include "dispatcher/user_api/answers.h"
 #include "dispatcher/user_api/deploy_options.h"
+#include "dispatcher/wire/problems.h"
 
 namespace weir::dispatcher {
 namespace {

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "dispatcher/wire/problems.h"
 #include "dispatcher/user_api/rate_limiter.h"
 #include "dispatcher/user_api/user_routes.h"
+#include "dispatcher/wire/problems.h"
 
 namespace weir::dispatcher {
 

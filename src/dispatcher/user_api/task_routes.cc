@@ -5,9 +5,9 @@
 
 #include "base/json.h"
 #include "dispatcher/core/derived_ids.h"
+#include "dispatcher/user_api/answers.h"
 #include "dispatcher/wire/problems.h"
 #include "dispatcher/wire/request_body.h"
-#include "dispatcher/user_api/answers.h"
 
 namespace weir::dispatcher {
 namespace {

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "dispatcher/wire/problems.h"
 #include "dispatcher/user_api/answers.h"
 #include "dispatcher/user_api/desk.h"
+#include "dispatcher/wire/problems.h"
 
 namespace weir::dispatcher {
 

@@ -80,8 +80,7 @@ class MemoryStore : public StoreEngine {
 
  private:
   SetClock clock_;
-  storage::MemoryObjectStore store_{*storage::StorageRoot::parse("s3://bucket/weir/"),
-                                       clock_};
+  storage::MemoryObjectStore store_{*storage::StorageRoot::parse("s3://bucket/weir/"), clock_};
 };
 
 class FolderStore final : public StoreEngine {

@@ -33,10 +33,10 @@ inline storage::StagingPlace place(std::string_view task = "task", int attempt =
 
 inline storage::CommitManifest manifest_of(std::size_t objects) {
   storage::CommitManifest manifest{.dataset = place().dataset,
-                                      .version = place().version,
-                                      .partition_key = "0-9999",
-                                      .objects = {},
-                                      .schema_hash = "blake3:abc"};
+                                   .version = place().version,
+                                   .partition_key = "0-9999",
+                                   .objects = {},
+                                   .schema_hash = "blake3:abc"};
   for (std::size_t i = 0; i < objects; ++i) {
     const std::string name = "part_0_9999_" + std::to_string(i) + ".parquet";
     manifest.objects.push_back({.key = name,
@@ -49,8 +49,8 @@ inline storage::CommitManifest manifest_of(std::size_t objects) {
 
 /// Writes a commit of `objects` objects; its claim is right.
 inline Result<storage::CommitClaim> write_commit(storage::ObjectStore& store,
-                                                    const storage::StagingPlace& place,
-                                                    const std::string& partition, int objects = 2) {
+                                                 const storage::StagingPlace& place,
+                                                 const std::string& partition, int objects = 2) {
   storage::CommitWriter writer(store, place, partition);
   for (int i = 0; i < objects; ++i) {
     const std::string name = "part_" + std::to_string(i) + ".parquet";
