@@ -82,7 +82,7 @@ bool MemoryChores::to_be_stopped(const TaskRecord& task) {
   return !task.life.cancel_reason || task.life.cancel_reason == CancelReason::Timeout;
 }
 
-ChorePage MemoryChores::sweep(std::size_t limit) {
+std::map<TaskId, CancelReason> MemoryChores::stopped_work() {
   std::map<TaskId, CancelReason> found;
   for (const auto& [id, build] : state_.builds()) {
     if (build.row.dispatch != Dispatch::Stopped) continue;
@@ -90,8 +90,12 @@ ChorePage MemoryChores::sweep(std::size_t limit) {
       if (to_be_stopped(*state_.find_task(task))) found.emplace(task, build.stop_reason);
     }
   }
+  return found;
+}
+
+ChorePage MemoryChores::sweep(std::size_t limit) {
   ChorePage page;
-  for (const auto& [task, reason] : found) {
+  for (const auto& [task, reason] : stopped_work()) {
     if (page.done == limit) {
       page.more = true;
       break;
@@ -142,6 +146,7 @@ ChorePage MemoryChores::refill(std::size_t limit) {
     const std::size_t most =
         pulled ? 1 : std::min({limit, room, static_cast<std::size_t>(kWakeupsPageMax)});
     meter.owed = false;
+    state_.refilled_at = transaction_.now();
     const Rung rung = ring(queue, most);
     meter.owed = meter.owed || rung.left;
     page.done += rung.count;
@@ -233,7 +238,8 @@ std::optional<Instant> MemoryChores::refill_due() {
   for (const auto& [queue, meter] : state_.tables.meters) {
     if (!meter.owed || meter.outstanding >= kRefillBelow) continue;
     const bool pulled = meter.more_until && *meter.more_until > transaction_.now();
-    const Instant at = pulled ? transaction_.now() + kPulledRing : transaction_.now();
+    Instant at = transaction_.now();
+    if (pulled && state_.refilled_at) at = *state_.refilled_at + kPulledRing;
     first = first ? std::min(*first, at) : at;
   }
   return first;
@@ -262,6 +268,7 @@ DueInstants MemoryChores::due() {
   at(Chore::ExpireLeases) = first_of(state_.expiries);
   at(Chore::QueueRetries) = first_of(state_.retries);
   at(Chore::TimeOut) = first_of(state_.deadlines);
+  if (!stopped_work().empty()) at(Chore::SweepStopped) = due.now;
   at(Chore::RefillWakeups) = refill_due();
   if (const auto woken = first_of(state_.woken)) at(Chore::RingLost) = *woken + kWakeupLost;
   at(Chore::FireSources) = sources_due();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -29,6 +30,8 @@ class MemoryChores {
   };
   Rung ring(const QueueName& queue, std::size_t limit);
   bool to_be_stopped(const TaskRecord& task);
+  /// Tasks of stopped builds that are to end, with the reason of the stop.
+  std::map<TaskId, CancelReason> stopped_work();
   bool fire_cron(const SourceRecord& source, ChorePage& page);
   bool start_always_on(const SourceRecord& source);
   bool always_on_missing(const SourceRecord& source);

@@ -86,6 +86,7 @@ class MemoryTaskState {
   TaskTables tables;
   std::int64_t last_fence_no = 0;
   std::int64_t last_message_no = 0;
+  std::optional<Instant> refilled_at;  ///< when a queue that owed was last rung for
 
   std::map<QueueName, std::set<Rank>> ready;  ///< queued, in claim order
   std::set<Rank> woken;

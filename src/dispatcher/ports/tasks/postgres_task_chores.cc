@@ -78,12 +78,15 @@ constexpr Statement kClearOwed = {
     " ORDER BY queue_name, slot FOR UPDATE) AS o"
     " WHERE m.queue_name = o.queue_name AND m.slot = o.slot"};
 
-// A source of kind always_on has one run an epoch, and its build no other tasks: fewer than epochs
-// means that the last one's is missing.
+// A source of kind always_on has at most one run an epoch, and its build no other tasks: fewer than
+// epochs means that the last one's may be missing. It is not if an earlier epoch was passed over;
+// who found that out says so: $2 builds, $3 their epochs.
 #define WEIR_RUN_MISSING                                                               \
   "s.kind = 'always_on' AND s.enabled AND b.dispatch = 'open' AND s.run_epoch >"       \
   " (SELECT coalesce(sum(c.queued + c.running + c.retry_wait + c.completed + c.failed" \
-  " + c.canceled), 0) FROM state.task_counts c WHERE c.build_id = s.build_id)"
+  " + c.canceled), 0) FROM state.task_counts c WHERE c.build_id = s.build_id)"         \
+  " AND NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::bigint[]) AS k (build, epoch)"  \
+  " WHERE k.build = s.build_id AND k.epoch = s.run_epoch)"
 #define WEIR_SOURCES \
   "FROM state.source_state s JOIN state.builds b ON b.build_id = s.build_id WHERE "
 
@@ -107,28 +110,30 @@ constexpr Statement kUpdateSources = {
     " FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS u (a, b, c)"
     " WHERE s.build_id = u.a"};
 
-// What is due at once is due since the statement began: never later than the instant that the first
-// column gives, at which its reader compares.
+// $1 how many may be out of a queue that is filled up; $4 when this store last filled one up.
+// What is due at once is due at the instant that the first column gives, at which its reader
+// compares: the clock is read once.
 constexpr Statement kDue = {
     "chore_due",
-    "SELECT clock_timestamp(),"
+    "SELECT n.at,"
     " (SELECT min(expires_at) FROM state.leases),"
     " (SELECT min(next_retry_at) FROM state.tasks WHERE state = 'retry_wait'),"
     " (SELECT min(deadline_at) FROM state.tasks WHERE state = 'running'"
     " AND cancel_reason IS NULL),"
-    " (SELECT statement_timestamp() WHERE EXISTS (SELECT" WEIR_STOPPED_WORK
+    " (SELECT n.at WHERE EXISTS (SELECT" WEIR_STOPPED_WORK
     ")),"
-    " (SELECT min(CASE WHEN q.pulled THEN clock_timestamp() + interval '100 milliseconds'"
-    " ELSE statement_timestamp() END) FROM (SELECT coalesce(max(more_until) > clock_timestamp(), "
-    "false)"
+    " (SELECT min(CASE WHEN q.pulled THEN coalesce($4::timestamptz"
+    " + interval '100 milliseconds', n.at) ELSE n.at END) FROM"
+    " (SELECT coalesce(max(more_until) > (SELECT clock_timestamp()), false)"
     " AS pulled FROM state.wakeup_meters GROUP BY queue_name HAVING bool_or(owed)"
     " AND sum(outstanding) < $1::bigint) AS q),"
     " (SELECT min(woken_at) + interval '60 seconds' FROM state.tasks WHERE woken_at IS NOT NULL),"
     " least((SELECT min(s.next_fire_at) " WEIR_SOURCES
     "s.kind = 'cron' AND s.enabled AND b.dispatch = 'open'),"
-    " (SELECT statement_timestamp() WHERE EXISTS (SELECT " WEIR_SOURCES WEIR_RUN_MISSING
+    " (SELECT n.at WHERE EXISTS (SELECT " WEIR_SOURCES WEIR_RUN_MISSING
     "))),"
-    " (SELECT min(available_at) FROM state.outbox WHERE state IN ('pending', 'sending'))"};
+    " (SELECT min(available_at) FROM state.outbox WHERE state IN ('pending', 'sending'))"
+    " FROM (SELECT clock_timestamp() AS at OFFSET 0) AS n"};
 static_assert(kPulledRing == std::chrono::milliseconds(100));
 
 const Statement& finder_of(Chore chore) {
@@ -330,15 +335,25 @@ Result<ChorePage> PostgresTaskStore::refill(Connection& connection, std::size_t 
     page.more = page.more || (left && refill.most > 1 && refill.rung == refill.most);
   }
   WEIR_CHECK(transaction.commit());
+  const base::MutexLock lock(mutex_);
+  refilled_at_ = transaction.now();
   return page;
+}
+
+void PostgresTaskStore::name_known_runs(Params& params) const {
+  const base::MutexLock lock(mutex_);
+  params.uuid_array(known_runs_, [](const auto& run) { return run.first.uuid(); })
+      .int64_array(known_runs_, [](const auto& run) { return run.second; });
 }
 
 Result<ChorePage> PostgresTaskStore::fire_sources(Connection& connection, std::size_t limit) {
   ChorePage page;
   Pipeline first(connection);
   queue_open(first);
-  const std::size_t at =
-      first.add(kDueSources, std::move(Params().int64(static_cast<std::int64_t>(limit) + 1)));
+  Params wanted;
+  wanted.int64(static_cast<std::int64_t>(limit) + 1);
+  name_known_runs(wanted);
+  const std::size_t at = first.add(kDueSources, std::move(wanted));
   first.commit();
   WEIR_TRY(const std::vector<Rows> found, first.run());
   std::vector<DueSource> due;
@@ -378,7 +393,12 @@ Result<ChorePage> PostgresTaskStore::fire_sources(Connection& connection, std::s
       continue;
     }
     if (source.always_on) {
-      if (runs.start_always_on(index)) ++page.done;
+      if (transaction.view(source.run.run_id).presence != Presence::Unknown) {
+        const base::MutexLock lock(mutex_);
+        known_runs_[source.before.build_id] = source.before.run_epoch;
+      } else if (runs.start_always_on(index)) {
+        ++page.done;
+      }
       continue;
     }
     const auto answer = runs.start(index);
@@ -412,7 +432,18 @@ Result<DueInstants> PostgresTaskStore::due() {
   const auto done = with_session([&](Connection& connection) -> Result<void> {
     Pipeline pipeline(connection);
     queue_open(pipeline);
-    const std::size_t at = pipeline.add(kDue, std::move(Params().int64(kRefillBelow)));
+    Params params;
+    params.int64(kRefillBelow);
+    name_known_runs(params);
+    {
+      const base::MutexLock lock(mutex_);
+      if (refilled_at_) {
+        params.instant(*refilled_at_);
+      } else {
+        params.null(postgres::Type::Timestamptz);
+      }
+    }
+    const std::size_t at = pipeline.add(kDue, std::move(params));
     pipeline.commit();
     WEIR_TRY(const std::vector<Rows> results, pipeline.run());
     const Rows& row = results[at];

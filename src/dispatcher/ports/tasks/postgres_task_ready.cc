@@ -25,17 +25,18 @@ using postgres::Statement;
 
 // $1 queues, $2 limit, $3 operator names, $4 operators as name@version (both NULL: any), $5 only
 // those without a wake-up, $6 the setting that the window becomes. A build that has a limit offers
-// as many as it may still run. Of a build whose operator is ordered: the first unfinished task of
-// each input, and what has no place in an order among its first ones.
+// as many as it may still run to who claims; to who rings, all as long as it may run another, for
+// each of them is claimable and must have a wake-up or be owed one (I24). Of a build whose operator
+// is ordered: the first unfinished task of each input, and what has no place in an order among its
+// first ones.
 constexpr Statement kFindWindow = {
     "task_find_window",
     "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"
     " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0),"
     " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated,"
     " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"
-    " greatest(0, least($2::bigint, coalesce(j.most - CASE WHEN j.most IS NOT NULL THEN"
-    " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"
-    " WHERE n.build_id = w.build_id) END, $2::bigint))) AS room"
+    " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0"
+    " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room"
     " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"
     " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"
     " AS ungated) AS g"
@@ -44,6 +45,9 @@ constexpr Statement kFindWindow = {
     " OR j.operator || '@' || j.operator_version = ANY($4::text[])) AS wanted"
     " FROM state.dag_version_builds v JOIN state.jobs j ON j.dag_version_id = v.dag_version_id"
     " AND j.name = v.job_name WHERE v.build_id = w.build_id) AS j"
+    " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN"
+    " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"
+    " WHERE n.build_id = w.build_id) END AS free) AS f"
     " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"
     " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
     " found AS (SELECT f.task_id, f.rank_at FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("

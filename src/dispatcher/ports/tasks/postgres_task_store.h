@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "dispatcher/ports/tasks/postgres_task_jobs.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "dispatcher/core/ids.h"
 #include "dispatcher/ports/task_store.h"
+#include "dispatcher/ports/tasks/postgres_task_jobs.h"
 
 namespace weir::postgres {
 class Connection;
+class Params;
 class Pool;
 }  // namespace weir::postgres
 
@@ -54,10 +61,18 @@ class PostgresTaskStore final : public TaskStore {
   Result<ChorePage> refill(postgres::Connection& connection, std::size_t limit);
   Result<ChorePage> fire_sources(postgres::Connection& connection, std::size_t limit);
   Result<ChorePage> sweep(postgres::Connection& connection, Chore chore, std::size_t limit);
+  /// Adds the parameters that say what is in `known_runs_`.
+  void name_known_runs(postgres::Params& params) const WEIR_EXCLUDES(mutex_);
 
   postgres::Pool& pool_;
   TaskStorePorts ports_;
   JobCache jobs_;
+  mutable base::Mutex mutex_;
+  /// Epochs of always_on sources whose run is there although an earlier epoch had none: by build,
+  /// as many as there are such sources.
+  std::map<BuildId, std::int64_t> known_runs_ WEIR_GUARDED_BY(mutex_);
+  /// When this store last rang for a queue that owed: one that is pulled waits from then on.
+  std::optional<Instant> refilled_at_ WEIR_GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::dispatcher
