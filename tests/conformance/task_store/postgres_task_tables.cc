@@ -11,7 +11,31 @@
 namespace weir::test {
 namespace {
 
-using namespace dispatcher;  // NOLINT(google-build-using-namespace): a file about one namespace
+using dispatcher::attempt_of;
+using dispatcher::AttemptRecord;
+using dispatcher::BuildId;
+using dispatcher::Cursor;
+using dispatcher::cursor_of;
+using dispatcher::DatasetUuid;
+using dispatcher::DatasetVersionId;
+using dispatcher::EventId;
+using dispatcher::EventRow;
+using dispatcher::id_if;
+using dispatcher::id_of;
+using dispatcher::lease_of;
+using dispatcher::LeaseRecord;
+using dispatcher::MessageRow;
+using dispatcher::OrgId;
+using dispatcher::outbox_of;
+using dispatcher::OutboxRecord;
+using dispatcher::parse_queue_name;
+using dispatcher::parse_task_class;
+using dispatcher::parse_task_state;
+using dispatcher::QueueName;
+using dispatcher::task_of;
+using dispatcher::TaskId;
+using dispatcher::TaskRecord;
+using dispatcher::TaskTables;
 using postgres::Rows;
 
 Rows query(postgres::Connection& session, const std::string& sql) {

@@ -11,7 +11,18 @@
 namespace weir::test {
 namespace {
 
-using namespace dispatcher;  // NOLINT(google-build-using-namespace): a file about one namespace
+using dispatcher::CountDelta;
+using dispatcher::Cursor;
+using dispatcher::EventId;
+using dispatcher::MeterRow;
+using dispatcher::OutboxKind;
+using dispatcher::OutboxRecord;
+using dispatcher::PinnedInput;
+using dispatcher::TaskError;
+using dispatcher::TaskId;
+using dispatcher::TaskLife;
+using dispatcher::TaskScope;
+using dispatcher::TaskTables;
 
 std::string text(Instant at) { return std::to_string(at.time_since_epoch().count()); }
 std::string text(std::int64_t number) { return std::to_string(number); }
