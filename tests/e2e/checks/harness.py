@@ -99,7 +99,9 @@ class Plane:
     def __init__(self, state_dir, *flags, operators=OPERATORS, children=CHILDREN):
         self.state_dir = pathlib.Path(state_dir)
         words = ["up", "--detach", "--state-dir", state_dir, *FREE, *flags, "-o", "json"]
-        words += ["--ingest-root", f"market={EXAMPLES / 'market'}", "--operators", operators]
+        for root in ("market", "default"):
+            words += ["--ingest-root", f"{root}={EXAMPLES / 'market'}"]
+        words += ["--operators", operators]
         done = run(*words, env={"WEIR__WORKER__OPERATORS": children})
         assert done.returncode == 0, done.stderr
         self.note = json.loads(done.stdout)

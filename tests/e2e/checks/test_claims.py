@@ -195,16 +195,22 @@ def test_b10_duplicates_at_every_step_change_nothing(plane):
 
 def test_b10_a_wake_up_that_comes_twice_is_harmless(plane):
     task_id = one_task(plane, "b10w")
-    until(lambda: plane.number(
-        f"SELECT count(*) FROM queue_messages WHERE payload->>'task_id' = '{task_id}'") >= 1)
-    columns = "queue_name, payload, visible_at"
-    plane.query(f"INSERT INTO queue_messages ({columns}) SELECT {columns} FROM queue_messages,"
-                f" generate_series(1, 20) WHERE payload->>'task_id' = '{task_id}'")
+    mine = f"payload->>'task_id' = '{task_id}'"
+
+    def ring():
+        plane.query("INSERT INTO queue_messages (queue_name, payload) SELECT"
+                    " 'tasks.ecs_platform.normal', jsonb_build_object('task_id', id::text)"
+                    f" FROM unnest(ARRAY['{task_id}'::uuid, '{any_id()}'::uuid]) AS t (id),"
+                    " generate_series(1, 10)")
+        until(lambda: plane.number(f"SELECT count(*) FROM queue_messages WHERE {mine}") == 0, 40)
+
     fence = fence_of(plane.claim_one(task_id))
+    ring()
+    assert plane.heartbeat(fence)["result"]["status"] == "running"
     assert plane.complete(fence)["result"]["status"] == "completed"
-    until(lambda: plane.number("SELECT count(*) FROM queue_messages"
-                               f" WHERE payload->>'task_id' = '{task_id}'") == 0, 40)
-    assert plane.tasks("b10w", "step", "state, attempt") == [["completed", "1"]]
+    before = state_of(plane, "b10w")
+    ring()
+    assert state_of(plane, "b10w") == before
 
 
 def outline(entry):
@@ -232,6 +238,8 @@ def test_b22_an_item_answers_in_a_batch_as_alone(plane):
         assert {code_of(e) for e in plane.batch("task-complete", "completions", done)} == {"done"}
         for place in range(100, 120):
             tasks[place] = any_id()  # unknown
+    plane.query("UPDATE tasks SET next_retry_at = next_retry_at + interval '1 hour'"
+                " WHERE state = 'retry_wait'")  # so that no retry comes between two answers
 
     def compare(ask, member=None, repeats=1):
         together = ask(sets["batch"], "batch")
