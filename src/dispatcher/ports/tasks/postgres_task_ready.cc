@@ -79,19 +79,21 @@ constexpr Statement kLockWindowSwitches = {
                           ")) AS t JOIN state.builds b USING (build_id)")};
 
 // $1 the window's setting, $2 only those without a wake-up. As many of each build as the window
-// has, the first ones that nobody has locked.
+// has, the first ones that nobody has locked, from the window's first on: before it the index holds
+// none but what is gone.
 constexpr Statement kPick = {
     "task_pick",
     "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
     " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
-    " FROM (SELECT w.build_id, w.queue, count(*) AS n, b.dispatch = 'open' AS open,"
+    " FROM (SELECT w.build_id, w.queue, count(*) AS n, min(w.rank_at) AS first,"
+    " b.dispatch = 'open' AS open,"
     " w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%' AS ungated"
     " FROM state.tasks w JOIN state.builds b ON b.build_id = w.build_id"
     " WHERE w.task_id = ANY(current_setting($1::text)::uuid[])"
     " AND coalesce(b.definition->>'ordered', 'false') <> 'true'"
     " GROUP BY w.build_id, w.queue, b.dispatch) AS o"
     " CROSS JOIN LATERAL (SELECT t.task_id FROM state.tasks t WHERE t.queue = o.queue"
-    " AND t.build_id = o.build_id AND t.state = 'queued' AND " WEIR_READY(
+    " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.first AND " WEIR_READY(
         "$2") " ORDER BY t.rank_at, t.task_id LIMIT o.n FOR UPDATE SKIP LOCKED) AS p"};
 
 // The window's own tasks of ordered builds: there is no other to take instead.

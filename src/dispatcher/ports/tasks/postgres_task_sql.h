@@ -5,8 +5,8 @@
 #include <cstddef>
 
 #include "dispatcher/core/records.h"
-#include "dispatcher/ports/tasks/postgres_task_rows.h"
 #include "dispatcher/ports/task_context.h"
+#include "dispatcher/ports/tasks/postgres_task_rows.h"
 #include "drivers/postgres/rows.h"
 #include "drivers/postgres/statement.h"
 
@@ -26,6 +26,7 @@ inline constexpr postgres::Statement kOpen = {
     "task_open",
     "SELECT set_config('weir.org', '*', true), set_config('plan_cache_mode', 'force_generic_plan',"
     " true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off',"
+    " true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off',"
     " true), set_config('jit', 'off', true), set_config('weir.tasks', '{}', true),"
     " set_config('weir.windows', '{}', true)"};
 
@@ -76,7 +77,8 @@ inline constexpr postgres::Statement kReadTasks = {
     "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS};
 
 /// The current attempt of each task, its lease, and, where effects are undecided, whether a switch
-/// that led to the build handed the task's root over (6.11).
+/// that led to the build handed the task's root over (6.11). OFFSET keeps each look-up one by key:
+/// a plan made while the tables were empty would read them whole for every call.
 inline constexpr postgres::Statement kReadAttempts = {
     "task_read_attempts",
     "SELECT " WEIR_ATTEMPT_COLUMNS ", t.task_id, " WEIR_LEASE_COLUMNS
@@ -84,9 +86,10 @@ inline constexpr postgres::Statement kReadAttempts = {
     " JOIN state.deploys d ON d.deploy_id = h.deploy_id"
     " JOIN state.dag_version_builds v ON v.pointer_set_id = d.to_pointer_set_id"
     " WHERE h.root_event_id = t.root_event_id AND v.build_id = t.build_id AND d.world = 'live')"
-    " FROM state.tasks t LEFT JOIN state.attempts a ON a.task_id = t.task_id"
-    " AND a.attempt = t.attempt LEFT JOIN state.leases l ON l.task_id = t.task_id"
-    " WHERE t.task_id = " WEIR_NAMED_TASKS};
+    " FROM state.tasks t LEFT JOIN LATERAL (SELECT * FROM state.attempts f"
+    " WHERE f.task_id = t.task_id AND f.attempt = t.attempt OFFSET 0) AS a ON true"
+    " LEFT JOIN LATERAL (SELECT * FROM state.leases f WHERE f.task_id = t.task_id OFFSET 0) AS l"
+    " ON true WHERE t.task_id = " WEIR_NAMED_TASKS};
 
 inline constexpr postgres::Statement kReadByToken = {
     "task_read_by_token",
