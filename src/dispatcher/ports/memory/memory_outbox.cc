@@ -35,6 +35,7 @@ std::vector<OutboxId> ready_rows(const TaskTables& tables, Instant now,
     if (outbox_ready(row, head, now)) ready.emplace(row.available_at, id);
   }
   std::vector<OutboxId> ids;
+  ids.reserve(ready.size());
   for (const auto& [at, id] : ready) ids.push_back(id);
   return ids;
 }

@@ -15,6 +15,7 @@ class MemoryTaskPlane {
  public:
   /// `random`: ids and receipts; safe from any thread.
   MemoryTaskPlane(const Clock& clock, Random& random) : clock_(clock), random_(random) {}
+  ~MemoryTaskPlane() = default;
   MemoryTaskPlane(const MemoryTaskPlane&) = delete;
   MemoryTaskPlane& operator=(const MemoryTaskPlane&) = delete;
 
