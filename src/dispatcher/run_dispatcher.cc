@@ -172,7 +172,8 @@ class Dispatcher : public Nudges {
                                                        .clock = clock_,
                                                        .random = random_,
                                                        .log = server::log(),
-                                                       .ready = [this] { return ready(); }});
+                                                       .ready = [this] { return ready(); },
+                                                       .outbox_due = [this] { outbox(); }});
     return {};
   }
 

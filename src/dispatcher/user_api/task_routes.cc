@@ -69,6 +69,7 @@ Result<Work> read_command(const UserApiPorts& ports, const HttpRequest& request,
     WEIR_TRY(const Answer<StateReply> answer,
              ports.tasks.command(
                  {.org_id = caller.principal.org_id, .task_id = task, .command = command}));
+    if (ports.outbox_due) ports.outbox_due();
     if (!answer.ok()) return refusal_of(answer, caller.request_id);
     const nlohmann::ordered_json body = {{"task_id", task.text()},
                                          {"state", word(answer.reply.state)}};
@@ -150,6 +151,7 @@ Result<HttpResponse> start_run(const UserApiPorts& ports, const Caller& caller, 
                                  : TaskId(base::uuid_v7(ports.clock.now(), ports.random));
   const std::array<RunRequest, 1> requests = {std::move(run)};
   WEIR_TRY(const auto answers, ports.tasks.start_runs(requests));
+  if (ports.outbox_due) ports.outbox_due();
   const Answer<RunReply>& answer = answers.front();
   if (!answer.ok()) return refusal_of(answer, caller.request_id);
   return run_answer(answer.reply);

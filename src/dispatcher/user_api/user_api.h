@@ -39,6 +39,9 @@ struct UserApiPorts {
   server::Log& log;
   /// Success while this process serves: what /readyz says.
   std::function<Result<void>()> ready;
+  /// Called where a run or a command has left rows in the outbox; returns at once. Without it they
+  /// wait for the loops' next look.
+  std::function<void()> outbox_due = {};
 };
 
 /// The routes of people and the Gateway (contract section 3.5). Each request: token, body, rights,
