@@ -36,7 +36,7 @@ std::string first_bytes(std::string_view text, std::size_t bytes_max) {
   return std::string(text.substr(0, end));
 }
 
-std::string text_of(const Json& object, const char* member) {
+std::string error_text(const Json& object, const char* member) {
   const auto found = object.find(member);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -50,9 +50,9 @@ Completion failure(const Claimed& claimed, const ChildEnd& end, const Json& last
                                                : "exit_" + std::to_string(code);
   completion.error_message = end.last_complaint.empty() ? end.exit.text() : end.last_complaint;
   if (last.is_object() && last.contains("error") && last["error"].is_object()) {
-    const std::string said = text_of(last["error"], "code");
+    const std::string said = error_text(last["error"], "code");
     if (!said.empty()) completion.error_code = first_bytes(said, kErrorCodeBytesMax);
-    const std::string message = text_of(last["error"], "message");
+    const std::string message = error_text(last["error"], "message");
     if (!message.empty()) completion.error_message = message;
   }
   completion.error_message = first_bytes(completion.error_message, kErrorBytesMax);

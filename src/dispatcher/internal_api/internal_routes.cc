@@ -18,12 +18,6 @@ using Route = Result<HttpResponse> (*)(InternalApi&, const HttpRequest&);
 
 constexpr std::string_view kWorkerTokenHeader = "X-Trace-Worker-Token";
 
-HttpResponse json(std::string body) {
-  HttpResponse response;
-  response.body = std::move(body);
-  return response;
-}
-
 Result<std::string> check_worker(InternalApi& api, const HttpRequest& request) {
   auto worker = api.worker_tokens.check(request.header(kWorkerTokenHeader).value_or(""));
   if (!worker.ok()) api.denied(request, worker.error());
@@ -33,14 +27,14 @@ Result<std::string> check_worker(InternalApi& api, const HttpRequest& request) {
 Result<HttpResponse> claim(InternalApi& api, const HttpRequest& request) {
   WEIR_TRY(const ClaimRequest claim, read_claim(request.body));
   WEIR_TRY(const Assignments assignments, api.tasks.claim(claim, WithCapability::Yes));
-  return json(write_claim(assignments, request.request_id));
+  return json_response(write_claim(assignments, request.request_id));
 }
 
 Result<HttpResponse> fetch(InternalApi& api, const HttpRequest& request) {
   const auto id = Uuid::parse(request.query_value("task_id").value_or(""));
   if (!id) return base::invalid_argument("invalid_request", "the query has no UUID task_id");
   WEIR_TRY(const TaskService::Look look, api.tasks.look(TaskId(*id)));
-  return json(write_look(look));
+  return json_response(write_look(look));
 }
 
 Result<HttpResponse> heartbeat(InternalApi& api, const HttpRequest& request) {
@@ -55,13 +49,13 @@ Result<HttpResponse> heartbeat(InternalApi& api, const HttpRequest& request) {
       renewed[at].capability = *std::move(token);
     }
   }
-  return json(write_heartbeats(items, answers, renewed, request.request_id));
+  return json_response(write_heartbeats(items, answers, renewed, request.request_id));
 }
 
 Result<HttpResponse> complete(InternalApi& api, const HttpRequest& request) {
   WEIR_TRY(const auto items, read_completions(request.body, BodyForm::Batch));
   const auto answers = api.tasks.complete(items);
-  return json(write_completions(items, answers, request.request_id));
+  return json_response(write_completions(items, answers, request.request_id));
 }
 
 Result<HttpResponse> events(InternalApi& api, const HttpRequest& request) {
@@ -77,7 +71,7 @@ Result<HttpResponse> operator_state(InternalApi& api, const HttpRequest& request
 }
 
 Result<HttpResponse> jwks(InternalApi& api, const HttpRequest&) {
-  HttpResponse response = json(api.mint.jwks());
+  HttpResponse response = json_response(api.mint.jwks());
   response.headers.push_back({"Cache-Control", "max-age=300"});
   return response;
 }
@@ -120,7 +114,7 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
   auto shared = std::make_shared<server::Responder>(std::move(responder));
   const auto ticket = api.desk.wait(*wanted, [shared, acked, id = request.request_id](
                                                  Result<std::vector<ReceivedWakeup>> messages) {
-    shared->answer(messages.ok() ? json(write_wakeups(*messages, acked))
+    shared->answer(messages.ok() ? json_response(write_wakeups(*messages, acked))
                                  : problem_response(messages.error(), id));
   });
   if (ticket) {
@@ -133,14 +127,14 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
 Result<HttpResponse> answer_accepted(const Answer<AcceptReply>& answer, std::string_view id) {
   if (answer.refused) return problem_response(*answer.refused, id);
   if (answer.fault) return problem_response(*answer.fault, id);
-  return json(write_accepted(answer.reply));
+  return json_response(write_accepted(answer.reply));
 }
 
 Result<HttpResponse> answer_state(const Answer<StateRow>& answer, std::string_view id) {
   if (answer.refused) return problem_response(*answer.refused, id);
   if (answer.fault) return problem_response(*answer.fault, id);
-  return json("{\"state\":" + answer.reply.state_json +
-              ",\"revision\":" + std::to_string(answer.reply.revision) + "}");
+  return json_response("{\"state\":" + answer.reply.state_json +
+                       ",\"revision\":" + std::to_string(answer.reply.revision) + "}");
 }
 
 void add_internal_routes(server::Router& router, InternalApi& api) {

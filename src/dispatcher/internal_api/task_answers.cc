@@ -111,6 +111,12 @@ std::string_view shown_status(const TaskRecord& task) {
 
 }  // namespace
 
+server::HttpResponse json_response(std::string body) {
+  server::HttpResponse response;
+  response.body = std::move(body);
+  return response;
+}
+
 std::string write_claim(const Assignments& assignments, std::string_view request_id) {
   std::string out;
   {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dispatcher/tasks/task_service.h"
+#include "server/http/http_message.h"
 
 /// Answers of the internal and the task listener (contract sections 3.3 and 3.4) as JSON texts.
 namespace weir::dispatcher {
@@ -16,6 +17,9 @@ namespace weir::dispatcher {
 struct Renewed {
   std::optional<Capability> capability;
 };
+
+/// 200 with a JSON body.
+server::HttpResponse json_response(std::string body);
 
 std::string write_claim(const Assignments& assignments, std::string_view request_id);
 std::string write_heartbeats(std::span<const TaskItem<HeartbeatCommand>> items,

@@ -18,7 +18,7 @@ namespace {
 using server::HttpRequest;
 using server::HttpResponse;
 using Claims = auth::CapabilityClaims;
-using Route = Result<HttpResponse> (*)(InternalApi&, const Claims&, const HttpRequest&);
+using TaskRoute = Result<HttpResponse> (*)(InternalApi&, const Claims&, const HttpRequest&);
 
 constexpr std::string_view kCapabilityHeader = "X-Trace-Task-Capability";
 
@@ -32,12 +32,6 @@ Result<HttpResponse> refused(const Answer<Reply>& answer, std::string_view id) {
                         : problem_response(*answer.fault, id);
 }
 
-HttpResponse json(std::string body) {
-  HttpResponse response;
-  response.body = std::move(body);
-  return response;
-}
-
 Result<HttpResponse> heartbeat(InternalApi& api, const Claims& claims, const HttpRequest& request) {
   WEIR_TRY(const auto items, read_heartbeats(request.body, BodyForm::Single));
   WEIR_CHECK(bound(claims, items.front().task_id, items.front().command.fence));
@@ -47,7 +41,7 @@ Result<HttpResponse> heartbeat(InternalApi& api, const Claims& claims, const Htt
   if (api.mint.ends_soon(claims)) {
     WEIR_TRY(renewed.capability, api.tasks.renew(items.front().task_id));
   }
-  return json(write_heartbeat(answers.front().reply, renewed));
+  return json_response(write_heartbeat(answers.front().reply, renewed));
 }
 
 Result<HttpResponse> complete(InternalApi& api, const Claims& claims, const HttpRequest& request) {
@@ -55,7 +49,7 @@ Result<HttpResponse> complete(InternalApi& api, const Claims& claims, const Http
   WEIR_CHECK(bound(claims, items.front().task_id, items.front().command.fence));
   const auto answers = api.tasks.complete(items);
   if (!answers.front().ok()) return refused(answers.front(), request.request_id);
-  return json(write_completion(answers.front().reply));
+  return json_response(write_completion(answers.front().reply));
 }
 
 Result<HttpResponse> events(InternalApi& api, const Claims& claims, const HttpRequest& request) {
@@ -112,7 +106,7 @@ class TaskRates {
 };
 
 server::HttpHandler behind_capability(InternalApi& api, std::shared_ptr<TaskRates> rates,
-                                      Route route) {
+                                      TaskRoute route) {
   return
       [&api, rates = std::move(rates), route](const HttpRequest& request) -> Result<HttpResponse> {
         const auto claims = api.mint.verify(request.header(kCapabilityHeader).value_or(""));
@@ -137,7 +131,7 @@ server::HttpHandler behind_capability(InternalApi& api, std::shared_ptr<TaskRate
 
 void add_task_routes(server::Router& router, InternalApi& api) {
   const auto rates = std::make_shared<TaskRates>();
-  const auto add = [&](const char* path, Route route, std::size_t bytes_max) {
+  const auto add = [&](const char* path, TaskRoute route, std::size_t bytes_max) {
     router.add({.method = "POST",
                 .path = path,
                 .handler = behind_capability(api, rates, route),

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "dispatcher/ports/dags/postgres_dag_store_read.h"
 #include "dispatcher/ports/dags/postgres_dag_store_write.h"
+#include "dispatcher/ports/database/org_scope.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "dispatcher/ports/database/postgres_switch_lock.h"
 #include "drivers/postgres/pool.h"
@@ -22,8 +23,6 @@ using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
 
-constexpr Statement kSetOrg{"dag_store_set_org", kSetOrgSql};
-constexpr Statement kNow{"dag_store_clock", "SELECT clock_timestamp()"};
 /// $1 organisation, $2 DAG, $3 world.
 constexpr Statement kDatasets{
     "dag_store_datasets",
@@ -48,12 +47,6 @@ constexpr Statement kMakeTable{
     "SELECT data.make_dataset_table((t->>'version')::uuid, t->'columns',"
     " ARRAY(SELECT jsonb_array_elements_text(t->'unique')), t->'indexes')"
     " FROM jsonb_array_elements($1) AS l (t)"};
-
-Params dag_params(const DagName& dag) {
-  Params params;
-  params.text(dag.org_id.text()).text(dag.dag_name).text(dag.world);
-  return params;
-}
 
 KnownDataset dataset_of(std::string_view filterable) {
   KnownDataset known;
@@ -124,7 +117,7 @@ Result<DagSurroundings> PostgresDagStore::surroundings(const DagName& dag, bool 
   Pipeline pipeline(**session);
   pipeline.begin();
   pipeline.add(kSetOrg, Params().text(dag.org_id.text()));
-  const std::size_t now = pipeline.add(kNow);
+  const std::size_t now = pipeline.add(kReadClock);
   const std::size_t datasets = pipeline.add(kDatasets, dag_params(dag));
   const std::size_t bundles = pipeline.add(kBundles, Params().text(dag.org_id.text()));
   std::size_t owned = 0;

@@ -6,6 +6,7 @@
 
 #include "dispatcher/ports/dags/postgres_dag_store.h"
 #include "dispatcher/ports/dags/postgres_dag_store_read.h"
+#include "dispatcher/ports/database/org_scope.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pool.h"
 
@@ -18,8 +19,6 @@ using postgres::Pipeline;
 using postgres::Pool;
 using postgres::Rows;
 using postgres::Statement;
-
-constexpr Statement kSetOrg{"dag_store_set_org", kSetOrgSql};
 
 /// $1 organisation, $2 name to begin behind, $3 world, $4 rows.
 constexpr Statement kListDags{
@@ -94,12 +93,6 @@ Result<Rows> read_as(Pool& pool, const OrgId& org, const Statement& statement, P
   auto results = pipeline.run();
   if (!results.ok()) return dag_store_error(results.error());
   return std::move((*results)[asked]);
-}
-
-Params dag_params(const DagName& dag) {
-  Params params;
-  params.text(dag.org_id.text()).text(dag.dag_name).text(dag.world);
-  return params;
 }
 
 std::size_t rows_of(const PageRequest& page) {

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "dispatcher/ports/database/org_scope.h"
 #include "drivers/postgres/errors.h"
 
 namespace weir::dispatcher {
@@ -14,8 +15,6 @@ using postgres::Rows;
 using postgres::Statement;
 
 // $1 organisation, $2 DAG, $3 world of every statement here, unless it says otherwise.
-
-constexpr Statement kNow{"dag_store_now", "SELECT clock_timestamp()"};
 
 #define WEIR_CURRENT_SQL                                                                  \
   "SELECT dag_version_id::text, pointer_set_id::text, previous_pointer_set_id::text,"     \
@@ -127,6 +126,12 @@ std::optional<OpenDeploy> open_deploy_of(const Rows& rows) {
 
 }  // namespace
 
+Params dag_params(const DagName& dag) {
+  Params params;
+  params.text(dag.org_id.text()).text(dag.dag_name).text(dag.world);
+  return params;
+}
+
 Error dag_store_error(const Error& error) {
   if (error.reason() == postgres::kSerialization ||
       error.reason() == postgres::kTransactionAborted) {
@@ -151,7 +156,7 @@ void StandingReader::add_to(Pipeline& pipeline, bool lock) {
     params.text(request_.yaml_hash).text(request_.registry_hash);
     return params;
   };
-  first_ = pipeline.add(kNow);
+  first_ = pipeline.add(kReadClock);
   pipeline.add(lock ? kLockCurrent : kCurrent, dag_params());
   pipeline.add(kBuilds, dag_params());
   pipeline.add(kOutputs, dag_params());

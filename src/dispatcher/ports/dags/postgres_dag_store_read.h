@@ -27,6 +27,9 @@ std::optional<Id> id_if(const postgres::Rows& rows, std::size_t row, std::size_t
 /// or what it was.
 Error dag_store_error(const Error& error);
 
+/// The first parameters of statements about a DAG: organisation, name, world.
+postgres::Params dag_params(const DagName& dag);
+
 /// Queues the statements that read a DAG's standing, and reads their results.
 class StandingReader {
  public:

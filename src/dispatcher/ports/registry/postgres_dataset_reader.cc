@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/enum_words.h"
+#include "dispatcher/ports/database/org_scope.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pipeline.h"
@@ -18,8 +19,6 @@ using postgres::Params;
 using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
-
-constexpr Statement kSetOrg{.name = "dataset_set_org", .sql = kSetOrgSql};
 
 // The asked versions, each under its number: by id, or the current one of a name.
 constexpr const char* kAsked =

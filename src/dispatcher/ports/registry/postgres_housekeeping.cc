@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "dispatcher/ports/database/org_scope.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pipeline.h"
@@ -15,8 +16,6 @@ using postgres::Params;
 using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
-
-constexpr Statement kSetOrg{.name = "keep_set_org", .sql = kSetOrgSql};
 
 constexpr Statement kOldestFinished{
     .name = "keep_oldest",

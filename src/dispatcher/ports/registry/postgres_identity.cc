@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/uuid.h"
+#include "dispatcher/ports/database/org_scope.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pipeline.h"
@@ -18,7 +19,6 @@ using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
 
-constexpr Statement kSetOrg{.name = "identity_set_org", .sql = kSetOrgSql};
 constexpr Statement kOrg{.name = "identity_org",
                          .sql =
                              "INSERT INTO state.orgs (org_id, slug, name) VALUES ($1, $2, $2)"
