@@ -203,6 +203,31 @@ TEST_P(SourceRuns, OfAnAlwaysOnSourceAreOneThatIsTriedWithoutEnd) {
   EXPECT_FALSE(row(run).life.deadline_at);
 }
 
+TEST_P(SourceRuns, OfAnAlwaysOnSourceAreDueNoMoreWhenAnEarlierEpochHadNone) {
+  TaskSeed seed = sample_seed();
+  for (SourceSeed& source : seed.sources) {
+    if (source.kind == SeedSource::AlwaysOn) source.run_epoch = 3;
+  }
+  test::RisingRandom random;
+  const auto other = GetParam().make(random);
+  other->seed(seed);
+  const auto fires = [&] {
+    const auto due = other->store().due();
+    EXPECT_TRUE(due.ok()) << due.error().describe();
+    return due->chores.at(static_cast<std::size_t>(Chore::FireSources)) == due->now;
+  };
+  EXPECT_TRUE(fires());
+  std::size_t made = 0;
+  for (int page = 0; page < 2; ++page) {
+    const auto done = other->store().run_chore(Chore::FireSources, 500);
+    ASSERT_TRUE(done.ok()) << done.error().describe();
+    made += done->done;
+  }
+  EXPECT_EQ(made, 1U);
+  EXPECT_TRUE(other->tables().tasks.contains(always_on_run_id(build_of("follow"), 3)));
+  EXPECT_FALSE(fires());
+}
+
 TEST_P(SourceRuns, B11OfAKilledSourceKeepDedupingTheirCursors) {
   run_all(Chore::FireSources);
   const TaskId run = always_on_run_id(build_of("follow"), 1);
