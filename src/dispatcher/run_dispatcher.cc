@@ -154,7 +154,7 @@ class Dispatcher : public Nudges {
     deploys_ = std::make_unique<DeployService>(
         DeployPorts{.store = *stores.dags, .random = random_, .switched = [this] { switched(); }},
         stores.operators, own_engines(stores.operators, names_of(config_.ingest_roots)));
-    internal_api_.reset(new InternalApi{
+    internal_api_ = std::make_unique<InternalApi>(InternalApi{
         .tasks = *tasks_,
         .queue = *stores.queue,
         .desk = *desk_,

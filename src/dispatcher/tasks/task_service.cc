@@ -83,6 +83,7 @@ Result<operators::TaskPayload> TaskService::payload_of(const TaskContext& contex
   std::vector<ExtraGrant> extra;
   if (const auto wanted = wanted_versions(context); !wanted.empty()) {
     std::vector<VersionAsk> asked;
+    asked.reserve(wanted.size());
     for (const WantedVersion& version : wanted) asked.push_back(version.ask);
     WEIR_TRY(auto found, parts_.datasets.versions(context.job->org_id, asked));
     for (std::size_t at = 0; at < wanted.size(); ++at) {
