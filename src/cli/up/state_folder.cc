@@ -25,12 +25,6 @@ using Json = nlohmann::ordered_json;
 
 std::filesystem::path lock_file(const std::filesystem::path& folder) { return folder / "up.lock"; }
 
-Error unusable(const std::filesystem::path& path, const std::string& why) {
-  return base::failed_precondition(
-      "state_dir_unusable",
-      path.string() + ": " + why + "; give another folder with --state-dir or WEIR_STATE_DIR");
-}
-
 std::string errno_text() { return std::generic_category().message(errno); }
 
 std::string read_note(int fd) {
@@ -53,6 +47,12 @@ Error already_up(const std::filesystem::path& path, const std::optional<UpNote>&
 }
 
 }  // namespace
+
+Error state_dir_unusable(const std::filesystem::path& path, const std::string& why) {
+  return base::failed_precondition(
+      "state_dir_unusable",
+      path.string() + ": " + why + "; give another folder with --state-dir or WEIR_STATE_DIR");
+}
 
 std::string UpNote::json() const {
   Json line;
@@ -83,13 +83,13 @@ Result<std::unique_ptr<StateFolder>> StateFolder::take(const std::filesystem::pa
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::absolute(path, error);
   if (!error) std::filesystem::create_directories(folder, error);
-  if (error) return unusable(path, error.message());
+  if (error) return state_dir_unusable(path, error.message());
   const int fd = open(lock_file(folder).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return unusable(folder, errno_text());
+  if (fd < 0) return state_dir_unusable(folder, errno_text());
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     const bool held = errno == EWOULDBLOCK;
-    const Error fault =
-        held ? already_up(folder, UpNote::parse(read_note(fd))) : unusable(folder, errno_text());
+    const Error fault = held ? already_up(folder, UpNote::parse(read_note(fd)))
+                             : state_dir_unusable(folder, errno_text());
     close(fd);
     return fault;
   }
@@ -106,7 +106,7 @@ Result<void> StateFolder::note(const UpNote& note) {
   const std::string text = note.json() + "\n";
   if (ftruncate(lock_, 0) != 0 ||
       pwrite(lock_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    return unusable(path_, errno_text());
+    return state_dir_unusable(path_, errno_text());
   }
   return {};
 }
@@ -115,7 +115,7 @@ Result<std::optional<UpNote>> running_in(const std::filesystem::path& path) {
   const int fd = open(lock_file(path).c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::optional<UpNote>();
-    return unusable(path, errno_text());
+    return state_dir_unusable(path, errno_text());
   }
   std::optional<UpNote> note;
   if (flock(fd, LOCK_SH | LOCK_NB) != 0) {

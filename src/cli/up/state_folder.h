@@ -75,6 +75,9 @@ class StateFolder {
   int lock_;
 };
 
+/// FAILED_PRECONDITION `state_dir_unusable`, with what mends it.
+Error state_dir_unusable(const std::filesystem::path& path, const std::string& why);
+
 /// The note of the `weir up` that holds this folder now; nothing if none does.
 Result<std::optional<UpNote>> running_in(const std::filesystem::path& path);
 

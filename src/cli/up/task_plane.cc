@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/up/task_plane.h"
+#include "cli/up/state_folder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,22 +18,18 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kOnlyOwner = 0700;
 
-Error unusable(const fs::path& path, const std::string& why) {
-  return base::failed_precondition("state_dir_unusable", path.string() + ": " + why);
-}
-
 /// Makes a folder that nobody else may enter, or checks that the one there is such.
 Result<void> make_private(const fs::path& path) {
   if (mkdir(path.c_str(), kOnlyOwner) != 0 && errno != EEXIST) {
-    return unusable(path, std::generic_category().message(errno));
+    return state_dir_unusable(path, std::generic_category().message(errno));
   }
   struct stat about{};
   if (lstat(path.c_str(), &about) != 0 || !S_ISDIR(about.st_mode)) {
-    return unusable(path, "is no folder");
+    return state_dir_unusable(path, "is no folder");
   }
-  if (about.st_uid != geteuid()) return unusable(path, "is another user's folder");
+  if (about.st_uid != geteuid()) return state_dir_unusable(path, "is another user's folder");
   if ((about.st_mode & 0777U) != kOnlyOwner && chmod(path.c_str(), kOnlyOwner) != 0) {
-    return unusable(path, std::generic_category().message(errno));
+    return state_dir_unusable(path, std::generic_category().message(errno));
   }
   return {};
 }
@@ -40,7 +37,7 @@ Result<void> make_private(const fs::path& path) {
 Result<void> make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  return error ? Result<void>(unusable(path, error.message())) : Result<void>();
+  return error ? Result<void>(state_dir_unusable(path, error.message())) : Result<void>();
 }
 
 /// A folder in /tmp that is always the same for a state folder and a user.
