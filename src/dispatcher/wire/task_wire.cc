@@ -53,7 +53,7 @@ Result<std::vector<Item>> read_items(std::string_view text, BodyForm form, std::
   return items;
 }
 
-Result<TaskItem<HeartbeatCommand>> read_heartbeat(JsonValue value, std::string where) {
+Result<TaskItem<HeartbeatCommand>> read_heartbeat(JsonValue value, const std::string& where) {
   MembersReader body(value, where, {"task_id", "attempt", "lease_token", "progress"});
   TaskItem<HeartbeatCommand> item;
   item.task_id = body.id<TaskId>("task_id");
@@ -87,7 +87,7 @@ Result<TaskError> read_error(JsonValue value, const std::string& where) {
   return error;
 }
 
-Result<TaskItem<CompleteCommand>> read_completion(JsonValue value, std::string where) {
+Result<TaskItem<CompleteCommand>> read_completion(JsonValue value, const std::string& where) {
   for (const char* name : {"events", "outputs", "datasets_published"}) {
     if (!value.find(name).missing()) {
       return base::invalid_argument("lifecycle_only",
