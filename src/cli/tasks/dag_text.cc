@@ -2,6 +2,7 @@
 #include "cli/tasks/dag_text.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -200,11 +201,14 @@ std::string job_counts_text(const std::vector<JobCounts>& jobs, std::size_t line
                    {"rows out", Align::Right}});
   std::vector<const JobCounts*> shown;
   for (const JobCounts& job : jobs) shown.push_back(&job);
+  // Of equals, the one that stands first in the DAG: they are neighbours in one vector.
   const auto busier = [](const JobCounts* one, const JobCounts* other) {
-    return std::pair(one->failed > 0, one->open()) > std::pair(other->failed > 0, other->open());
+    const std::pair mine(one->failed > 0, one->open());
+    const std::pair its(other->failed > 0, other->open());
+    return mine != its ? mine > its : std::less<>()(one, other);
   };
   if (shown.size() > lines_max) {
-    std::ranges::stable_sort(shown, busier);
+    std::ranges::sort(shown, busier);
     shown.resize(lines_max);
   }
   for (const JobCounts* job : shown) {

@@ -57,8 +57,8 @@ int run_partitions(const Session& session, const DatasetFlags& flags) {
   return show(session, flags, path, dataset_partitions_text);
 }
 
-std::shared_ptr<DatasetFlags> add_reading(CLI::App& command, Session& session,
-                                          int (*run)(const Session&, const DatasetFlags&)) {
+std::shared_ptr<DatasetFlags> add_dataset_reading(CLI::App& command, Session& session,
+                                                  int (*run)(const Session&, const DatasetFlags&)) {
   auto flags = std::make_shared<DatasetFlags>();
   add_server_flags(command, flags->server);
   add_world_flag(command, flags->server);
@@ -80,20 +80,20 @@ void add_dataset(CLI::App& parent, Session& session) {
   CLI::App* group = parent.add_subcommand("dataset", "Published datasets: what they hold");
   group->require_subcommand(1);
   CLI::App* list = group->add_subcommand("list", "List datasets");
-  add_page_flags(*list, add_reading(*list, session, run_list)->page);
+  add_page_flags(*list, add_dataset_reading(*list, session, run_list)->page);
 
   CLI::App* one = group->add_subcommand("show", "Show a dataset: owner, version, size, columns");
-  add_name(*one, *add_reading(*one, session, run_show));
+  add_name(*one, *add_dataset_reading(*one, session, run_show));
 
   CLI::App* versions =
       group->add_subcommand("versions", "List the versions of a dataset, newest first");
-  const auto versioned = add_reading(*versions, session, run_versions);
+  const auto versioned = add_dataset_reading(*versions, session, run_versions);
   add_name(*versions, *versioned);
   add_page_flags(*versions, versioned->page);
 
   CLI::App* partitions =
       group->add_subcommand("partitions", "List the committed partitions of a dataset, by key");
-  const auto parted = add_reading(*partitions, session, run_partitions);
+  const auto parted = add_dataset_reading(*partitions, session, run_partitions);
   add_name(*partitions, *parted);
   partitions
       ->add_option("--version", parted->version, "Of this version; without it the current one")

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/up/task_plane.h"
-#include "cli/up/state_folder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 
 #include "base/blake3.h"
 #include "cli/up/limits.h"
+#include "cli/up/state_folder.h"
 
 namespace weir::cli {
 namespace {
