@@ -152,6 +152,7 @@ Result<std::vector<Recounted>> PostgresHousekeeping::recount() {
   const std::size_t at = count.add(kRecount);
   WEIR_TRY(const auto results, count.run());
   std::vector<Recounted> wrong;
+  wrong.reserve(results[at].size());
   for (std::size_t row = 0; row < results[at].size(); ++row) {
     wrong.push_back({std::string(results[at].text(row, 0)), std::string(results[at].text(row, 1))});
   }
