@@ -35,23 +35,28 @@ set_up_node() {
 set_up_river() {
   (cd "$work/drivers/river" && go build -buildvcs=false -o "$work/bin/river-driver" .)
 }
-npm_version() { sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$node_dir/node_modules/$1/package.json" | head -1; }
+npm_version() {
+  sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$node_dir/node_modules/$1/package.json" | head -1
+}
 
 rm -f "$work"/peers/*.json
 for peer in river node; do
   if "set_up_$peer" >>"$log" 2>&1; then
     case $peer in
     river)
-      version=$(sed -n 's/.*riverqueue\/river v\([0-9.]*\)$/\1/p' "$here/drivers/river/go.mod" | head -1)
+      go_mod=$here/drivers/river/go.mod
+      version=$(sed -n 's/.*riverqueue\/river v\([0-9.]*\)$/\1/p' "$go_mod" | head -1)
       cat >"$work/peers/1-river.json" <<J
-{"name": "river", "version": "$version", "argv": ["$work/bin/river-driver"], "procs": ${RIVER_PROCS:-2},
+{"name": "river", "version": "$version", "procs": ${RIVER_PROCS:-2},
+ "argv": ["$work/bin/river-driver"],
  "unfinished": "select count(*) from river_job where state <> 'completed'",
  "handled_rows": "select count(*) from river_job where state = 'completed'"}
 J
       ;;
     node)
       cat >"$work/peers/2-graphile.json" <<J
-{"name": "graphile-worker", "version": "$(npm_version graphile-worker)", "procs": ${GRAPHILE_PROCS:-4},
+{"name": "graphile-worker", "version": "$(npm_version graphile-worker)",
+ "procs": ${GRAPHILE_PROCS:-4},
  "argv": ["$node", "$node_dir/graphile.mjs"],
  "unfinished": "select count(*) from graphile_worker._private_jobs"}
 J
@@ -95,8 +100,10 @@ as_pg "$pg_bin/pg_ctl" -D "$data" -o "-p $pg_port" -l "$work/pg/server.log" -w s
 pg_pid=$(as_pg head -1 "$data/postmaster.pid")
 trap 'as_pg "$pg_bin/pg_ctl" -D "$data" -m fast -w stop >>"$log"' EXIT
 psql=("$pg_bin/psql" -X -q -h "$socket_dir" -p "$pg_port" -U postgres -d postgres)
+role="create role bench login"
 "${psql[@]}" -c "create extension if not exists pg_stat_statements" \
-  -c "do \$\$ begin create role bench login; exception when duplicate_object then null; end \$\$" 2>>"$log"
+  -c "do \$\$ begin $role; exception when duplicate_object then null; end \$\$" 2>>"$log"
 
-python3 "$here/bench.py" --peers-file "$work/peers.json" --pg-bin "$pg_bin" --pg-socket-dir "$socket_dir" \
-  --pg-port "$pg_port" --pg-pid "$pg_pid" --out "$work/results.jsonl" "$@" | tee "$work/table.md"
+python3 "$here/bench.py" --peers-file "$work/peers.json" --pg-bin "$pg_bin" \
+  --pg-socket-dir "$socket_dir" --pg-port "$pg_port" --pg-pid "$pg_pid" \
+  --out "$work/results.jsonl" "$@" | tee "$work/table.md"
