@@ -239,6 +239,41 @@ void queue_sources(Pipeline& pipeline, const std::vector<const DueSource*>& fire
   pipeline.add(kUpdateSources, std::move(params));
 }
 
+// What a page of refilling does for one queue.
+struct Refill {
+  QueueName queue;
+  std::size_t most = 0;  // Tasks that it may ring.
+  ReadySearch search;
+  std::size_t window_at = 0;  // Where the window is among the transaction's results.
+  std::size_t rung = 0;
+};
+
+// The refills of the rows of kOwingQueues: at most one whole queue a page, for another the page
+// says that there is more; of a pulled queue one task.
+std::vector<Refill> refills_of(const Rows& owing, std::size_t limit, ChorePage& page) {
+  std::vector<Refill> refills;
+  bool whole = false;
+  for (std::size_t row = 0; row < owing.size(); ++row) {
+    const auto queue = parse_queue_name(owing.text(row, 0));
+    const bool pulled = owing.boolean(row, 2);
+    if (!queue) continue;
+    if (!pulled && std::exchange(whole, true)) {
+      page.more = true;
+      continue;
+    }
+    const auto room = static_cast<std::size_t>(kWakeupsOutstandingMax - owing.int64(row, 1));
+    const std::size_t most =
+        pulled ? 1 : std::min({limit, room, static_cast<std::size_t>(kWakeupsPageMax)});
+    Refill refill{.queue = *queue, .most = most, .search = {}};
+    refill.search.queues = {queue->text()};
+    refill.search.limit = most + 1;
+    refill.search.unrung_only = true;
+    refill.search.window = "weir.window_" + std::to_string(refills.size());
+    refills.push_back(std::move(refill));
+  }
+  return refills;
+}
+
 }  // namespace
 
 Result<ChorePage> PostgresTaskStore::sweep(Connection& connection, Chore chore, std::size_t limit) {
@@ -274,33 +309,7 @@ Result<ChorePage> PostgresTaskStore::refill(Connection& connection, std::size_t 
   queue_open(first);
   const std::size_t owing = first.add(kOwingQueues, std::move(Params().int64(kRefillBelow)));
   WEIR_TRY(const std::vector<Rows> found, first.run());
-  struct Refill {
-    QueueName queue;
-    std::size_t most = 0;
-    ReadySearch search;
-    std::size_t window_at = 0;
-    std::size_t rung = 0;
-  };
-  std::vector<Refill> refills;
-  bool whole = false;
-  for (std::size_t row = 0; row < found[owing].size(); ++row) {
-    const auto queue = parse_queue_name(found[owing].text(row, 0));
-    const bool pulled = found[owing].boolean(row, 2);
-    if (!queue) continue;
-    if (!pulled && std::exchange(whole, true)) {
-      page.more = true;
-      continue;
-    }
-    const auto room = static_cast<std::size_t>(kWakeupsOutstandingMax - found[owing].int64(row, 1));
-    const std::size_t most =
-        pulled ? 1 : std::min({limit, room, static_cast<std::size_t>(kWakeupsPageMax)});
-    Refill refill{.queue = *queue, .most = most, .search = {}};
-    refill.search.queues = {queue->text()};
-    refill.search.limit = most + 1;
-    refill.search.unrung_only = true;
-    refill.search.window = "weir.window_" + std::to_string(refills.size());
-    refills.push_back(std::move(refill));
-  }
+  std::vector<Refill> refills = refills_of(found[owing], limit, page);
   if (refills.empty()) {
     WEIR_CHECK(connection.rollback());
     return page;
