@@ -22,9 +22,8 @@ std::optional<Duration> retry_after(const http::Reply& reply) {
   const auto text = reply.header("retry-after");
   if (!text) return {};
   long seconds = 0;
-  const char* const last = text->data() + text->size();
-  const auto [end, error] = std::from_chars(text->data(), last, seconds);
-  if (error != std::errc() || end != last || seconds < 0) return {};
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
+  if (error != std::errc() || end != text->data() + text->size() || seconds < 0) return {};
   return std::chrono::seconds(std::min(seconds, kApiRetryAfterSecondsMax));
 }
 
@@ -121,10 +120,10 @@ Error problem_of(const ApiAnswer& answer) {
   };
   const std::string code = member("code");
   if (code.empty()) {
-    return Error(Code::Unknown, "bad_answer",
-                 "the server answered with status " + std::to_string(answer.status));
+    return {Code::Unknown, "bad_answer",
+            "the server answered with status " + std::to_string(answer.status)};
   }
-  return Error(Code::FailedPrecondition, code, member("detail"));
+  return {Code::FailedPrecondition, code, member("detail")};
 }
 
 }  // namespace weir::cli

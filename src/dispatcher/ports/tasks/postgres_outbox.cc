@@ -7,9 +7,9 @@
 #include "dispatcher/core/outbox_row.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_port_error.h"
+#include "dispatcher/ports/task_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
 #include "dispatcher/ports/tasks/postgres_task_transaction.h"
-#include "dispatcher/ports/task_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/pool.h"
 

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "dispatcher/ports/tasks/postgres_task_transaction.h"
 #include "dispatcher/ports/task_requests.h"
+#include "dispatcher/ports/tasks/postgres_task_transaction.h"
 
 namespace weir::dispatcher {
 

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "dispatcher/core/claim_gate.h"
+#include "dispatcher/ports/task_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
 #include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_transaction.h"
-#include "dispatcher/ports/task_limits.h"
 
 namespace weir::dispatcher {
 namespace {

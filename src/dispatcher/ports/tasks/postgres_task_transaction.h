@@ -13,9 +13,9 @@
 #include "base/random.h"
 #include "dispatcher/core/transitions.h"
 #include "dispatcher/core/wakeups.h"
+#include "dispatcher/ports/task_context.h"
 #include "dispatcher/ports/tasks/postgres_task_jobs.h"
 #include "dispatcher/ports/tasks/postgres_task_write.h"
-#include "dispatcher/ports/task_context.h"
 #include "drivers/postgres/pipeline.h"
 
 namespace weir::dispatcher {
