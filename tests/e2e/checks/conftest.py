@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks of the task plane share: a `weir up` a file, and the invariants after each test."""
+"""What the checks of the task plane share: a `weir up` a file, and the invariants after each
+test."""
 
 import os
 import pathlib

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -22,8 +23,11 @@ OPERATORS = pathlib.Path(__file__).resolve().parent / "operators" / "operators.j
 SECONDS_MAX = 120
 FREE = ("--grpc-port", "0", "--http-port", "0", "--tasks-port", "0")
 OURS = ("WEIR_TARGET", "WEIR_STATE_DIR", "WEIR_URL", "WEIR_TOKEN_FILE", "WEIR_HTTP")
-# What the worker of `weir up` claims: all but `hand` and `hand_source`, whose tasks the tests claim.
+# What the worker of `weir up` claims: all but `hand` and `hand_source`, whose tasks the tests
+# claim.
 CHILDREN = "table_ingest,parquet_compact,sequence_source,partition,sleeper"
+# Of each `weir up` that is to run, a descriptor that is ready once the process has ended.
+UPS = set()
 
 
 def binary():
@@ -54,15 +58,17 @@ def run(*words, env=None, stdin=None):
     )
 
 
-def until(holds, seconds=30, every=0.05):
-    """Asks until it holds, and gives what it gave; fails after `seconds`."""
+def until(holds, seconds=30, every=0.05, told=None):
+    """Asks until it holds, and gives what it gave; fails after `seconds`, with what `told` says,
+    and as soon as a `weir up` ends between two questions, which are `every` seconds apart."""
     end = time.monotonic() + seconds
     while True:
         got = holds()
         if got:
             return got
-        assert time.monotonic() < end, f"not within {seconds} s: {holds}"
-        time.sleep(every)
+        assert time.monotonic() < end, f"not within {seconds} s: {told() if told else holds}"
+        ended, _, _ = select.select(UPS, [], [], every)
+        assert not ended, "weir up has ended"
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -111,6 +117,8 @@ class Plane:
         self.socket = re.search(r"internal_socket: '([^']*)'", config).group(1)
         self.worker_token = (self.state_dir / "keys" / "worker.token").read_text().strip()
         self.extra = []
+        self.up = os.pidfd_open(self.note["pid"])
+        UPS.add(self.up)
 
     # Commands -------------------------------------------------------------------------------
 
@@ -128,6 +136,8 @@ class Plane:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def stop(self):
+        UPS.remove(self.up)
+        os.close(self.up)
         for child in self.extra:
             if child.poll() is None:
                 child.send_signal(signal.SIGCONT)
@@ -178,7 +188,10 @@ class Plane:
         prefix = "SET ROLE weir_dispatcher; SET weir.org = '*'; SET search_path TO state, data; "
         done = subprocess.run(
             [*command, "--dbname", self.dsn, "--command", prefix + sql],
-            capture_output=True, text=True, check=False, cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
         )
         assert done.returncode == 0, done.stderr
         return [line.split("\t") for line in done.stdout.splitlines()]
@@ -212,13 +225,13 @@ class Plane:
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
         sent = {"Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}}
-        for _ in range(30):
+
+        def in_time():
             sent["Authorization"] = f"Bearer {self.user_token()}"
             answer = self.ask("user", method, path, body, sent)
-            if answer.status != 429:
-                return answer
-            time.sleep(int(answer.headers.get("Retry-After", "1")))
-        raise AssertionError(answer)
+            return answer if answer.status != 429 else None
+
+        return until(in_time, 120, 1)
 
     def internal(self, route, body=None, method="POST", timeout=30):
         """A request with the worker token; a body is sent as JSON, bytes as they are."""
@@ -244,7 +257,9 @@ class Plane:
         return answer.body["results"]
 
     def complete(self, fence, outcome="success", **more):
-        [entry] = self.batch("task-complete", "completions", [{**fence, "outcome": outcome, **more}])
+        [entry] = self.batch(
+            "task-complete", "completions", [{**fence, "outcome": outcome, **more}]
+        )
         return entry
 
     def heartbeat(self, fence):
@@ -282,16 +297,22 @@ class Plane:
 
     def task_of(self, dag, job, event_id):
         """The task that an event became at a job."""
-        [[task_id]] = until(lambda: self.query(
-            "SELECT DISTINCT t.task_id FROM tasks t JOIN dag_version_builds b USING (build_id)"
-            f" WHERE b.job_name = '{job}' AND t.trigger_event_id = '{event_id}'"))
+        [[task_id]] = until(
+            lambda: self.query(
+                "SELECT DISTINCT t.task_id FROM tasks t JOIN dag_version_builds b USING (build_id)"
+                f" WHERE b.job_name = '{job}' AND t.trigger_event_id = '{event_id}'"
+            )
+        )
         return task_id
 
     def source_by_hand(self, dag):
         """Claims the one run of a DAG's source by hand; gives its fence."""
-        [[task_id]] = until(lambda: self.query(
-            "SELECT task_id FROM tasks t JOIN dag_versions v USING (dag_version_id)"
-            f" WHERE v.dag_name = '{dag}' AND t.kind = 'source_run'"))
+        [[task_id]] = until(
+            lambda: self.query(
+                "SELECT task_id FROM tasks t JOIN dag_versions v USING (dag_version_id)"
+                f" WHERE v.dag_name = '{dag}' AND t.kind = 'source_run'"
+            )
+        )
         return fence_of(self.claim_one(task_id))
 
     def feed(self, dag, count):
@@ -305,22 +326,34 @@ class Plane:
 
     def due_now(self, task_id):
         """Ends a wait for a retry, which is 15 to 45 s long."""
-        self.query("UPDATE tasks SET next_retry_at = clock_timestamp()"
-                   f" WHERE task_id = '{task_id}' AND state = 'retry_wait'")
+        self.query(
+            "UPDATE tasks SET next_retry_at = clock_timestamp()"
+            f" WHERE task_id = '{task_id}' AND state = 'retry_wait'"
+        )
 
     def settled(self, dag, seconds=60):
         """Waits until no task of a DAG is open."""
-        until(lambda: self.number(
-            "SELECT count(*) FROM tasks t JOIN dag_versions v USING (dag_version_id)"
-            f" WHERE v.dag_name = '{dag}' AND t.kind <> 'source_run'"
-            " AND t.state IN ('queued', 'running', 'retry_wait')") == 0, seconds)
+        until(
+            lambda: (
+                self.number(
+                    "SELECT count(*) FROM tasks t JOIN dag_versions v USING (dag_version_id)"
+                    f" WHERE v.dag_name = '{dag}' AND t.kind <> 'source_run'"
+                    " AND t.state IN ('queued', 'running', 'retry_wait')"
+                )
+                == 0
+            ),
+            seconds,
+        )
 
 
 def fence_of(entry):
     """What the executor of a claimed task shows: of an entry of a claim."""
     assert "result" in entry, entry
-    return {"task_id": entry["task_id"], "attempt": entry["attempt"],
-            "lease_token": entry["result"]["lease_token"]}
+    return {
+        "task_id": entry["task_id"],
+        "attempt": entry["attempt"],
+        "lease_token": entry["result"]["lease_token"],
+    }
 
 
 def code_of(entry):
@@ -393,14 +426,20 @@ def dag(name, *jobs, defaults=None, publish=None, source=MANUAL):
         text += "defaults:\n" + "".join(f"  {key}: {value}\n" for key, value in defaults.items())
     text += "jobs:\n" + source.format(source="go")
     for job in jobs:
-        usual = {"runtime": "ecs_platform", "operator": "hand", "of": "go",
-                 "strategy": "PerUpdate", "update": "replace"}
+        usual = {
+            "runtime": "ecs_platform",
+            "operator": "hand",
+            "of": "go",
+            "strategy": "PerUpdate",
+            "update": "replace",
+        }
         text += JOB.format(**{**usual, **job})
         text += "".join(f"    {line}\n" for line in job.get("extra", ()))
     if publish:
         text += "publish:\n" + "".join(
             f"  {dataset}: {{ from: {{ job: {job}, output: 0 }}{more} }}\n"
-            for dataset, (job, more) in publish.items())
+            for dataset, (job, more) in publish.items()
+        )
     return text
 
 

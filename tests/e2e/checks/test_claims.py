@@ -34,8 +34,12 @@ def rows_of(plane, task_id):
     """All that the database says of a task: what a refused call must leave as it is."""
     return [
         plane.query(f"SELECT t.*, xmin FROM {table} t WHERE {key} = '{task_id}' ORDER BY 1, 2")
-        for table, key in (("tasks", "task_id"), ("attempts", "task_id"), ("leases", "task_id"),
-                           ("events", "producer_task_id"))
+        for table, key in (
+            ("tasks", "task_id"),
+            ("attempts", "task_id"),
+            ("leases", "task_id"),
+            ("events", "producer_task_id"),
+        )
     ]
 
 
@@ -51,14 +55,17 @@ def test_a1_duplicate_claims_do_not_double_run(plane):
     tasks = plane.tasks("a1", "step", "task_id")
     assert len(tasks) == ROUNDS
     for [task_id] in tasks:
-        pair = both(lambda: plane.claim_one(task_id, "one"), lambda: plane.claim_one(task_id, "two"))
+        pair = both(
+            lambda: plane.claim_one(task_id, "one"), lambda: plane.claim_one(task_id, "two")
+        )
         assert sorted(code_of(entry) for entry in pair) == ["done", "not_claimed"], pair
         [refused] = [entry["problem"] for entry in pair if "problem" in entry]
         assert (refused["status"], refused["reason"]) == (409, "already_running")
     counted = plane.query(
         "SELECT count(*), count(DISTINCT a.task_id), count(*) FILTER (WHERE a.state = 'active'),"
         " (SELECT count(*) FROM leases l JOIN tasks t USING (task_id) WHERE t.kind = 'reactive')"
-        " FROM attempts a JOIN tasks t USING (task_id) WHERE t.kind = 'reactive'")
+        " FROM attempts a JOIN tasks t USING (task_id) WHERE t.kind = 'reactive'"
+    )
     assert counted == [[str(ROUNDS)] * 4]
 
 
@@ -89,8 +96,11 @@ def test_a6_stale_attempt_fencing_rejects_old_complete(plane):
     assert second["attempt"] == first["attempt"] + 1
     before = rows_of(plane, task_id)
     emitted = plane.emit(first, [{"output": 0, "cursor": 7}])
-    for problem in (plane.complete(first)["problem"], plane.heartbeat(first)["problem"],
-                    emitted.body):
+    for problem in (
+        plane.complete(first)["problem"],
+        plane.heartbeat(first)["problem"],
+        emitted.body,
+    ):
         assert (problem["status"], problem["code"]) == (409, "stale_attempt"), problem
     assert rows_of(plane, task_id) == before
     assert plane.tasks("a6", "step", "state, attempt") == [["running", "2"]]
@@ -109,23 +119,26 @@ def test_a10_worker_crash_triggers_retry(plane):
         until(lambda: plane.tasks("a10", "step", "state") == [[after]], 15)
         late = plane.query(
             "SELECT outcome, extract(epoch FROM ended_at - started_at) < 5 + 5 + 1 FROM attempts"
-            f" WHERE task_id = '{task_id}' AND attempt = {attempt}")
+            f" WHERE task_id = '{task_id}' AND attempt = {attempt}"
+        )
         assert late == [["lease_expired", "t"]]
         if attempt == 1:
             [[wait]] = plane.query(
                 "SELECT extract(epoch FROM t.next_retry_at - a.ended_at) BETWEEN 14.9 AND 45.1"
-                f" FROM attempts a JOIN tasks t USING (task_id) WHERE task_id = '{task_id}'")
+                f" FROM attempts a JOIN tasks t USING (task_id) WHERE task_id = '{task_id}'"
+            )
             assert wait == "t"
             plane.due_now(task_id)
-    assert plane.query("SELECT attempt, state, outcome FROM attempts"
-                       f" WHERE task_id = '{task_id}' ORDER BY 1") == [
-        ["1", "closed", "lease_expired"], ["2", "closed", "lease_expired"]]
+    assert plane.query(
+        f"SELECT attempt, state, outcome FROM attempts WHERE task_id = '{task_id}' ORDER BY 1"
+    ) == [["1", "closed", "lease_expired"], ["2", "closed", "lease_expired"]]
     until(lambda: plane.pid_of("worker"))
 
 
 def test_b9_one_event_is_one_task_per_subscription_and_a_task_makes_many_events(plane):
-    plane.deploy(dag("b9", {"job": "one"}, {"job": "two"}, {"job": "three"},
-                     {"job": "after", "of": "one"}))
+    plane.deploy(
+        dag("b9", {"job": "one"}, {"job": "two"}, {"job": "three"}, {"job": "after", "of": "one"})
+    )
     event = plane.run_job("b9", cursor=1)["event_id"]
     for job in ("one", "two", "three"):
         plane.task_of("b9", job, event)
@@ -135,20 +148,27 @@ def test_b9_one_event_is_one_task_per_subscription_and_a_task_makes_many_events(
     assert [entry["seq"] for entry in emitted.body["results"]] == list(range(1, 501))
     made = plane.tasks("b9", "after", "t.trigger_event_id")
     assert sorted(event for [event] in made) == sorted(
-        entry["event_id"] for entry in emitted.body["results"])
+        entry["event_id"] for entry in emitted.body["results"]
+    )
 
 
 def state_of(plane, name):
     """What a repeat must not change: rows without the instants of leases and audits."""
     mine = f"(SELECT dag_version_id FROM dag_versions WHERE dag_name = '{name}')"
     return [
-        plane.query(f"SELECT task_id, state, attempt, trigger_event_id, wakeups FROM tasks"
-                    f" WHERE dag_version_id IN {mine} ORDER BY 1"),
-        plane.query("SELECT e.event_id, e.seq, e.scope_key, e.payload, e.accepted_at FROM events e"
-                    f" JOIN tasks t ON t.task_id = e.producer_task_id"
-                    f" WHERE t.dag_version_id IN {mine} ORDER BY 1"),
-        plane.query("SELECT a.task_id, a.attempt, a.lease_token, a.state, a.outcome FROM attempts a"
-                    f" JOIN tasks t USING (task_id) WHERE t.dag_version_id IN {mine} ORDER BY 1, 2"),
+        plane.query(
+            f"SELECT task_id, state, attempt, trigger_event_id, wakeups FROM tasks"
+            f" WHERE dag_version_id IN {mine} ORDER BY 1"
+        ),
+        plane.query(
+            "SELECT e.event_id, e.seq, e.scope_key, e.payload, e.accepted_at FROM events e"
+            f" JOIN tasks t ON t.task_id = e.producer_task_id"
+            f" WHERE t.dag_version_id IN {mine} ORDER BY 1"
+        ),
+        plane.query(
+            "SELECT a.task_id, a.attempt, a.lease_token, a.state, a.outcome FROM attempts a"
+            f" JOIN tasks t USING (task_id) WHERE t.dag_version_id IN {mine} ORDER BY 1, 2"
+        ),
         plane.query("SELECT c.* FROM dataset_cursors c ORDER BY 1::text"),
     ]
 
@@ -174,7 +194,8 @@ def test_b10_duplicates_at_every_step_change_nothing(plane):
         again = plane.emit(fence, [{**event, "payload": {"n": 2}} for event in events])
         assert [entry["duplicate"] for entry in again.body["results"]] == [True, True]
         assert [entry["event_id"] for entry in again.body["results"]] == [
-            entry["event_id"] for entry in accepted]
+            entry["event_id"] for entry in accepted
+        ]
     twice = plane.emit(fence, [events[0], events[0]])
     assert (twice.status, twice.body["code"]) == (400, "duplicate_scope")
     assert state_of(plane, "b10") == before
@@ -198,10 +219,12 @@ def test_b10_a_wake_up_that_comes_twice_is_harmless(plane):
     mine = f"payload->>'task_id' = '{task_id}'"
 
     def ring():
-        plane.query("INSERT INTO queue_messages (queue_name, payload) SELECT"
-                    " 'tasks.ecs_platform.normal', jsonb_build_object('task_id', id::text)"
-                    f" FROM unnest(ARRAY['{task_id}'::uuid, '{any_id()}'::uuid]) AS t (id),"
-                    " generate_series(1, 10)")
+        plane.query(
+            "INSERT INTO queue_messages (queue_name, payload) SELECT"
+            " 'tasks.ecs_platform.normal', jsonb_build_object('task_id', id::text)"
+            f" FROM unnest(ARRAY['{task_id}'::uuid, '{any_id()}'::uuid]) AS t (id),"
+            " generate_series(1, 10)"
+        )
         until(lambda: plane.number(f"SELECT count(*) FROM queue_messages WHERE {mine}") == 0, 40)
 
     fence = fence_of(plane.claim_one(task_id))
@@ -222,57 +245,74 @@ def outline(entry):
     return {name: entry["result"].get(name) for name in kept}
 
 
-def test_b22_an_item_answers_in_a_batch_as_alone(plane):
-    """Two equal sets of tasks, every kind of refusal among them: one set is asked in one batch,
-    the other in arrays of one."""
-    plane.deploy(dag("b22", {"job": "batch"}, {"job": "alone"}, source=BY_HAND))
-    plane.feed("b22", 256)
-    sets = {job: [task_id for [task_id] in plane.tasks("b22", job, "task_id")]
-            for job in ("batch", "alone")}
-    fences = {}
-    for job, tasks in sets.items():
-        claimed = plane.claim("first", task_ids=tasks[:60])
-        fences[job] = {entry["task_id"]: fence_of(entry) for entry in claimed}
-        done = [{**fences[job][task_id], "outcome": outcome} for task_id, outcome in zip(
-            tasks, ["success", "fatal_error", "retryable_error", "released"] * 5, strict=False)]
-        assert {code_of(e) for e in plane.batch("task-complete", "completions", done)} == {"done"}
-        for place in range(100, 120):
-            tasks[place] = any_id()  # unknown
-    plane.query("UPDATE tasks SET next_retry_at = next_retry_at + interval '1 hour'"
-                " WHERE state = 'retry_wait'")  # so that no retry comes between two answers
+class TwoSets:
+    """Two equal sets of tasks of b22, every kind of refusal among them: one set is asked in one
+    batch, the other in arrays of one."""
 
-    def compare(ask, member=None, repeats=1):
-        together = ask(sets["batch"], "batch")
-        singly = [ask([task_id], "alone")[0] for task_id in sets["alone"]]
-        assert [entry["task_id"] for entry in together] == sets["batch"]
-        assert [outline(entry) for entry in together] == [outline(entry) for entry in singly], member
-        before = state_of(plane, "b22")
-        for _ in range(repeats):
-            again = ask(sets["batch"], "batch")
-            assert {code_of(e) for e in together} >= {code_of(e) for e in again} - {"task_finished"}
-        assert state_of(plane, "b22") == before
-        return collections.Counter(code_of(entry) for entry in together)
+    def __init__(self, plane):
+        self.plane = plane
+        self.sets = {
+            job: [task_id for [task_id] in plane.tasks("b22", job, "task_id")]
+            for job in ("batch", "alone")
+        }
+        self.fences = {}
+        for job, tasks in self.sets.items():
+            claimed = plane.claim("first", task_ids=tasks[:60])
+            fences = {entry["task_id"]: fence_of(entry) for entry in claimed}
+            outcomes = ["success", "fatal_error", "retryable_error", "released"] * 5
+            done = [
+                {**fences[task_id], "outcome": outcome}
+                for task_id, outcome in zip(tasks, outcomes, strict=False)
+            ]
+            codes = {code_of(e) for e in plane.batch("task-complete", "completions", done)}
+            assert codes == {"done"}
+            self.fences[job] = fences
+            for place in range(100, 120):
+                tasks[place] = any_id()  # unknown
+        plane.query(
+            "UPDATE tasks SET next_retry_at = next_retry_at + interval '1 hour'"
+            " WHERE state = 'retry_wait'"
+        )  # so that no retry comes between two answers
 
-    key = any_id()
-    codes = compare(lambda ids, _: plane.claim("second", task_ids=ids,
-                                               claim_id=key if len(ids) > 1 else any_id()),
-                    "claim", 100)
-    assert set(codes) == {"done", "not_claimed", "task_not_found"}, codes
-    for job, tasks in sets.items():
-        for entry in plane.query("SELECT task_id, attempt, lease_token FROM attempts"
-                                 " WHERE state = 'active'"):
-            if entry[0] in tasks:
-                fences[job][entry[0]] = {"task_id": entry[0], "attempt": int(entry[1]),
-                                         "lease_token": entry[2]}
+    def compare(self, ask, member):
+        """Asks for both sets; then a hundred times more for the first, which changes nothing."""
+        together = ask(self.sets["batch"], "batch")
+        singly = [ask([task_id], "alone")[0] for task_id in self.sets["alone"]]
+        assert [entry["task_id"] for entry in together] == self.sets["batch"]
+        assert [outline(entry) for entry in together] == [outline(entry) for entry in singly], (
+            member
+        )
+        before = state_of(self.plane, "b22")
+        for _ in range(100):
+            again = ask(self.sets["batch"], "batch")
+            assert {code_of(e) for e in together} >= {code_of(e) for e in again} - {
+                "task_finished"
+            }
+        assert state_of(self.plane, "b22") == before
+        return {code_of(entry) for entry in together}
 
-    def fenced(ids, job, **more):
+    def read_fences(self):
+        """The fences of all attempts that are active."""
+        for task_id, attempt, lease_token in self.plane.query(
+            "SELECT task_id, attempt, lease_token FROM attempts WHERE state = 'active'"
+        ):
+            for job, tasks in self.sets.items():
+                if task_id in tasks:
+                    self.fences[job][task_id] = {
+                        "task_id": task_id,
+                        "attempt": int(attempt),
+                        "lease_token": lease_token,
+                    }
+
+    def fenced(self, ids, job, **more):
         """Fences of all kinds: right ones, those of unknown tasks, every seventh of a stranger,
         every eleventh of an attempt that is none."""
         out = []
         for task_id in ids:
-            place = sets[job].index(task_id)
-            fence = fences[job].get(task_id, {"task_id": task_id, "attempt": 1,
-                                              "lease_token": "0" * 8 + any_id()[8:]})
+            place = self.sets[job].index(task_id)
+            fence = self.fences[job].get(
+                task_id, {"task_id": task_id, "attempt": 1, "lease_token": "0" * 8 + any_id()[8:]}
+            )
             if place % 7 == 0:
                 fence = {**fence, "lease_token": any_id()}
             if place % 11 == 0:
@@ -280,13 +320,32 @@ def test_b22_an_item_answers_in_a_batch_as_alone(plane):
             out.append({**fence, **more})
         return out
 
-    codes = compare(lambda ids, job: plane.batch("heartbeat", "heartbeats", fenced(ids, job)),
-                    "heartbeat", 100)
-    assert {"done", "lease_mismatch", "task_finished", "task_not_found"} <= set(codes), codes
-    codes = compare(lambda ids, job: plane.batch("task-complete", "completions",
-                                                 fenced(ids, job, outcome="success")),
-                    "complete", 100)
-    assert {"done", "lease_mismatch", "task_finished", "task_not_found"} <= set(codes), codes
+
+def test_b22_an_item_answers_in_a_batch_as_alone(plane):
+    plane.deploy(dag("b22", {"job": "batch"}, {"job": "alone"}, source=BY_HAND))
+    plane.feed("b22", 256)
+    two = TwoSets(plane)
+    key = any_id()
+    codes = two.compare(
+        lambda ids, _: plane.claim(
+            "second", task_ids=ids, claim_id=key if len(ids) > 1 else any_id()
+        ),
+        "claim",
+    )
+    assert codes == {"done", "not_claimed", "task_not_found"}, codes
+    two.read_fences()
+    codes = two.compare(
+        lambda ids, job: plane.batch("heartbeat", "heartbeats", two.fenced(ids, job)),
+        "heartbeat",
+    )
+    assert {"done", "lease_mismatch", "task_finished", "task_not_found"} <= codes, codes
+    codes = two.compare(
+        lambda ids, job: plane.batch(
+            "task-complete", "completions", two.fenced(ids, job, outcome="success")
+        ),
+        "complete",
+    )
+    assert {"done", "lease_mismatch", "task_finished", "task_not_found"} <= codes, codes
 
 
 def test_b22_batches_have_bounds(plane):
@@ -294,8 +353,11 @@ def test_b22_batches_have_bounds(plane):
     beat = [{"task_id": task_id, "attempt": 1, "lease_token": any_id()} for task_id in ids]
     done = [{**item, "outcome": "success"} for item in beat]
     for route, body, twice in (
-        ("task-claim", lambda n: {"worker_id": "w", "task_ids": ids[:n]},
-         {"worker_id": "w", "task_ids": ids[:1] * 2}),
+        (
+            "task-claim",
+            lambda n: {"worker_id": "w", "task_ids": ids[:n]},
+            {"worker_id": "w", "task_ids": ids[:1] * 2},
+        ),
         ("heartbeat", lambda n: {"heartbeats": beat[:n]}, {"heartbeats": beat[:1] * 2}),
         ("task-complete", lambda n: {"completions": done[:n]}, {"completions": done[:1] * 2}),
     ):
@@ -313,8 +375,9 @@ def test_b22_three_workers_claim_each_task_once(plane):
 
     def work(name):
         while True:
-            entries = plane.claim(name, max=64, runtime="ecs_platform", operators=["hand"],
-                                  claim_id=any_id())
+            entries = plane.claim(
+                name, max=64, runtime="ecs_platform", operators=["hand"], claim_id=any_id()
+            )
             mine = [fence_of(entry) for entry in entries if "result" in entry]
             if not mine:
                 return
@@ -332,7 +395,8 @@ def test_b22_three_workers_claim_each_task_once(plane):
     assert set(claimed.values()) == {1}
     tasks = {task_id for [task_id] in plane.tasks("b22many", "step", "task_id")}
     assert len(tasks) == MANY and tasks <= set(claimed)
-    assert plane.query("SELECT DISTINCT t.state, t.attempt, a.outcome FROM tasks t"
-                       " JOIN attempts a USING (task_id) JOIN dag_versions v USING (dag_version_id)"
-                       " WHERE v.dag_name = 'b22many' AND t.kind = 'reactive'") == [
-        ["completed", "1", "success"]]
+    assert plane.query(
+        "SELECT DISTINCT t.state, t.attempt, a.outcome FROM tasks t"
+        " JOIN attempts a USING (task_id) JOIN dag_versions v USING (dag_version_id)"
+        " WHERE v.dag_name = 'b22many' AND t.kind = 'reactive'"
+    ) == [["completed", "1", "success"]]

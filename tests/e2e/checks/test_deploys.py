@@ -19,22 +19,34 @@ FAULTY = {
         "      - from: { job: a, output: 3 }\n    execution_strategy: PerUpdate\n"
         "    update_strategy: replace\n    colour: red\n"
         "publish:\n  x_events:\n    from: { job: c, output: 0 }\n",
-        [("E_MISSING_FIELD", 3, 5), ("E_UNKNOWN_JOB", 14, 22), ("E_UNKNOWN_FIELD", 18, 5),
-         ("E_UNKNOWN_JOB", 21, 18)]),
+        [
+            ("E_MISSING_FIELD", 3, 5),
+            ("E_UNKNOWN_JOB", 14, 22),
+            ("E_UNKNOWN_FIELD", 18, 5),
+            ("E_UNKNOWN_JOB", 21, 18),
+        ],
+    ),
     "append without a key": (
-        dag("nokey", {"job": "b", "operator": "noop", "runtime": "dispatcher",
-                      "update": "append"}),
-        [("E_MISSING_FIELD", 9, 5)]),
+        dag(
+            "nokey", {"job": "b", "operator": "noop", "runtime": "dispatcher", "update": "append"}
+        ),
+        [("E_MISSING_FIELD", 9, 5)],
+    ),
     "syntax": ("name: [\n", None),
     "a repeated key": ("name: twice\nname: twice\njobs: []\n", None),
     "an alias": ("name: alias\njobs: *a\n", None),
     "a loop": (
-        "name: loop\njobs:\n" + MANUAL.format(source="go")
-        + "".join(f"  - name: {job}\n    activation: reactive\n    runtime: dispatcher\n"
-                  f"    operator: noop\n    outputs: 1\n    inputs: [{{ from: {{ job: {of},"
-                  " output: 0 } }]\n    execution_strategy: PerUpdate\n"
-                  "    update_strategy: replace\n" for job, of in (("x", "y"), ("y", "x"))),
-        [("E_CYCLE", 14, 29)]),
+        "name: loop\njobs:\n"
+        + MANUAL.format(source="go")
+        + "".join(
+            f"  - name: {job}\n    activation: reactive\n    runtime: dispatcher\n"
+            f"    operator: noop\n    outputs: 1\n    inputs: [{{ from: {{ job: {of},"
+            " output: 0 } }]\n    execution_strategy: PerUpdate\n"
+            "    update_strategy: replace\n"
+            for job, of in (("x", "y"), ("y", "x"))
+        ),
+        [("E_CYCLE", 14, 29)],
+    ),
 }
 
 
@@ -90,26 +102,36 @@ def test_b21_the_example_that_dangles_is_rejected_and_the_completed_one_accepted
     code, report = offline(tmp_path, text)
     assert code == 0 and report["valid"], report
     start = text.index("  - name: block_range_aggregate\n")
-    cut = text[:start] + text[text.index("  - name: compact_blocks\n"):]
+    cut = text[:start] + text[text.index("  - name: compact_blocks\n") :]
     code, report = offline(tmp_path, cut)
-    line = cut[:cut.index("job: block_range_aggregate")].count("\n") + 1
+    line = cut[: cut.index("job: block_range_aggregate")].count("\n") + 1
     column = cut.splitlines()[line - 1].index("block_range_aggregate") + 1
     assert code == 1 and places(report["errors"]) == [("E_UNKNOWN_JOB", line, column)]
-    answer = plane.user("POST", "/v1/dags/cross-chain-analytics/versions?activate=none", cut,
-                        kind="application/yaml")
+    answer = plane.user(
+        "POST",
+        "/v1/dags/cross-chain-analytics/versions?activate=none",
+        cut,
+        kind="application/yaml",
+    )
     assert answer.status == 422 and answer.body["errors"] == report["errors"]
 
 
 def row_counts(plane):
-    tables = plane.query("SELECT tablename FROM pg_tables WHERE schemaname = 'state' AND tablename"
-                         " NOT IN ('audit_log', 'idempotency_keys') AND tablename NOT LIKE 'task_history_%'"
-                         " ORDER BY 1")
+    tables = plane.query(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'state' AND tablename"
+        " NOT IN ('audit_log', 'idempotency_keys') AND tablename NOT LIKE 'task_history_%'"
+        " ORDER BY 1"
+    )
     return {name: plane.number(f"SELECT count(*) FROM {name}") for [name] in tables}
 
 
 def test_b4_unchanged_yaml_is_the_same_version_however_it_is_written(plane):
-    text = dag("b4", {"job": "step"}, defaults={"priority": "low", "max_attempts": 2},
-               publish={"b4_steps": ("step", "")})
+    text = dag(
+        "b4",
+        {"job": "step"},
+        defaults={"priority": "low", "max_attempts": 2},
+        publish={"b4_steps": ("step", "")},
+    )
     first = plane.deploy(text)
     plane.settled("b4")
     before = row_counts(plane)
@@ -118,8 +140,9 @@ def test_b4_unchanged_yaml_is_the_same_version_however_it_is_written(plane):
     others = [
         text,
         "# a remark\n" + text.replace("\n    runtime", "\n\n    # another\n    runtime"),
-        text.replace("  priority: low\n  max_attempts: 2\n",
-                     "  max_attempts: 2\n  priority: 'low'\n"),
+        text.replace(
+            "  priority: low\n  max_attempts: 2\n", "  max_attempts: 2\n  priority: 'low'\n"
+        ),
         "\n".join([lines[0], *lines[jobs:], *lines[1:jobs]]) + "\n",
         text.replace("{ kind: manual }", "\n      kind: manual"),
     ]
@@ -142,24 +165,51 @@ def test_b5_a_deploy_makes_a_new_immutable_version_and_the_active_one_alone_runs
     assert plane.tasks("b5", "other") == []
     one = plane.user("GET", f"/v1/dags/b5/versions/{first['dag_version_id']}").body
     assert one["yaml"] == text
-    switched = plane.user("PUT", "/v1/dags/b5/active", {"dag_version_id": second["dag_version_id"]})
+    switched = plane.user(
+        "PUT", "/v1/dags/b5/active", {"dag_version_id": second["dag_version_id"]}
+    )
     assert (switched.status, switched.body["code"]) == (409, "switch_not_available")
-    assert plane.user("PUT", "/v1/dags/b5/active",
-                      {"dag_version_id": first["dag_version_id"]}).status == 200
+    assert (
+        plane.user(
+            "PUT", "/v1/dags/b5/active", {"dag_version_id": first["dag_version_id"]}
+        ).status
+        == 200
+    )
 
 
 def test_b6_defaults_apply_and_jobs_override_them(plane):
-    plane.deploy(dag(
-        "b6", {"job": "plain"},
-        {"job": "own", "extra": ("priority: high", "max_attempts: 7", "timeout_seconds: 33",
-                                 "heartbeat_timeout_seconds: 6", "backpressure_mode: none",
-                                 "max_queue_depth: 5", "max_queue_age: 2h")},
-        defaults={"priority": "low", "max_attempts": 2, "timeout_seconds": 44,
-                  "heartbeat_timeout_seconds": 12, "backpressure_mode": "pause",
-                  "max_queue_depth": 9, "max_queue_age": "1m"}))
+    plane.deploy(
+        dag(
+            "b6",
+            {"job": "plain"},
+            {
+                "job": "own",
+                "extra": (
+                    "priority: high",
+                    "max_attempts: 7",
+                    "timeout_seconds: 33",
+                    "heartbeat_timeout_seconds: 6",
+                    "backpressure_mode: none",
+                    "max_queue_depth: 5",
+                    "max_queue_age: 2h",
+                ),
+            },
+            defaults={
+                "priority": "low",
+                "max_attempts": 2,
+                "timeout_seconds": 44,
+                "heartbeat_timeout_seconds": 12,
+                "backpressure_mode": "pause",
+                "max_queue_depth": 9,
+                "max_queue_age": "1m",
+            },
+        )
+    )
     event = plane.run_job("b6", cursor=1)["event_id"]
-    for job, queue, attempts, seconds, lease in (("plain", "low", 2, 44, 12),
-                                                 ("own", "high", 7, 33, 6)):
+    for job, queue, attempts, seconds, lease in (
+        ("plain", "low", 2, 44, 12),
+        ("own", "high", 7, 33, 6),
+    ):
         task_id = plane.task_of("b6", job, event)
         entry = plane.claim_one(task_id)
         fence_of(entry)
@@ -169,13 +219,16 @@ def test_b6_defaults_apply_and_jobs_override_them(plane):
             "SELECT t.queue, extract(epoch FROM t.deadline_at - a.started_at)::int,"
             " extract(epoch FROM l.expires_at - a.started_at)::int FROM tasks t"
             " JOIN attempts a USING (task_id) JOIN leases l USING (task_id)"
-            f" WHERE task_id = '{task_id}'") == [
-                [f"tasks.ecs_platform.{queue}", str(seconds), str(lease)]]
-    tuned = dict(plane.query(
-        "SELECT job_name, (definition->'tuning'->>'max_queue_depth') || ' '"
-        " || (definition->'tuning'->>'max_queue_age_ms') || ' '"
-        " || (definition->'tuning'->>'backpressure_mode') FROM builds WHERE dag_name = 'b6'"
-        " AND job_name <> 'go'"))
+            f" WHERE task_id = '{task_id}'"
+        ) == [[f"tasks.ecs_platform.{queue}", str(seconds), str(lease)]]
+    tuned = dict(
+        plane.query(
+            "SELECT job_name, (definition->'tuning'->>'max_queue_depth') || ' '"
+            " || (definition->'tuning'->>'max_queue_age_ms') || ' '"
+            " || (definition->'tuning'->>'backpressure_mode') FROM builds WHERE dag_name = 'b6'"
+            " AND job_name <> 'go'"
+        )
+    )
     assert tuned == {"plain": "9 60000 pause", "own": "5 7200000 none"}
 
 
@@ -183,8 +236,9 @@ def test_b3_a_dataset_is_seen_after_its_cutover_and_not_before(plane):
     text = dag("b3", {"job": "step"}, publish={"b3_steps": ("step", "")})
     stored = plane.deploy(text, "?activate=none")
     assert plane.user("GET", "/v1/datasets/b3_steps").status == 404
-    assert plane.user("PUT", "/v1/dags/b3/active",
-                      {"dag_version_id": stored["dag_version_id"]}).status in (200, 202)
+    assert plane.user(
+        "PUT", "/v1/dags/b3/active", {"dag_version_id": stored["dag_version_id"]}
+    ).status in (200, 202)
     until(lambda: plane.user("GET", "/v1/datasets/b3_steps").status == 200)
     seen = plane.user("GET", "/v1/datasets/b3_steps").body
     assert seen["current"]["dag_version_id"] == stored["dag_version_id"]
@@ -195,23 +249,40 @@ def test_b3_a_dataset_is_seen_after_its_cutover_and_not_before(plane):
 
 def test_b8_every_queue_message_is_exactly_a_task_id(plane):
     """The worker stands still meanwhile, so that messages stay where they are."""
-    plane.deploy(dag("b8", *({"job": level, "operator": "sleeper", "extra": (f"priority: {level}",)}
-                             for level in ("low", "normal", "high")), {"job": "by_hand"}))
+    plane.deploy(
+        dag(
+            "b8",
+            *(
+                {"job": level, "operator": "sleeper", "extra": (f"priority: {level}",)}
+                for level in ("low", "normal", "high")
+            ),
+            {"job": "by_hand"},
+        )
+    )
     worker = plane.pid_of("worker")
     os.kill(worker, signal.SIGSTOP)
     try:
         for cursor in range(20):
             plane.run_job("b8", cursor=cursor)
-        mine = ("SELECT m.queue_name, m.payload - 'task_id' = '{}', t.queue = m.queue_name"
-                " FROM queue_messages m LEFT JOIN tasks t ON t.task_id::text ="
-                " m.payload->>'task_id'")
+        mine = (
+            "SELECT m.queue_name, m.payload - 'task_id' = '{}', t.queue = m.queue_name"
+            " FROM queue_messages m LEFT JOIN tasks t ON t.task_id::text ="
+            " m.payload->>'task_id'"
+        )
         until(lambda: len(plane.query(mine)) >= 70)
         messages = plane.query(mine)
         assert {tuple(rest) for _, *rest in messages} == {("t", "t")}
         assert {queue.rsplit(".", 1)[1] for queue, *_ in messages} == {"low", "normal", "high"}
-        heard = plane.internal("wakeups", {
-            "worker_id": "w", "queues": ["tasks.ecs_platform.high"], "max": 256,
-            "wait_seconds": 0, "ack": []}).body["messages"]
+        heard = plane.internal(
+            "wakeups",
+            {
+                "worker_id": "w",
+                "queues": ["tasks.ecs_platform.high"],
+                "max": 256,
+                "wait_seconds": 0,
+                "ack": [],
+            },
+        ).body["messages"]
         assert heard and all(set(message["payload"]) == {"task_id"} for message in heard)
     finally:
         os.kill(worker, signal.SIGCONT)

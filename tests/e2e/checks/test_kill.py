@@ -21,7 +21,8 @@ VICTIMS = ("dispatcher", "worker", "operator", "backend", "postmaster")
 EVENTS_A_SECOND = 50
 RUNS_A_SECOND = 1  # manual runs, which start processes
 REPEATS = int(os.environ.get("WEIR_KILL_REPEATS", "1"))
-SECONDS_BETWEEN = 1.5
+EVENTS_BETWEEN = 75  # on the average between two kills, and one manual run
+ACCEPTED_SECONDS = 120
 SETTLE_SECONDS = 90
 CHAIN = ("n1", "n2", "n3", "n4", "n5", "n6")  # jobs that each event reaches
 HEAVY = ("files", "part", "rows", "after")  # jobs that each manual run reaches
@@ -71,6 +72,13 @@ class Feed:
             thread.join()
         assert not self._faults, self._faults
 
+    def grows(self, events):
+        """Waits until so many more events, and one more manual run, were accepted."""
+        events, runs = len(self.events) + events, len(self.runs) + 1
+        until(lambda: self._faults or (len(self.events) >= events and len(self.runs) >= runs),
+              ACCEPTED_SECONDS)
+        assert not self._faults, self._faults
+
     def _guard(self, work):
         try:
             work()
@@ -79,16 +87,18 @@ class Feed:
 
     def _accepted(self, send, status):
         """Repeats the very same request until it is answered with the status."""
-        for _ in range(600):
+
+        def accepted():
             try:
                 answer = send()
-            except (OSError, ValueError, http.client.HTTPException) as fault:
-                answer = fault  # cut, or nobody is there
-            if getattr(answer, "status", None) == status:
-                return answer.body
-            assert getattr(answer, "status", 503) in (429, 500, 503), answer
-            time.sleep(0.1)
-        raise AssertionError(answer)
+            except (OSError, ValueError, http.client.HTTPException):
+                return None  # cut, or nobody is there
+            if answer.status == status:
+                return answer
+            assert answer.status in (429, 500, 503), answer
+            return None
+
+        return until(accepted, ACCEPTED_SECONDS, 0.1).body
 
     def _emit(self):
         cursor, began = 0, time.monotonic()
@@ -160,13 +170,18 @@ def open_tasks(plane):
 
 def settle(plane):
     until(lambda: serves(plane), 60)
-    end = time.monotonic() + SETTLE_SECONDS
-    while open_tasks(plane) > 0:
+
+    def over():
+        if open_tasks(plane) == 0:
+            return True
         hurry(plane)
-        left = plane.query("SELECT queue, state, attempt, count(*) FROM tasks"
+        return False
+
+    def left():
+        return plane.query("SELECT queue, state, attempt, count(*) FROM tasks"
                            " WHERE state IN ('queued', 'running', 'retry_wait') GROUP BY 1, 2, 3")
-        assert time.monotonic() < end, left
-        time.sleep(0.5)
+
+    until(over, SETTLE_SECONDS, 0.5, left)
 
 
 def assert_each_once(plane, name, job, events):
@@ -227,7 +242,7 @@ def test_nothing_is_lost_doubled_or_orphaned_when_processes_are_killed(seed):
             with Feed(plane, plane.source_by_hand("chain")) as feed:
                 for victim in rounds:
                     until(lambda: serves(plane), 60)
-                    time.sleep(SECONDS_BETWEEN * dice.uniform(0.5, 1.5))
+                    feed.grows(int(EVENTS_BETWEEN * dice.uniform(0.5, 1.5)))
                     try:
                         until(lambda: strike(plane, victim, dice), 30, 0.01)
                     except AssertionError as fault:
