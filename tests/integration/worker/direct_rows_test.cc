@@ -189,7 +189,8 @@ TEST_F(DirectRowsTest, ReadsARangeUnderTheFilterOfItsGrant) {
   };
   EXPECT_EQ(keys({.version = keyed_, .where = R"({"order":["a","z"]})"}), "13");
   EXPECT_EQ(keys({.version = keyed_, .cursor_column = "k", .start = "2", .end = "3"}), "23");
-  EXPECT_EQ(keys({.version = keyed_, .cursor_column = "at", .start = "1767225602"}), "23");
+  EXPECT_EQ(keys({.version = keyed_, .cursor_column = "at", .start = "1767225602000"}), "23");
+  EXPECT_EQ(keys({.version = keyed_, .cursor_column = "at", .end = "1767225602000"}), "12");
   EXPECT_EQ(read({.version = keyed_, .where = R"({"_weir_scope":"1"})"}), "invalid_request");
   EXPECT_EQ(read({.version = keyed_, .cursor_column = "k; DROP TABLE x"}), "invalid_request");
   EXPECT_EQ(read({.version = keyed_, .cursor_column = "k", .start = "x"}), "invalid_request");

@@ -22,10 +22,11 @@ inline const OperatorRegistry& test_operators() {
 }
 
 /// The answer about a text, offline, or against what `known` has.
-inline ValidationReport validated(std::string_view text, const KnownNames* known = nullptr) {
+inline ValidationReport validated(std::string_view text, const KnownNames* known = nullptr,
+                                  const OperatorRegistry& operators = test_operators()) {
   return validate_dag(
       text, {.mode = known == nullptr ? ValidationMode::Offline : ValidationMode::Snapshot,
-             .operators = test_operators(),
+             .operators = operators,
              .known = known,
              .now = kTestNow});
 }

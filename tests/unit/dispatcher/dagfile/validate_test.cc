@@ -82,12 +82,15 @@ TEST(DagFileValidation, TellsTheOneDanglingReferenceOfTheSpecificationsExample) 
 }
 
 TEST(DagFileValidation, TakesTheExamples) {
+  OperatorRegistry operators;
+  ASSERT_TRUE(operators.add_file(file_text("examples/operators/operators.json")).ok());
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WEIR_SOURCE_DIR "/examples/dags")) {
     if (entry.path().extension() != ".yaml") continue;
     ++files;
     const std::string name = entry.path().filename();
-    const ValidationReport report = validated(file_text("examples/dags/" + name));
+    const ValidationReport report =
+        validated(file_text("examples/dags/" + name), nullptr, operators);
     EXPECT_THAT(places(report.errors), IsEmpty()) << name;
     EXPECT_THAT(places(report.warnings), IsEmpty()) << name;
   }
