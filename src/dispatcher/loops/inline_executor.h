@@ -42,7 +42,8 @@ class InlineExecutor {
   /// Claims nothing more; what is claimed is brought to its end.
   void stop() WEIR_EXCLUDES(mutex_);
 
-  /// Claims once and runs what it got to its end; gives whether more was ready.
+  /// Claims once and runs what it got to its end; gives whether it ran any: then more may be ready,
+  /// the next task of an ordered input for one, without a bell of its own.
   bool run_claim(std::vector<TaskId> named);
 
  private:
