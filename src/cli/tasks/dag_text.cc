@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/tasks/dag_text.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <functional>
@@ -18,7 +19,10 @@ std::string member_lines(const std::vector<std::pair<std::string, std::string>>&
   for (const auto& [name, value] : members) width = std::max(width, name.size());
   std::string text;
   for (const auto& [name, value] : members) {
-    text += name + std::string(width - name.size() + 2, ' ') + value + "\n";
+    text += name;
+    text.append(width - name.size() + 2, ' ');
+    text += value;
+    text += '\n';
   }
   return text;
 }
@@ -101,9 +105,9 @@ std::string dag_text(const JsonTree& body) {
   for (const JsonTree& job : list_at(body, {"jobs"})) {
     const std::string source = cell(job, {"source", "kind"});
     const std::string activation = cell(job, {"activation"});
-    table.add({cell(job, {"job"}), source == "-" ? activation : activation + " " + source,
-               cell(job, {"operator"}) + "@" + cell(job, {"operator_version"}),
-               cell(job, {"runtime"})});
+    table.add(
+        {cell(job, {"job"}), source == "-" ? activation : base::join({activation, source}, " "),
+         cell(job, {"operator"}) + "@" + cell(job, {"operator_version"}), cell(job, {"runtime"})});
   }
   return table.empty() ? text : text + "\n" + table.text();
 }
@@ -200,6 +204,7 @@ std::string job_counts_text(const std::vector<JobCounts>& jobs, std::size_t line
                    {"failed", Align::Right},
                    {"rows out", Align::Right}});
   std::vector<const JobCounts*> shown;
+  shown.reserve(jobs.size());
   for (const JobCounts& job : jobs) shown.push_back(&job);
   // Of equals, the one that stands first in the DAG: they are neighbours in one vector.
   const auto busier = [](const JobCounts* one, const JobCounts* other) {

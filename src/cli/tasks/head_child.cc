@@ -30,7 +30,7 @@ struct Column {
 
 /// The expression by which a column is read as one of the types that pass the engine's interface.
 std::string expression_of(const Column& column) {
-  const std::string name = duckdb::quote_name(column.name);
+  std::string name = duckdb::quote_name(column.name);
   const std::string& type = column.type;
   if (type == "BOOLEAN" || type == "BIGINT" || type == "DOUBLE" || type == "VARCHAR") return name;
   if (type == "TINYINT" || type == "SMALLINT" || type == "INTEGER" || type == "UTINYINT" ||

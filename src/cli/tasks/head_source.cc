@@ -54,7 +54,7 @@ std::string quoted_name(std::string_view name) {
 
 /// What JSON numbers cannot hold travels as text (contract section 0).
 std::string json_expression(const TableColumnType& column) {
-  const std::string name = quoted_name(column.name);
+  std::string name = quoted_name(column.name);
   if (column.type == "numeric") return name + "::text";
   if (column.type != "bigint") return name;
   return "CASE WHEN abs(" + name + "::numeric) > 9007199254740991 THEN to_jsonb(" + name +

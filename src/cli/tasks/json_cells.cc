@@ -7,12 +7,12 @@
 namespace weir::cli {
 
 const JsonTree& at(const JsonTree& body, std::initializer_list<const char*> path) {
-  static const JsonTree none;
+  static const JsonTree kNone;
   const JsonTree* value = &body;
   for (const char* name : path) {
-    if (!value->is_object()) return none;
+    if (!value->is_object()) return kNone;
     const auto found = value->find(name);
-    if (found == value->end()) return none;
+    if (found == value->end()) return kNone;
     value = &*found;
   }
   return *value;
@@ -35,9 +35,9 @@ std::int64_t number_at(const JsonTree& body, std::initializer_list<const char*> 
 }
 
 const JsonTree& list_at(const JsonTree& body, std::initializer_list<const char*> path) {
-  static const JsonTree empty = JsonTree::array();
+  static const JsonTree kEmpty = JsonTree::array();
   const JsonTree& value = at(body, path);
-  return value.is_array() ? value : empty;
+  return value.is_array() ? value : kEmpty;
 }
 
 std::string grouped(std::int64_t number) {

@@ -14,7 +14,7 @@ namespace weir::cli {
 inline constexpr Duration kWatchWaitFirst = std::chrono::milliseconds(100);
 inline constexpr Duration kWatchWaitMax = std::chrono::seconds(1);
 /// How long --wait follows something.
-inline constexpr long kWatchSecondsMax = 7 * 86'400;
+inline constexpr long kWatchSecondsMax = 7L * 86'400;
 inline constexpr long kWatchSecondsDefault = 86'400;
 
 /// Jobs that the live view shows; the rest are told as a number.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/tasks/watch.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <optional>
@@ -169,8 +170,9 @@ int watch_deploy(Api& api, const DeployToWatch& deploy) {
     }
     const auto failed = failed_jobs(jobs, deploy.reused, before);
     for (const std::string& job : failed) {
-      print_error("task_failed: a task of " + job + " failed; see `weir task list --dag " +
-                  deploy.dag + " --job " + job + " --state failed`\n");
+      print_error(base::join({"task_failed: a task of ", job, " failed; see `weir task list --dag ",
+                              deploy.dag, " --job ", job, " --state failed`\n"},
+                             ""));
     }
     return failed.empty() ? kExitOk : kExitFailed;
   } while (pace.next());

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <ranges>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -318,7 +319,7 @@ void Supervisor::wait() {
 
 Result<void> Supervisor::stop() {
   if (command_) command_->terminate(kStopTimeout);
-  for (auto child = children_.rbegin(); child != children_.rend(); ++child) (*child)->stop();
+  for (const auto& child : std::views::reverse(children_)) child->stop();
   return postgres_->stop();
 }
 
