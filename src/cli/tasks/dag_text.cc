@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/tasks/dag_text.h"
-#include "base/text.h"
 
 #include <algorithm>
 #include <functional>
 #include <map>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/console/text_table.h"
 #include "cli/tasks/api.h"
 

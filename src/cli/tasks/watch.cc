@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/tasks/watch.h"
-#include "base/text.h"
 
 #include <algorithm>
 #include <optional>
@@ -8,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/text.h"
 #include "cli/console/console.h"
 #include "cli/tasks/limits.h"
 #include "cli/tasks/task_text.h"
