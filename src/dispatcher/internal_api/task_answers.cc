@@ -54,13 +54,13 @@ std::string problem_text(const std::optional<Refusal>& refused, const std::optio
       .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-/// One entry of `results`: whose it is, and its result or its problem.
+/// One entry of `results`: whose it is, and its result or its problem. Attempt 0 is not told.
 template <class Reply, class Write>
-void append_item(std::string& out, const TaskId& task, std::optional<int> attempt,
-                 const Answer<Reply>& answer, std::string_view request_id, Write write) {
+void append_item(std::string& out, const TaskId& task, int attempt, const Answer<Reply>& answer,
+                 std::string_view request_id, Write write) {
   JsonText item(out);
   item.text("task_id", task.text());
-  if (attempt) item.number("attempt", *attempt);
+  if (attempt > 0) item.number("attempt", attempt);
   if (answer.ok()) {
     write(item.member("result"));
   } else {
@@ -124,9 +124,7 @@ std::string write_claim(const Assignments& assignments, std::string_view request
     {
       JsonText results(answer.member("results"), '[');
       for (const Assignment& assignment : assignments.tasks) {
-        const auto attempt = assignment.answer.ok()
-                                 ? std::optional<int>(assignment.answer.reply.attempt)
-                                 : std::nullopt;
+        const int attempt = assignment.answer.ok() ? assignment.answer.reply.attempt : 0;
         append_item(results.element(), assignment.task_id, attempt, assignment.answer, request_id,
                     [&](std::string& to) { append_assignment(to, assignment); });
       }
