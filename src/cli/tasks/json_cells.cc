@@ -45,7 +45,7 @@ std::string grouped(std::int64_t number) {
   const std::size_t sign = number < 0 ? 1 : 0;
   constexpr std::size_t kGroup = 3;
   for (std::size_t place = digits.size(); place > sign + kGroup; place -= kGroup) {
-    digits.insert(place - kGroup, ",");
+    digits.insert(place - kGroup, 1, ',');
   }
   return digits;
 }
