@@ -11,7 +11,6 @@ namespace weir::worker {
 namespace {
 
 using postgres::Connection;
-using postgres::Rows;
 
 /// What a bound that is no value of its column is refused with.
 Error refusal(const Connection& connection, Error error) {

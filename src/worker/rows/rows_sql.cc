@@ -25,6 +25,7 @@ std::string list_of(const std::vector<std::string>& names, std::string_view pref
 
 std::vector<std::string> names_of(const TableShape& shape) {
   std::vector<std::string> names;
+  names.reserve(shape.columns.size());
   for (const Column& column : shape.columns) names.push_back(column.name);
   return names;
 }
@@ -39,10 +40,12 @@ std::string rows_of_arrays(const TableShape& shape, bool distinct) {
   for (std::size_t i = 0; i < shape.columns.size(); ++i) {
     const std::string separator = i == 0 ? "" : ", ";
     const std::string name = "c" + std::to_string(i);
-    values += separator + "u." + name + "::" + std::string(sql_type(shape.columns[i].type)) +
-              " AS " + quoted(shape.columns[i].name);
-    arrays += separator + "$" + std::to_string(i + 1 + kFixedParams) + "::text[]";
-    names += separator + name;
+    values.append(separator).append("u.").append(name).append("::");
+    values.append(sql_type(shape.columns[i].type)).append(" AS ");
+    values.append(quoted(shape.columns[i].name));
+    arrays.append(separator).append("$").append(std::to_string(i + 1 + kFixedParams));
+    arrays.append("::text[]");
+    names.append(separator).append(name);
   }
   return std::string("SELECT ") + (distinct ? "DISTINCT " : "") + values + " FROM unnest(" +
          arrays + ") AS u (" + names + ")";
