@@ -19,7 +19,7 @@
 #include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
-#include "server/shutdown.h"
+#include "server/role_process.h"
 #include "server/system_clock.h"
 
 namespace weir::dagmanager {
@@ -159,28 +159,15 @@ class Dagmanager {
   std::string grpc_address_;
 };
 
-int report(const Error& error) {
-  server::log().error("cannot start", {{"reason", error.reason()}, {"message", error.message()}});
+/// 2: a newer Weir wrote what is stored.
+int exit_code(const Error& error) {
   return error.reason() == "schema_version" || error.reason() == "snapshot_version" ? 2 : 1;
 }
 
 }  // namespace
 
 int run_dagmanager(const DagmanagerConfig& config) {
-  server::block_shutdown_signals();
-  auto signals = server::ShutdownSignals::create();
-  if (!signals.ok()) return report(signals.error());
-  auto role = Dagmanager::create(config);
-  if (!role.ok()) return report(role.error());
-  if (const auto started = (*role)->start(); !started.ok()) {
-    (*role)->stop();
-    return report(started.error());
-  }
-  (*signals)->wait();
-  (*role)->drain();
-  (*role)->stop();
-  server::log().info("stopped");
-  return 0;
+  return server::serve_role([&] { return Dagmanager::create(config); }, exit_code);
 }
 
 }  // namespace weir::dagmanager

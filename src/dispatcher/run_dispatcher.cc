@@ -27,7 +27,7 @@
 #include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
-#include "server/shutdown.h"
+#include "server/role_process.h"
 #include "server/system_clock.h"
 
 namespace weir::dispatcher {
@@ -251,28 +251,13 @@ class Dispatcher : public Nudges {
   std::unique_ptr<server::HttpServer> user_;
 };
 
-int report(const Error& error) {
-  server::log().error("cannot start", {{"reason", error.reason()}, {"message", error.message()}});
-  return error.reason() == "schema_version" ? 2 : 1;
-}
+/// 2: a newer Weir wrote what is stored.
+int exit_code(const Error& error) { return error.reason() == "schema_version" ? 2 : 1; }
 
 }  // namespace
 
 int run_dispatcher(const DispatcherConfig& config) {
-  server::block_shutdown_signals();
-  auto signals = server::ShutdownSignals::create();
-  if (!signals.ok()) return report(signals.error());
-  auto role = Dispatcher::create(config);
-  if (!role.ok()) return report(role.error());
-  if (const auto started = (*role)->start(); !started.ok()) {
-    (*role)->stop();
-    return report(started.error());
-  }
-  (*signals)->wait();
-  (*role)->drain();
-  (*role)->stop();
-  server::log().info("stopped");
-  return 0;
+  return server::serve_role([&] { return Dispatcher::create(config); }, exit_code);
 }
 
 }  // namespace weir::dispatcher
