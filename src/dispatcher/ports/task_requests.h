@@ -42,8 +42,9 @@ struct ClaimRequest {
   std::string worker_id;
   std::optional<ClaimId> claim_id = {};
   std::vector<TaskId> task_ids = {};
-  std::size_t max = 0;  ///< how many in all; at least the named ones
-  std::optional<QueueRuntime> runtime = {};
+  /// How many in all, never fewer than are named; 0: only the named ones.
+  std::size_t max = 0;
+  std::optional<QueueRuntime> runtime = {};  ///< told where `max` is not 0
   /// Only these; nothing: any.
   std::optional<std::vector<OperatorName>> operators = {};
 };

@@ -249,7 +249,6 @@ Result<ClaimRequest> read_claim(std::string_view text) {
     request.operators->push_back(std::move(read));
   }
   WEIR_CHECK(body.finish());
-  request.max = std::max(request.max, request.task_ids.size());
   return request;
 }
 

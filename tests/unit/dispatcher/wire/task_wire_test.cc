@@ -38,10 +38,11 @@ TEST(TaskWire, ReadsAClaimByNumberAndByName) {
   EXPECT_EQ(claim->runtime, QueueRuntime::EcsPlatform);
 }
 
-TEST(TaskWire, ClaimsAtLeastWhatItNames) {
+TEST(TaskWire, ClaimsNothingBesideWhatItNamesUnlessAsked) {
   const auto claim = read_claim(std::string(R"({"worker_id":"w","task_ids":[")") + kTask + "\"]}");
   ASSERT_TRUE(claim.ok());
-  EXPECT_EQ(claim->max, 1u);
+  EXPECT_EQ(claim->max, 0u);
+  EXPECT_FALSE(claim->runtime);
   EXPECT_FALSE(claim->operators);
 }
 
