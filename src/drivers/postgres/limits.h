@@ -53,6 +53,9 @@ inline constexpr std::chrono::seconds kInitdbTimeout{120};
 /// Fast shutdown (checkpoint included), then immediate shutdown, then it is killed.
 inline constexpr std::chrono::seconds kClusterFastStopTimeout{20};
 inline constexpr std::chrono::seconds kClusterImmediateStopTimeout{5};
+/// A backend of a killed server ends this soon after SIGQUIT or is killed; looks for such.
+inline constexpr std::chrono::seconds kClusterBackendStopTimeout{2};
+inline constexpr int kClusterBackendRoundsMax = 3;
 /// Starts of a private server that may fail because backends of a killed one still end.
 inline constexpr std::chrono::seconds kClusterLeftoverTimeout{10};
 /// First and longest pause between two looks at a server that starts or stops.

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/postgres/leftovers.h"
 #include "drivers/postgres/limits.h"
 
 namespace weir::postgres {
@@ -43,23 +44,6 @@ std::string quote_folder(const std::string& folder) {
   std::string quoted = "\"";
   for (const char c : folder) quoted.append(c == '"' ? 2 : 1, c);
   return quoted + "\"";
-}
-
-/// The process id in the first line of postmaster.pid; 0 if there is none.
-int read_pid_file(const fs::path& data_dir) {
-  std::ifstream file(data_dir / "postmaster.pid");
-  int pid = 0;
-  return file >> pid ? pid : 0;
-}
-
-/// A postmaster works in its data folder from before it writes its pid file until its end; a dead
-/// or unrelated process with that number (they are used again) does not.
-bool works_in(int pid, const fs::path& data_dir) {
-  std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/" + std::to_string(pid) + "/cwd", error);
-  if (error) return false;
-  const fs::path canonical = fs::canonical(data_dir, error);
-  return !error && folder == canonical;
 }
 
 /// Tells a server to end, ever more harshly. `wait` says whether it has, within a time.
@@ -131,13 +115,17 @@ Result<void> PrivateCluster::start() {
 }
 
 Result<void> PrivateCluster::stop() {
-  if (server_.pid < 0) return {};
-  const bool ended = shut_down([this](int signal) { kill(server_.pid, signal); },
-                               [this](std::chrono::milliseconds timeout) {
-                                 return process::wait_for_exit(server_.pid_fd, timeout);
-                               });
-  if (!ended) return base::internal("the server survives SIGKILL");
-  process::reap(server_);
+  if (server_.pid >= 0) {
+    const bool ended = shut_down([this](int signal) { kill(server_.pid, signal); },
+                                 [this](std::chrono::milliseconds timeout) {
+                                   return process::wait_for_exit(server_.pid_fd, timeout);
+                                 });
+    if (!ended) return base::internal("the server survives SIGKILL");
+    process::reap(server_);
+  }
+  // A postmaster that was killed leaves backends.
+  if (was_started_ && !end_backends(data_dir_)) return base::internal("a backend survives SIGKILL");
+  was_started_ = false;
   return {};
 }
 
@@ -232,11 +220,12 @@ Result<void> PrivateCluster::stop_leftover() {
       }
     }
     // PostgreSQL would refuse to start while any process has that number, a dead one whose parent
-    // has not looked included. That no old backend is left it finds out by other means.
+    // has not looked included.
     std::error_code error;
     fs::remove(data_dir_ / "postmaster.pid", error);
     if (error) return start_failed("postmaster.pid: " + error.message());
   }
+  if (!end_backends(data_dir_)) return start_failed("a backend left behind cannot be stopped");
   const std::string socket = ".s.PGSQL." + std::string(kPort);
   for (const std::string& name : {socket, socket + ".lock"}) {
     std::error_code error;
@@ -297,6 +286,7 @@ Result<void> PrivateCluster::launch() {
   std::error_code error;
   log_start_ = fs::file_size(log_file_, error);
   WEIR_TRY(server_, process::start_process(options_of(server_command(), log, SIGINT)));
+  was_started_ = true;
   return {};
 }
 

@@ -46,7 +46,7 @@ struct PrivateClusterConfig {
 /// to shut down fast (SIGINT) if the thread that started it dies, so start() belongs on a thread
 /// that lives as long as the process. What an earlier, killed owner left behind is cleaned up by
 /// start(): a server still running on the data is stopped first; a stale pid file is removed;
-/// backends of a killed postmaster are waited for. Nobody else may wait for this child: do not call
+/// backends of a killed postmaster are ended. Nobody else may wait for this child: do not call
 /// waitpid(-1).
 ///
 /// One thread at a time.
@@ -70,7 +70,8 @@ class PrivateCluster {
   /// server's log in the message; nothing is left running then.
   Result<void> start();
 
-  /// Fast shutdown, after 20 s immediate shutdown, then kill. Safe twice and before start().
+  /// Fast shutdown, after 20 s immediate shutdown, then kill; ends what a killed server left too.
+  /// No process of it is left on return. Safe twice and before start().
   Result<void> stop();
 
   /// "postgresql://…" for role and database of the config, or for another database.
@@ -117,6 +118,7 @@ class PrivateCluster {
   std::filesystem::path binaries_dir_;
   process::FileDescriptor lock_;
   process::Process server_;
+  bool was_started_ = false;      // And not stopped since: a killed one may have left backends.
   std::uintmax_t log_start_ = 0;  // Where this run's log begins.
 };
 

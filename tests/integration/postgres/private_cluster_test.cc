@@ -13,6 +13,7 @@
 #include <csignal>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/postgres/limits.h"
@@ -178,6 +179,64 @@ TEST_F(PrivateClusterTest, TellsWhenTheServerIsKilledAndStartsItAgain) {
   EXPECT_FALSE(cluster->running());
   ASSERT_TRUE(succeeded(cluster->start()));
   EXPECT_EQ(number(*cluster, "SELECT a FROM t"), 7);
+}
+
+/// A session whose statement outlasts any test, and looks at no socket while it runs.
+class BusySession {
+ public:
+  explicit BusySession(const PrivateCluster& cluster) {
+    auto made = Connection::connect({.dsn = cluster.dsn()});
+    EXPECT_TRUE(succeeded(made));
+    process_ = process::open_pid_fd((*made)->backend_pid());
+    thread_ = std::thread([session = *std::move(made)] {
+      // It is cut off sooner or later.
+      static_cast<void>(session->execute("SELECT count(*) FROM generate_series(1, 10000000000)"));
+    });
+  }
+  ~BusySession() { thread_.join(); }
+  BusySession(const BusySession&) = delete;
+  BusySession& operator=(const BusySession&) = delete;
+
+  bool has_ended() const { return process::wait_for_exit(process_, std::chrono::milliseconds(0)); }
+
+ private:
+  process::FileDescriptor process_;
+  std::thread thread_;
+};
+
+constexpr const char* kBusy =
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series("
+    "1,%' AND pid <> pg_backend_pid()";
+
+TEST_F(PrivateClusterTest, StopsTheBackendsOfAServerThatWasKilled) {
+  const auto cluster = start();
+  ASSERT_TRUE(cluster);
+  const BusySession busy(*cluster);
+  for (int i = 0; i < 2'000 && number(*cluster, kBusy) == 0; ++i) {
+    test::real_clock().sleep_for(Duration(10'000));
+  }
+  kill(cluster->pid(), SIGKILL);
+  pollfd exit{.fd = cluster->exit_fd(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&exit, 1, 20'000), 1);
+  EXPECT_FALSE(cluster->running());
+  ASSERT_FALSE(busy.has_ended()) << "the session must be one that does not see it";
+  ASSERT_TRUE(succeeded(cluster->stop()));
+  EXPECT_TRUE(busy.has_ended());
+}
+
+TEST_F(PrivateClusterTest, StartsAgainWhileABackendOfTheKilledServerIsBusy) {
+  const auto cluster = start();
+  ASSERT_TRUE(cluster);
+  const BusySession busy(*cluster);
+  for (int i = 0; i < 2'000 && number(*cluster, kBusy) == 0; ++i) {
+    test::real_clock().sleep_for(Duration(10'000));
+  }
+  kill(cluster->pid(), SIGKILL);
+  pollfd exit{.fd = cluster->exit_fd(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&exit, 1, 20'000), 1);
+  ASSERT_TRUE(succeeded(cluster->start()));
+  EXPECT_TRUE(busy.has_ended());
+  EXPECT_EQ(number(*cluster, "SELECT 1::bigint"), 1);
 }
 
 TEST_F(PrivateClusterTest, TakesOverFromAnOwnerThatWasKilled) {
