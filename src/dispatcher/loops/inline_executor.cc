@@ -86,12 +86,12 @@ void InlineExecutor::stop() {
 }
 
 /// Messages of the queues, or nothing when the wait is over or the process stops.
-std::vector<ReceivedWakeup> InlineExecutor::wait() {
+std::vector<ReceivedWakeup> InlineExecutor::wait(std::chrono::seconds span) {
   WakeupRequest request;
   request.worker_id = parts_.worker_id;
   request.queues = kQueues;
   request.max = kInlineClaim;
-  request.wait = kInlineWait;
+  request.wait = span;
   {
     const base::MutexLock lock(mutex_);
     received_.reset();
@@ -125,23 +125,28 @@ void InlineExecutor::run() {
     const base::MutexLock lock(mutex_);
     return stopping_;
   };
+  // While claims find work, bells are looked at now and then: their tasks are claimed without them.
+  bool more = false;
+  Duration look_at{};
   while (!stopping()) {
-    const std::vector<ReceivedWakeup> messages = wait();
-    if (stopping()) return;
+    std::vector<ReceivedWakeup> messages;
+    if (!more || parts_.clock.monotonic() >= look_at) {
+      messages = wait(more ? std::chrono::seconds(0) : kInlineWait);
+      if (stopping()) return;
+      if (messages.size() < kInlineClaim) look_at = parts_.clock.monotonic() + kInlineLook;
+    }
     std::vector<TaskId> named;
     std::vector<WakeupReceipt> receipts;
     for (const ReceivedWakeup& message : messages) {
       named.push_back(message.task_id);
       receipts.push_back({message.message_id, message.receipt});
     }
-    bool more = run_claim(std::move(named));
+    more = run_claim(std::move(named));
     // Answered or not, the wake-ups go: what can be claimed is rung again (3.3.1).
-    if (!receipts.empty()) {
-      if (const auto removed = parts_.queue.acknowledge(receipts); !removed.ok()) {
-        parts_.log.warning("wake-ups stay in the queue", {{"reason", removed.error().reason()}});
-      }
+    if (receipts.empty()) continue;
+    if (const auto removed = parts_.queue.acknowledge(receipts); !removed.ok()) {
+      parts_.log.warning("wake-ups stay in the queue", {{"reason", removed.error().reason()}});
     }
-    while (more && !stopping()) more = run_claim({});
   }
 }
 

@@ -50,7 +50,7 @@ class InlineExecutor {
   InlineExecutor(InlineExecutorParts parts, std::unique_ptr<server::WorkerPool> pool);
 
   void run() WEIR_EXCLUDES(mutex_);
-  std::vector<ReceivedWakeup> wait() WEIR_EXCLUDES(mutex_);
+  std::vector<ReceivedWakeup> wait(std::chrono::seconds span) WEIR_EXCLUDES(mutex_);
   CompleteCommand execute(const Assignment& assignment);
   Result<void> emit_all(const Assignment& assignment);
 
