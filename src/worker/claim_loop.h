@@ -55,7 +55,9 @@ class ClaimLoop {
   Backoff backoff_;
   std::vector<std::string> acks_;
   Duration acks_since_{};
-  bool more_ = false;
+  // Something may be ready for a claim by rank. At the start too: its bells may have gone to
+  // workers that do not run it.
+  bool more_ = true;
   bool away_ = false;
 
   mutable base::Mutex mutex_;

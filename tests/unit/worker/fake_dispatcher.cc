@@ -131,6 +131,7 @@ Result<DispatcherPort::Reply> FakeDispatcher::post(std::string_view path, std::s
                                                    Duration) {
   const base::MutexLock lock(mutex_);
   const std::string name(path);
+  if (requests_.empty()) first_request_ = name;
   ++requests_[name];
   changed_.notify_all();
   if (away_) return base::unavailable("http_unreachable", "away");
@@ -155,6 +156,7 @@ Result<DispatcherPort::Reply> FakeDispatcher::post(std::string_view path, std::s
 Result<DispatcherPort::Reply> FakeDispatcher::poll(std::string_view path, std::string body,
                                                    Duration) {
   const base::MutexLock lock(mutex_);
+  if (requests_.empty()) first_request_ = path;
   ++requests_[std::string(path)];
   changed_.notify_all();
   if (away_) return base::unavailable("http_unreachable", "away");

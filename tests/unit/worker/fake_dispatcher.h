@@ -40,6 +40,7 @@ class FakeDispatcher final : public DispatcherPort {
 
   // For conditions, which run under the lock.
   int requests(const std::string& path) const;
+  const std::string& first_request() const { return first_request_; }
   bool is_running(const std::string& task_id) const;
   std::size_t running() const;
   const std::vector<Json>& events() const { return events_; }
@@ -78,6 +79,7 @@ class FakeDispatcher final : public DispatcherPort {
   std::map<std::string, Task> tasks_;
   std::deque<std::string> wakeups_;
   std::map<std::string, int> requests_;
+  std::string first_request_;
   std::map<std::string, int> lost_;
   std::vector<Json> events_;
   std::vector<Json> beats_;

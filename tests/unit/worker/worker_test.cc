@@ -190,6 +190,19 @@ TEST_F(WorkerTest, ClaimsABacklogThatNobodyRang) {
   EXPECT_EQ(dispatcher_.completion(rung)["outcome"], "success");
 }
 
+TEST_F(WorkerTest, ClaimsBeforeItsFirstPoll) {
+  define("ok", "true");
+  const std::string task = dispatcher_.add_silent_task("ok");
+  start();
+  std::string first;
+  ASSERT_TRUE(dispatcher_.wait([&](const FakeDispatcher& d) {
+    first = d.first_request();
+    return d.attempts(task) > 0;
+  }));
+  EXPECT_EQ(first, "/internal/task-claim") << "bells may have gone to who does not run it";
+  EXPECT_EQ(dispatcher_.completion(task)["outcome"], "success");
+}
+
 TEST_F(WorkerTest, RunsNoMoreThanItsSlotsAndAcknowledgesItsWakeups) {
   define("wait", "while [ ! -e \"$WEIR_OBJECT_ROOT/go\" ]; do sleep 0.01; done");
   std::vector<std::string> tasks;
