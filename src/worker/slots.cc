@@ -3,7 +3,10 @@
 
 #include <pthread.h>
 
+#include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "worker/child/limits.h"
@@ -13,6 +16,17 @@
 #include "worker/outcome.h"
 
 namespace weir::worker {
+namespace {
+
+/// In builds with crash points an operator is told its own in WEIR_CHILD_CRASH_AT
+/// (base/crash_point.h).
+void pass_on_crash_point([[maybe_unused]] std::map<std::string, std::string>& environment) {
+#ifdef WEIR_CRASH_POINTS
+  if (const char* at = std::getenv("WEIR_CHILD_CRASH_AT")) environment["WEIR_CRASH_AT"] = at;
+#endif
+}
+
+}  // namespace
 
 Slots::Slots(const SlotParts& parts) : parts_(parts) {}
 
@@ -175,6 +189,7 @@ ChildSpec Slots::spec_of(const Attempt& attempt, const std::filesystem::path& fo
       {"LANG", "C.UTF-8"},
       {"TZ", "UTC"},
   };
+  pass_on_crash_point(spec.environment);
   spec.secrets = parts_.hidden;
   spec.secrets.push_back(attempt.claimed().lease_token);
   spec.secrets.push_back(attempt.capability());

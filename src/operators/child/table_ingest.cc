@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/crash_point.h"
 #include "operators/child/context.h"
 #include "operators/child/ingest_config.h"
 #include "operators/child/pulse.h"
@@ -188,9 +189,12 @@ Result<JsonText> ingest_to_objects(const OperatorContext& context, const IngestC
   WEIR_TRY(const auto parts, ParquetParts::open(*engine, work, commit, config.columns,
                                                 {.range = event.range}, kRowsPerFileMax));
   WEIR_CHECK(ingest.read(files, *parts, engine.get()));
+  WEIR_CRASH_POINT("ingest.read");
   WEIR_TRY(event.commit, parts->finish());
   event.output = output.output;
+  WEIR_CRASH_POINT("ingest.written");
   WEIR_CHECK(context.api.emit({.events = {std::move(event)}}));
+  WEIR_CRASH_POINT("ingest.emitted");
   return result_of(ingest.files(), parts->rows());
 }
 
@@ -206,6 +210,7 @@ Result<JsonText> ingest_to_table(const OperatorContext& context, const IngestCon
   }
   WEIR_TRY(const auto rows, DirectRows::open(work, config.columns));
   WEIR_CHECK(ingest.read(files, *rows, engine.get()));
+  WEIR_CRASH_POINT("ingest.read");
   const bool replace = context.payload.update_strategy == "replace";
   EmittedEvent event = event_of(scope_of(context.payload), replace);
   event.output = output.output;
@@ -216,7 +221,9 @@ Result<JsonText> ingest_to_table(const OperatorContext& context, const IngestCon
         context.api,
         {.output = output.output, .partition_key = event.partition_key, .cursor = event.cursor}));
     if (config.feeds_cursors() && event.cursor) event.cursor = Cursor(*ingest.greatest());
+    WEIR_CRASH_POINT("ingest.written");
     WEIR_CHECK(context.api.emit({.events = {std::move(event)}}));
+    WEIR_CRASH_POINT("ingest.emitted");
   }
   return result_of(ingest.files(), rows->rows());
 }
