@@ -17,6 +17,8 @@ import time
 import urllib.parse
 import uuid
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
 OPERATORS = pathlib.Path(__file__).resolve().parent / "operators" / "operators.json"
@@ -32,6 +34,16 @@ UPS = set()
 
 def binary():
     return os.environ.get("WEIR_BINARY") or str(ROOT / "build" / "dev" / "bin" / "weir")
+
+
+def has_crash_points():
+    """Whether the program dies where WEIR_CRASH_AT says (base/crash_point.h)."""
+    return b"WEIR_CRASH_AT" in pathlib.Path(binary()).read_bytes()
+
+
+needs_crash_points = pytest.mark.skipif(
+    not has_crash_points(), reason="a build without crash points"
+)
 
 
 def environment(extra=None):
@@ -151,11 +163,11 @@ class Plane:
 
     # Processes ------------------------------------------------------------------------------
 
-    def start(self, *words):
+    def start(self, *words, env=None):
         """One more role process, `weir WORDS`, on the configuration of the first."""
         log = open(self.state_dir / f"extra-{len(self.extra)}.log", "wb")  # noqa: SIM115
         command = [binary(), *words]
-        child = subprocess.Popen(command, stdout=log, stderr=log, env=environment(), cwd=ROOT)
+        child = subprocess.Popen(command, stdout=log, stderr=log, env=environment(env), cwd=ROOT)
         self.extra.append(child)
         return child
 
@@ -329,6 +341,12 @@ class Plane:
         self.query(
             "UPDATE tasks SET next_retry_at = clock_timestamp()"
             f" WHERE task_id = '{task_id}' AND state = 'retry_wait'"
+        )
+
+    def hurry(self):
+        """Ends all waits for a retry."""
+        self.query(
+            "UPDATE tasks SET next_retry_at = clock_timestamp() WHERE state = 'retry_wait'"
         )
 
     def settled(self, dag, seconds=60):

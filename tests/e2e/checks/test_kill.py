@@ -41,7 +41,8 @@ def settle(plane):
     until(lambda: open_tasks() == [], SETTLE_SECONDS, 0.5, open_tasks)
 
     def on_its_way():
-        return plane.query("SELECT 'outbox', kind, state, count(*) FROM outbox WHERE state <> 'sent'"
+        return plane.query("SELECT 'outbox', kind, state, count(*) FROM outbox"
+                           " WHERE state <> 'sent'"
                            " GROUP BY 2, 3 UNION ALL SELECT 'queue', queue_name, '', count(*)"
                            " FROM queue_messages GROUP BY 2")
 
