@@ -47,6 +47,37 @@ AcceptDraft draft_of(const Assignment& assignment, const operators::EmitCall& ca
   return draft;
 }
 
+/// The end of a task whose operator succeeded, or failed with an error.
+CompleteCommand end_of(const Result<void>& ran, Random& random) {
+  CompleteCommand command;
+  command.draw = random.next();
+  if (ran.ok()) return command;
+  const Error& error = ran.error();
+  command.outcome = operators::is_retryable(error) ? Outcome::RetryableError : Outcome::FatalError;
+  command.error = TaskError{error.reason(), {}, error.message()};
+  return command;
+}
+
+/// A run of one page, which goes into the transaction of its claim; nothing of any other.
+std::optional<InProcessWork> work_of(const operators::TaskPayload& payload, const StateRow& state,
+                                     Random& random) {
+  const auto run = operators::start_inline(payload, {state.state_json, state.revision});
+  if (!run.ok()) return InProcessWork{.end = end_of(run.error(), random)};
+  InProcessWork work{.end = end_of({}, random)};
+  const auto call = (*run)->next();
+  if (!call) return work;
+  for (const operators::EmittedEvent& event : call->events) {
+    if (event.commit) return std::nullopt;
+    work.events.push_back(new_event(event));
+  }
+  if (call->state) {
+    work.state =
+        StateWrite{call->state->state_key, call->state->expect_revision, call->state->state};
+  }
+  if ((*run)->next()) return std::nullopt;
+  return work;
+}
+
 /// What ended a call that was not carried out, as an operator's failure.
 template <class Reply>
 Result<void> carried_out(const Answer<Reply>& answer) {
@@ -65,7 +96,17 @@ Result<std::unique_ptr<InlineExecutor>> InlineExecutor::create(InlineExecutorPar
 }
 
 InlineExecutor::InlineExecutor(InlineExecutorParts parts, std::unique_ptr<server::WorkerPool> pool)
-    : parts_(std::move(parts)), pool_(std::move(pool)) {}
+    : parts_(std::move(parts)), pool_(std::move(pool)) {
+  InProcess in_process;
+  in_process.wants_state = [](const TaskContext& context) {
+    return operators::needs_state(context.job->operator_name);
+  };
+  in_process.run = [this](const TaskContext& context, const StateRow& state) {
+    const auto payload = parts_.tasks.payload_within(context);
+    return payload ? work_of(*payload, state, parts_.random) : std::nullopt;
+  };
+  in_process_ = std::make_shared<const InProcess>(std::move(in_process));
+}
 
 InlineExecutor::~InlineExecutor() { stop(); }
 
@@ -157,17 +198,20 @@ bool InlineExecutor::run_claim(std::vector<TaskId> named) {
   request.task_ids = std::move(named);
   request.max = std::max(kInlineClaim, request.task_ids.size());
   request.runtime = QueueRuntime::Dispatcher;
+  request.in_process = in_process_;
   const auto claimed = parts_.tasks.claim(request, WithCapability::No);
   if (!claimed.ok()) {
     parts_.log.warning("the inline executor could not claim",
                        {{"reason", claimed.error().reason()}});
     return false;
   }
+  bool ran = false;
   std::vector<const Assignment*> granted;
   for (const Assignment& assignment : claimed->tasks) {
-    if (assignment.answer.ok()) granted.push_back(&assignment);
+    if (assignment.answer.ok() && !assignment.completed) granted.push_back(&assignment);
+    ran = ran || assignment.completed;
   }
-  if (granted.empty()) return false;
+  if (granted.empty()) return ran;
   std::vector<TaskItem<CompleteCommand>> completions(granted.size());
   std::latch done(static_cast<std::ptrdiff_t>(granted.size()));
   for (std::size_t at = 0; at < granted.size(); ++at) {
@@ -203,16 +247,8 @@ Result<void> InlineExecutor::emit_all(const Assignment& assignment) {
 }
 
 CompleteCommand InlineExecutor::execute(const Assignment& assignment) {
-  CompleteCommand command;
+  CompleteCommand command = end_of(emit_all(assignment), parts_.random);
   command.fence = fence_of(assignment);
-  const Result<void> emitted = emit_all(assignment);
-  if (!emitted.ok()) {
-    const Error& error = emitted.error();
-    command.outcome =
-        operators::is_retryable(error) ? Outcome::RetryableError : Outcome::FatalError;
-    command.error = TaskError{error.reason(), {}, error.message()};
-  }
-  command.draw = parts_.random.next();
   return command;
 }
 

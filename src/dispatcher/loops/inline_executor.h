@@ -29,8 +29,8 @@ struct InlineExecutorParts {
 
 /// Runs the tasks of `tasks.dispatcher.*` in this process, under the contract that wrappers have
 /// (contract section 2.6): wake-up, claim, events, completion. One thread waits for wake-ups and
-/// claims; kInlineThreads run the operators, which are pure and quick, so that their calls share
-/// transactions. Killed: the leases expire and the tasks are tried again.
+/// claims; what emits one page runs within its claim's transaction, the rest in kInlineThreads, so
+/// that their calls share transactions. Killed: the leases expire and the tasks are tried again.
 class InlineExecutor {
  public:
   static Result<std::unique_ptr<InlineExecutor>> create(InlineExecutorParts parts);
@@ -56,6 +56,7 @@ class InlineExecutor {
 
   const InlineExecutorParts parts_;
   const std::unique_ptr<server::WorkerPool> pool_;
+  std::shared_ptr<const InProcess> in_process_;
   base::Mutex mutex_;
   base::CondVar changed_;
   std::optional<Result<std::vector<ReceivedWakeup>>> received_ WEIR_GUARDED_BY(mutex_);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,27 +39,6 @@ struct OperatorName {
   friend bool operator==(const OperatorName&, const OperatorName&) = default;
 };
 
-/// POST /internal/task-claim (3.3.1).
-struct ClaimRequest {
-  std::string worker_id;
-  std::optional<ClaimId> claim_id = {};
-  std::vector<TaskId> task_ids = {};
-  /// How many in all, never fewer than are named; 0: only the named ones.
-  std::size_t max = 0;
-  std::optional<QueueRuntime> runtime = {};  ///< told where `max` is not 0
-  /// Only these; nothing: any.
-  std::optional<std::vector<OperatorName>> operators = {};
-};
-struct ClaimedTask {
-  TaskId task_id;
-  Answer<ClaimReply> answer;
-  std::optional<TaskContext> context;  ///< of a claimed task
-};
-struct ClaimAnswer {
-  std::vector<ClaimedTask> tasks;  ///< the named ones in their order, then the others
-  bool more = false;               ///< further tasks of the runtime were ready
-};
-
 /// A fenced command on one task.
 template <class Command>
 struct TaskItem {
@@ -83,6 +64,58 @@ struct StateWrite {
   std::int64_t expect_revision = 0;
   std::string state_json = "{}";
 };
+/// Reads a row of `operator_state`, fenced.
+struct StateRead {
+  TaskId task_id;
+  Fence fence;
+  std::string state_key = "default";
+};
+struct StateRow {
+  std::string state_json = "{}";
+  std::int64_t revision = 0;
+};
+
+/// What an executor of this process made of a task while it was claimed (2.6).
+struct InProcessWork {
+  std::vector<NewEvent> events = {};
+  std::optional<StateWrite> state = {};
+  CompleteCommand end = {};  ///< its fence is the claim's
+};
+/// Runs tasks within the transaction that claims them: claim, events and completion are one commit,
+/// and the rows end as those of three (I40). Both functions are pure and quick, for rows are locked
+/// meanwhile.
+struct InProcess {
+  /// Whether `run` wants the task's state of key `default`; others get StateRow{}.
+  std::function<bool(const TaskContext&)> wants_state;
+  /// Nothing: the task is claimed and no more, and its executor goes on as with any.
+  std::function<std::optional<InProcessWork>(const TaskContext&, const StateRow&)> run;
+};
+
+/// POST /internal/task-claim (3.3.1).
+struct ClaimRequest {
+  std::string worker_id;
+  std::optional<ClaimId> claim_id = {};
+  std::vector<TaskId> task_ids = {};
+  /// How many in all, never fewer than are named; 0: only the named ones.
+  std::size_t max = 0;
+  std::optional<QueueRuntime> runtime = {};  ///< told where `max` is not 0
+  /// Only these; nothing: any.
+  std::optional<std::vector<OperatorName>> operators = {};
+  /// Whoever runs what is claimed here at once, as far as kInProcessEventsMax goes. Work that is
+  /// refused or at fault is not done; its task stays claimed.
+  std::shared_ptr<const InProcess> in_process = {};
+};
+struct ClaimedTask {
+  TaskId task_id;
+  Answer<ClaimReply> answer;
+  std::optional<TaskContext> context;           ///< of a claimed task, as it was claimed
+  std::optional<CompleteReply> completed = {};  ///< of one that ran in the claim's transaction
+};
+struct ClaimAnswer {
+  std::vector<ClaimedTask> tasks;  ///< the named ones in their order, then the others
+  bool more = false;               ///< further tasks of the runtime were ready
+};
+
 struct AcceptRequest {
   TaskId task_id;
   Fence fence;
@@ -124,17 +157,6 @@ struct UserRequest {
   OrgId org_id;
   TaskId task_id;
   UserCommand command = UserCommand::Cancel;
-};
-
-/// Reads a row of `operator_state`, fenced.
-struct StateRead {
-  TaskId task_id;
-  Fence fence;
-  std::string state_key = "default";
-};
-struct StateRow {
-  std::string state_json = "{}";
-  std::int64_t revision = 0;
 };
 
 /// What the loops do (6.5), a page at a time.

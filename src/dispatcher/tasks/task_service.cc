@@ -93,15 +93,32 @@ Result<operators::TaskPayload> TaskService::payload_of(const TaskContext& contex
   return make_payload(context, fence_no, extra, parts_.objects.root());
 }
 
+std::optional<operators::TaskPayload> TaskService::payload_within(
+    const TaskContext& context) const {
+  if (!wanted_versions(context).empty()) return std::nullopt;
+  return make_payload(context, 0, {}, parts_.objects.root());
+}
+
+void TaskService::note_end(const CompleteReply& reply) {
+  if (reply.status == TaskState::RetryWait) parts_.nudges.chore(Chore::QueueRetries, {});
+}
+
 Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapability with) {
   WEIR_TRY(ClaimAnswer claims, gathers_->claims.run(request));
   Assignments assignments;
   assignments.more = claims.more;
   Duration shortest = Duration::max();
+  bool emitted = false;
   for (ClaimedTask& claimed : claims.tasks) {
     Assignment& assignment = assignments.tasks.emplace_back();
     assignment.task_id = claimed.task_id;
     assignment.answer = std::move(claimed.answer);
+    assignment.completed = claimed.completed;
+    if (claimed.completed) {
+      note_end(*claimed.completed);
+      emitted = true;
+      continue;
+    }
     if (!assignment.answer.ok() || !claimed.context) continue;
     WEIR_TRY(assignment.payload, payload_of(*claimed.context, assignment.answer.reply.fence_no));
     shortest =
@@ -109,6 +126,7 @@ Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapabili
     if (with == WithCapability::No) continue;
     WEIR_TRY(assignment.capability, parts_.mint.issue(assignment.payload, parts_.objects.root()));
   }
+  if (emitted) parts_.nudges.outbox();
   if (shortest != Duration::max()) parts_.nudges.chore(Chore::ExpireLeases, shortest);
   return assignments;
 }
@@ -120,9 +138,7 @@ std::vector<Answer<HeartbeatReply>> TaskService::heartbeat(std::vector<Heartbeat
 std::vector<Answer<CompleteReply>> TaskService::complete(std::vector<CompleteItem> items) {
   auto answers = answers_of(gathers_->completions.run_all(std::move(items)));
   for (const Answer<CompleteReply>& answer : answers) {
-    if (answer.ok() && answer.reply.status == TaskState::RetryWait) {
-      parts_.nudges.chore(Chore::QueueRetries, {});
-    }
+    if (answer.ok()) note_end(answer.reply);
   }
   // A completion may ring the next task in order, and a release its own.
   parts_.nudges.outbox();

@@ -23,6 +23,8 @@ struct Assignment {
   Answer<ClaimReply> answer;
   operators::TaskPayload payload;        ///< of a claimed task, as all below
   std::optional<Capability> capability;  ///< nothing for the inline executor
+  /// Of a task that ran within its claim, which has no payload then.
+  std::optional<CompleteReply> completed = {};
 };
 struct Assignments {
   std::vector<Assignment> tasks;
@@ -66,6 +68,10 @@ class TaskService {
   };
   Result<Look> look(const TaskId& task);
 
+  /// The payload of a task that is being claimed in this process, as far as its claim knows it;
+  /// nothing where more must be looked up. `fence_no` is 0.
+  std::optional<operators::TaskPayload> payload_within(const TaskContext& context) const;
+
   /// A token for a running attempt whose first one nears its end.
   Result<Capability> renew(const TaskId& task);
 
@@ -77,6 +83,7 @@ class TaskService {
 
   Result<operators::TaskPayload> payload_of(const TaskContext& context, std::int64_t fence_no);
   Result<std::vector<NewEvent>> verified(const AcceptDraft& draft);
+  void note_end(const CompleteReply& reply);
 
   TaskServiceParts parts_;
   std::unique_ptr<Gathers> gathers_;

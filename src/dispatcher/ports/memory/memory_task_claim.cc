@@ -127,6 +127,43 @@ std::optional<TaskId> MemoryClaim::next_ready() {
   return first->second;
 }
 
+void MemoryClaim::run_claimed(ClaimAnswer& answer, std::size_t& events) {
+  if (!request_.in_process) return;
+  for (ClaimedTask& task : answer.tasks) {
+    if (!task.answer.ok() || task.answer.reply.duplicate) continue;
+    task.completed = run_one(task, events);
+  }
+}
+
+std::optional<CompleteReply> MemoryClaim::run_one(const ClaimedTask& task, std::size_t& events) {
+  StateRow state;
+  if (request_.in_process->wants_state(*task.context)) {
+    const auto& rows = transaction_.state().tables.operator_state;
+    const auto row = rows.find({task.context->task.build_id, "default"});
+    if (row != rows.end()) state = {row->second.state_json, row->second.revision};
+  }
+  auto work = request_.in_process->run(*task.context, state);
+  if (!work || work->events.size() > events) return std::nullopt;
+  events -= work->events.size();
+  const Fence fence = {task.answer.reply.attempt, task.answer.reply.lease_token};
+  const TaskView view = transaction_.view(task.task_id);
+  if (!work->events.empty() || work->state) {
+    const AcceptRequest request{.task_id = task.task_id,
+                                .fence = fence,
+                                .events = std::move(work->events),
+                                .state = std::move(work->state)};
+    if (!transaction_.accept(view.task, fence.attempt, request).ok()) return std::nullopt;
+  }
+  CompleteCommand command = std::move(work->end);
+  command.fence = fence;
+  auto decision = decide(view, transaction_.facts(view), command, transaction_.now());
+  if (decision.refused) return std::nullopt;
+  // As where the next in order is not locked.
+  if (std::exchange(decision.change.next_in_order, false)) decision.change.meter.owed = true;
+  transaction_.write(view.task, decision.change);
+  return decision.reply;
+}
+
 void MemoryClaim::promise(bool more) {
   for (const auto level : kQueueLevels) {
     MeterRow& meter = transaction_.state().tables.meters[{*request_.runtime, level}];

@@ -15,6 +15,9 @@ class MemoryClaim {
       : transaction_(transaction), request_(request) {}
 
   ClaimAnswer run();
+  /// Runs what was claimed in this process (2.6), once all requests of the call have claimed;
+  /// `events`: how many all of them may still emit.
+  void run_claimed(ClaimAnswer& answer, std::size_t& events);
 
  private:
   /// The answer to a claim that was answered before, while leases of it live: those leases. Writes
@@ -27,6 +30,7 @@ class MemoryClaim {
   /// The first ready task of the runtime in claim order that this worker may run.
   std::optional<TaskId> next_ready();
   void promise(bool more);
+  std::optional<CompleteReply> run_one(const ClaimedTask& task, std::size_t& events);
 
   MemoryTransaction& transaction_;
   const ClaimRequest& request_;

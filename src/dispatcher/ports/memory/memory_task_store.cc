@@ -7,6 +7,7 @@
 #include "dispatcher/ports/memory/memory_task_chores.h"
 #include "dispatcher/ports/memory/memory_task_claim.h"
 #include "dispatcher/ports/memory/memory_task_transaction.h"
+#include "dispatcher/ports/task_limits.h"
 
 namespace weir::dispatcher {
 namespace {
@@ -43,6 +44,10 @@ Result<std::vector<ClaimAnswer>> MemoryTaskStore::claim(std::span<const ClaimReq
   answers.reserve(requests.size());
   for (const ClaimRequest& request : requests) {
     answers.push_back(MemoryClaim(transaction, request).run());
+  }
+  std::size_t events = kInProcessEventsMax;
+  for (std::size_t at = 0; at < requests.size(); ++at) {
+    MemoryClaim(transaction, requests[at]).run_claimed(answers[at], events);
   }
   transaction.finish();
   return answers;

@@ -35,12 +35,15 @@ constexpr Statement kNameVersions = {
 #define WEIR_NAMED_BUILDS "ANY(current_setting('weir.builds')::uuid[])"
 
 // Those of the producers and of all who subscribe to the versions.
-constexpr Statement kLockSwitches = {
-    "accept_lock_switches",
-    WEIR_LOCK_SWITCHES_OF("(SELECT unnest(current_setting('weir.builds')::uuid[]) AS build_id"
-                          " UNION SELECT s.consumer_build_id FROM state.subscriptions s"
-                          " WHERE s.dataset_version = " WEIR_NAMED_VERSIONS
-                          ") AS u JOIN state.builds b ON b.build_id = u.build_id")};
+#define WEIR_BUILDS_AROUND                                             \
+  "(SELECT unnest(current_setting('weir.builds')::uuid[]) AS build_id" \
+  " UNION SELECT s.consumer_build_id FROM state.subscriptions s"       \
+  " WHERE s.dataset_version = " WEIR_NAMED_VERSIONS                    \
+  ") AS u JOIN state.builds b ON b.build_id = u.build_id"
+constexpr Statement kLockSwitches = {"accept_lock_switches",
+                                     WEIR_LOCK_SWITCHES_OF(WEIR_BUILDS_AROUND)};
+constexpr Statement kTrySwitches = {"accept_try_switches",
+                                    WEIR_TRY_SWITCHES_OF(WEIR_BUILDS_AROUND)};
 
 constexpr Statement kLockVersions = {
     "accept_lock_versions",
@@ -141,7 +144,8 @@ Acceptance::Source source_of(const Rows& rows, std::size_t row) {
 
 }  // namespace
 
-Acceptance::Acceptance(TaskTransaction& transaction, std::span<const Producer> producers)
+Acceptance::Acceptance(TaskTransaction& transaction, std::span<const Producer> producers,
+                       Switches switches)
     : transaction_(transaction), producers_(producers) {
   std::vector<std::pair<const Producer*, const NewEvent*>> named;
   for (const Producer& producer : producers) {
@@ -166,7 +170,8 @@ Acceptance::Acceptance(TaskTransaction& transaction, std::span<const Producer> p
         return given ? std::optional(n.second->dataset->uuid()) : std::nullopt;
       });
   transaction_.pipeline().add(kNameVersions, std::move(params));
-  switches_at_ = transaction_.pipeline().add(kLockSwitches);
+  switches_at_ =
+      transaction_.pipeline().add(switches == Switches::Wait ? kLockSwitches : kTrySwitches);
 }
 
 void Acceptance::queue_reads() {

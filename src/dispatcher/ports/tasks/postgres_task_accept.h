@@ -29,13 +29,17 @@ class Acceptance {
     const StateWrite* state = nullptr;
   };
 
-  /// Names the outputs and takes the switch locks: between the transaction's `name` and
-  /// `lock_tasks`. `producers` outlive the acceptance.
-  Acceptance(TaskTransaction& transaction, std::span<const Producer> producers);
+  /// Wait: for the switch locks, so between the transaction's `name` and `lock_tasks`. Try: of
+  /// producers that are locked, whose own DAGs' are held.
+  enum class Switches : std::uint8_t { Wait, Try };
+  /// Names the outputs and takes the switch locks. `producers` outlive the acceptance.
+  Acceptance(TaskTransaction& transaction, std::span<const Producer> producers,
+             Switches switches = Switches::Wait);
   /// Queues what locks and reads versions, states, events and subscriptions; after `lock_tasks`.
   void queue_reads();
   void take(const std::vector<postgres::Rows>& results);
-  /// A DAG has subscribed whose switch lock is not held: the transaction starts over.
+  /// A DAG has subscribed whose switch lock is not held: the transaction starts over, or accepts
+  /// nothing.
   bool must_start_over() const { return must_start_over_; }
 
   /// Checks everything, then takes everything, or nothing. `task` passed its fence as `attempt`.

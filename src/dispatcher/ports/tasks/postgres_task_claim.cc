@@ -6,6 +6,7 @@
 
 #include "dispatcher/core/claim_gate.h"
 #include "dispatcher/ports/task_limits.h"
+#include "dispatcher/ports/tasks/postgres_task_in_process.h"
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
 #include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_transaction.h"
@@ -237,7 +238,9 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
     Claims claims(transaction, requests);
     WEIR_CHECK(claims.load());
     for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));
-    WEIR_CHECK(transaction.commit());
+    InProcessRuns runs(transaction);
+    WEIR_CHECK(runs.run(requests, answers));
+    WEIR_CHECK(transaction.commit([&](postgres::Pipeline& pipeline) { runs.write(pipeline); }));
     for (ClaimAnswer& answer : answers) {
       for (ClaimedTask& task : answer.tasks) {
         const bool granted = task.answer.ok() && !task.answer.reply.duplicate;

@@ -57,6 +57,13 @@ inline constexpr postgres::Statement kNameTasks = {
   "o,"                                                                                             \
   " b.dag_name AS d FROM " dags ") AS n ORDER BY o COLLATE \"C\", d COLLATE \"C\") AS dags"
 
+/// The same of those that nobody holds for a switch: the others are not in the list.
+#define WEIR_TRY_SWITCHES_OF(dags)                                                                \
+  "SELECT count(*), string_agg(o || '/' || d, E'\\n') FROM (SELECT DISTINCT b.org_id::text AS o," \
+  " b.dag_name AS d FROM " dags                                                                   \
+  ") AS n WHERE"                                                                                  \
+  " pg_try_advisory_xact_lock_shared(hashtextextended('weir dag ' || o || '/' || d, 0))"
+
 inline constexpr postgres::Statement kLockSwitches = {
     "task_lock_switches", WEIR_LOCK_SWITCHES_OF("(SELECT DISTINCT build_id FROM state.tasks"
                                                 " WHERE task_id = " WEIR_NAMED_TASKS
@@ -147,6 +154,12 @@ inline constexpr postgres::Statement kReadMeters = {
     " FROM state.wakeup_meters GROUP BY queue_name"};
 
 inline constexpr postgres::Statement kReadNow = {"task_read_now", "SELECT clock_timestamp()"};
+
+inline constexpr postgres::Statement kCommitAtOnce = {
+    "task_commit_at_once", "SELECT set_config('synchronous_commit', 'off', true)"};
+/// A transaction that has a number is written down, and all of the log before it.
+inline constexpr postgres::Statement kNameTransaction = {"task_name_transaction",
+                                                         "SELECT pg_current_xact_id()::text"};
 
 /// The columns of `task_of` from task_history, which has no more than what is final.
 inline constexpr postgres::Statement kFindArchived = {

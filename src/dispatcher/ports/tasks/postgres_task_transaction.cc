@@ -9,12 +9,19 @@
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
 #include "dispatcher/ports/tasks/postgres_task_sql.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/postgres/errors.h"
 
 namespace weir::dispatcher {
 
 using postgres::Params;
 using postgres::Pipeline;
 using postgres::Rows;
+
+namespace {
+
+constexpr std::size_t kCommitAlone = 2;  // statements of a commit that writes nothing
+
+}  // namespace
 
 int slot_of(const postgres::Connection& connection) {
   return connection.backend_pid() % kCounterSlots;
@@ -307,16 +314,32 @@ void TaskTransaction::ring_next(const OrderKey& key, const QueueName& queue) {
   if (found->second.size() == std::size_t{kOrderHeads}) writes_.owe(queue);
 }
 
+// A commit that does not wait lets go of its rows at once: who reads an input moves one row of
+// cursors, and would wait for the disk of everyone before. Nobody is answered before the log is on
+// the disk as far as a commit behind this one; what others have built on it comes later there.
+Result<void> TaskTransaction::flush() {
+  Pipeline pipeline(connection_);
+  pipeline.begin();
+  pipeline.add(sql::kNameTransaction);
+  pipeline.commit();
+  const auto flushed = pipeline.run();
+  if (flushed.ok()) return {};
+  return base::unavailable(std::string(postgres::kCommitUnknown), flushed.error().message());
+}
+
 Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first) {
   const auto next = next_in_order_;
   for (const auto& [key, queue] : next) ring_next(key, queue);
   Pipeline pipeline(connection_);
+  pipeline.add(sql::kCommitAtOnce);
   if (first) first(pipeline);
   const auto fences = writes_.queue(pipeline);
   pipeline.commit();
   WEIR_CRASH_POINT("tasks_before_commit");
+  const bool wrote = pipeline.size() > kCommitAlone;
   WEIR_TRY(const std::vector<Rows> results, pipeline.run());
   WEIR_CRASH_POINT("tasks_after_commit");
+  if (wrote) WEIR_CHECK(flush());
   if (!fences) return {};
   const Rows& rows = results[*fences];
   for (std::size_t at = 0; at < rows.size(); ++at) {

@@ -100,7 +100,7 @@ class TaskTransaction {
   std::vector<TaskId> loaded() const;
 
   /// Rings who is next in order, then queues all that was written and commits. `first` queues
-  /// statements that come before those.
+  /// statements that come before those. What was written is on the disk when this returns.
   Result<void> commit(const std::function<void(postgres::Pipeline&)>& first = {});
   /// Of an attempt that this transaction opened, after `commit`.
   std::int64_t fence_no(const TaskId& task) const { return fences_.at(task); }
@@ -127,6 +127,7 @@ class TaskTransaction {
   void take_triggers(const postgres::Rows& rows);
   void take_meters(const postgres::Rows& rows);
   Result<void> find_archived();
+  Result<void> flush();
   bool order_blocked(const TaskRecord& task) const;
   void ring_next(const OrderKey& key, const QueueName& queue);
 

@@ -205,13 +205,20 @@ void TaskWrites::add(const TaskRecord& task, bool had_lease, bool limited, const
   const TaskRecord& row = change.created ? *change.created : task;
   if (change.created) created_.push_back(*change.created);
   if (change.life) lives_.insert_or_assign(row.task_id, *change.life);
-  if (change.opened) opened_.push_back(*change.opened);
-  if (change.ended) ended_.push_back({row.task_id, *change.ended});
+  if (change.opened) {
+    opened_at_.insert_or_assign(row.task_id, opened_.size());
+    opened_.push_back(*change.opened);
+  }
+  if (change.ended) add_end(row.task_id, *change.ended);
   if (change.lease_change == LeaseChange::Put) {
     auto& put = had_lease ? leases_moved_ : leases_new_;
     put.insert_or_assign(row.task_id, *change.lease);
   }
-  if (change.lease_change == LeaseChange::Deleted) leases_gone_.insert(row.task_id);
+  // A lease that nobody saw is not written at all.
+  if (change.lease_change == LeaseChange::Deleted && leases_new_.erase(row.task_id) == 0) {
+    leases_moved_.erase(row.task_id);
+    leases_gone_.insert(row.task_id);
+  }
   outbox_.insert(outbox_.end(), change.outbox.begin(), change.outbox.end());
   if (change.counts != CountDelta{}) {
     counts_[{row.build_id, row.queue.text(), limited ? 0 : slot_}] += change.counts;
@@ -227,6 +234,20 @@ void TaskWrites::add(const TaskRecord& task, bool had_lease, bool limited, const
   if (change.slot_freed) slots_freed_.insert(row.build_id);
   if (change.publish) publishes_.insert_or_assign(row.task_id, *change.publish);
   if (change.check) checks_.insert_or_assign(row.task_id, *change.check);
+}
+
+/// An attempt that this transaction opened is written as it ends.
+void TaskWrites::add_end(const TaskId& task, const AttemptEnd& end) {
+  const auto found = opened_at_.find(task);
+  if (found == opened_at_.end() || opened_[found->second].attempt != end.attempt) {
+    ended_.push_back({task, end});
+    return;
+  }
+  AttemptRecord& attempt = opened_[found->second];
+  attempt.state = end.state;
+  attempt.outcome = end.outcome;
+  attempt.error = end.error;
+  attempt.ended_at = end.ended_at;
 }
 
 void TaskWrites::promise(const std::vector<QueueName>& queues, std::optional<Instant> until) {
@@ -248,6 +269,7 @@ std::optional<std::size_t> TaskWrites::queue(Pipeline& pipeline) const {
   queue_beside(pipeline);
   queue_outbox(pipeline);
   queue_counts(pipeline);
+  queue_cursors(pipeline);
   return fences;
 }
 
@@ -379,20 +401,6 @@ void TaskWrites::queue_outbox(Pipeline& pipeline) const {
 }
 
 void TaskWrites::queue_beside(Pipeline& pipeline) const {
-  if (!cursors_.empty()) {
-    Params params;
-    params.uuid_array(cursors_, [](const TaskCursor& c) { return c.task.uuid(); })
-        .int64_array(cursors_,
-                     [](const TaskCursor& c) {
-                       const auto* number = std::get_if<std::int64_t>(&c.cursor);
-                       return number ? std::optional(*number) : std::nullopt;
-                     })
-        .text_array(cursors_, [](const TaskCursor& c) {
-          const auto* text = std::get_if<std::string>(&c.cursor);
-          return text ? std::optional<std::string_view>(*text) : std::nullopt;
-        });
-    pipeline.add(kAdvanceCursors, std::move(params));
-  }
   if (!invalidated_.empty()) {
     for (const Statement* statement : {&kLockInvalidations, &kCloseTargets, &kCloseInvalidations}) {
       Params params;
@@ -409,6 +417,23 @@ void TaskWrites::queue_beside(Pipeline& pipeline) const {
   };
   moved(kUpdatePublishes, publishes_, [](PublishState state) { return word(state); });
   moved(kUpdateChecks, checks_, [](CheckMove move) { return check_word(move); });
+}
+
+// Last of all: everyone who reads an input moves the same row, and holds it until the commit.
+void TaskWrites::queue_cursors(Pipeline& pipeline) const {
+  if (cursors_.empty()) return;
+  Params params;
+  params.uuid_array(cursors_, [](const TaskCursor& c) { return c.task.uuid(); })
+      .int64_array(cursors_,
+                   [](const TaskCursor& c) {
+                     const auto* number = std::get_if<std::int64_t>(&c.cursor);
+                     return number ? std::optional(*number) : std::nullopt;
+                   })
+      .text_array(cursors_, [](const TaskCursor& c) {
+        const auto* text = std::get_if<std::string>(&c.cursor);
+        return text ? std::optional<std::string_view>(*text) : std::nullopt;
+      });
+  pipeline.add(kAdvanceCursors, std::move(params));
 }
 
 // Sorted by their keys, as everyone locks them.

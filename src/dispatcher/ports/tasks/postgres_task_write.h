@@ -55,18 +55,21 @@ class TaskWrites {
     AttemptEnd end;
   };
 
+  void add_end(const TaskId& task, const AttemptEnd& end);
   void queue_tasks(postgres::Pipeline& pipeline) const;
   std::size_t queue_opened(postgres::Pipeline& pipeline) const;
   void queue_attempts(postgres::Pipeline& pipeline) const;
   void queue_leases(postgres::Pipeline& pipeline) const;
   void queue_outbox(postgres::Pipeline& pipeline) const;
   void queue_beside(postgres::Pipeline& pipeline) const;
+  void queue_cursors(postgres::Pipeline& pipeline) const;
   void queue_counts(postgres::Pipeline& pipeline) const;
 
   const int slot_;
   std::vector<TaskRecord> created_;
   std::map<TaskId, TaskLife> lives_;
   std::vector<AttemptRecord> opened_;
+  std::map<TaskId, std::size_t> opened_at_;
   std::vector<EndedAttempt> ended_;
   std::map<TaskId, LeaseRecord> leases_new_;
   std::map<TaskId, LeaseRecord> leases_moved_;
