@@ -219,7 +219,7 @@ duckdb::ColumnType engine_type(CellType type) {
   return duckdb::ColumnType::Text;
 }
 
-std::optional<Value> engine_value(CellType type, Value cell) {
+std::optional<Value> engine_value(CellType type, const Value& cell) {
   const auto* text = std::get_if<std::string>(&cell);
   if (text == nullptr) return cell;
   if (type == CellType::Uuid) return wide_uuid(*text);

@@ -68,7 +68,7 @@ void append_cell(std::string& out, CellType type, const Value& value);
 duckdb::ColumnType engine_type(CellType type);
 /// A cell as the engine takes it. Nothing of a number with more than 20 digits before the point or
 /// 18 behind it, which no parquet file of ours can hold.
-std::optional<Value> engine_value(CellType type, Value cell);
+std::optional<Value> engine_value(CellType type, const Value& cell);
 
 /// A cell as a cursor: a bigint, or a timestamptz in milliseconds since the epoch. Nothing of null
 /// and of other types.

@@ -45,6 +45,18 @@ std::optional<int> take_exponent(std::string_view text) {
   return exponent;
 }
 
+/// Whether it stands as we would write it: digits, no needless zero before them, a point between.
+bool is_plain(std::string_view text) {
+  if (text.size() > kDigitsMax || text.empty()) return false;
+  std::string_view rest = text;
+  const std::string_view whole = take_digits(rest);
+  if (whole.empty() || (whole.size() > 1 && whole.front() == '0')) return false;
+  if (rest.empty()) return true;
+  if (rest.front() != '.') return false;
+  rest.remove_prefix(1);
+  return !take_digits(rest).empty() && rest.empty();
+}
+
 /// Moves the point by `exponent` digits.
 void shift(std::string& whole, std::string& fraction, int exponent) {
   for (; exponent > 0; --exponent) {
@@ -60,6 +72,7 @@ void shift(std::string& whole, std::string& fraction, int exponent) {
 }  // namespace
 
 std::optional<std::string> plain_decimal(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   std::string whole(take_digits(text));
