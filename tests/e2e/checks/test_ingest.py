@@ -215,7 +215,8 @@ def killed_once(plane, victim, label, name):
     child = worker(plane, WEIR_CHILD_CRASH_AT=label)
     until(lambda: plane.number(
         "SELECT count(*) FROM attempts a JOIN tasks t USING (task_id)"
-        f" JOIN builds b USING (build_id) WHERE b.dag_name = '{name}' AND a.outcome = 'retryable_error'"
+        f" JOIN builds b USING (build_id) WHERE b.dag_name = '{name}'"
+        " AND a.outcome = 'retryable_error'"
         f" AND a.error->>'code' = 'exit_{KILLED}'"), told=lambda: label)
     end(child)
 
