@@ -2,6 +2,8 @@
 #include "drivers/process/spawn.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,6 +31,21 @@ extern char**
 namespace weir::process {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
+/// Of a child that works in its caller's memory until it runs the program.
+constexpr std::size_t kStackBytes = std::size_t{64} << 10;
+
 /// What the child could not do, told through a pipe that a successful exec closes.
 struct Failure {
   int step = 0;
@@ -41,8 +58,8 @@ constexpr std::array<std::string_view, 5> kSteps = {"redirect its output", "take
                                                     "enter its folder", "outlive its parent",
                                                     "execute the program"};
 
-/// Everything the child needs, made before the fork: after it, only async-signal-safe calls are
-/// allowed, because another thread may have held any lock.
+/// Everything the child needs, made before it starts: after that, only async-signal-safe calls are
+/// allowed, because another thread may hold any lock.
 struct Plan {
   std::string program;
   std::vector<std::string> texts;
@@ -117,12 +134,11 @@ bool lift(int& descriptor, FileDescriptor& lifted) {
   return lifted.open();
 }
 
+/// No handler of the caller's may run in the child, which may stand in the caller's memory.
 void reset_signals() {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGCHLD, SIGUSR1, SIGUSR2}) {
-    sigaction(number, &standard, nullptr);
-  }
+  for (int number = 1; number < NSIG; ++number) sigaction(number, &standard, nullptr);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -160,9 +176,12 @@ Result<Plan> make_plan(const ProcessOptions& options, std::vector<std::string>& 
   plan.environment = pointers(environment);
   plan.options = &options;
   plan.parent = getpid();
-  plan.null = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!plan.null.open()) return spawn_failed(options, "open /dev/null", errno);
-  plan.input = plan.null.number();
+  plan.input = options.input;
+  if (plan.input < 0) {
+    plan.null = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!plan.null.open()) return spawn_failed(options, "open /dev/null", errno);
+    plan.input = plan.null.number();
+  }
   plan.output = options.output;
   if (!options.output_path.empty() && options.output < 0) {
     plan.file = FileDescriptor(
@@ -171,12 +190,51 @@ Result<Plan> make_plan(const ProcessOptions& options, std::vector<std::string>& 
     plan.output = plan.file.number();
   }
   plan.error_output = options.error_output >= 0 ? options.error_output : plan.output;
-  if (options.input >= 0) plan.input = options.input;
   if (!lift(plan.input, plan.lifted_input) || !lift(plan.output, plan.lifted_output) ||
       !lift(plan.error_output, plan.lifted_error)) {
     return spawn_failed(options, "lift its descriptors", errno);
   }
   return plan;
+}
+
+/// The child's side, of one that works in this memory: where it begins.
+struct Borrowed {
+  const Plan* plan;
+  int report;
+};
+
+[[noreturn]] int run_borrowed(void* context) {
+  const auto* borrowed = static_cast<const Borrowed*>(context);
+  run_child(*borrowed->plan, borrowed->report);
+}
+
+/// A child that stands in this process's memory, on a stack of its own, until it runs the program;
+/// the caller sleeps until then. Its cost does not grow with the process, unlike that of a copy.
+pid_t start_borrowed(const Plan& plan, int report) {
+  void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -1;
+  Borrowed borrowed{&plan, report};
+  // No handler runs in it before reset_signals; by number: the library's own signals as well.
+  const std::uint64_t all = ~std::uint64_t{0};
+  std::uint64_t before = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
+  const pid_t pid = clone(run_borrowed, static_cast<char*>(stack) + kStackBytes,
+                          CLONE_VM | CLONE_VFORK | SIGCHLD, &borrowed);
+  const int error = errno;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof(before));
+  munmap(stack, kStackBytes);
+  errno = error;
+  return pid;
+}
+
+/// A change of rights needs a copy: the library carries it out in all threads of a memory. So do
+/// the sanitizers, which keep books on each function of a thread.
+pid_t start_child(const Plan& plan, int report) {
+  if (!kSanitized && !plan.options->run_as) return start_borrowed(plan, report);
+  const pid_t pid = fork();
+  if (pid == 0) run_child(plan, report);
+  return pid;
 }
 
 }  // namespace
@@ -195,9 +253,8 @@ Result<pid_t> spawn_process(const ProcessOptions& options) {
   FileDescriptor report(fcntl(low.number(), F_DUPFD_CLOEXEC, 3));
   if (!report.open()) return spawn_failed(options, "make a pipe", errno);
 
-  const pid_t pid = fork();
+  const pid_t pid = start_child(plan, report.number());
   if (pid < 0) return spawn_failed(options, "fork", errno);
-  if (pid == 0) run_child(plan, report.number());
   low.close();
   report.close();
   Failure failure;
