@@ -51,7 +51,7 @@ void ClaimLoop::run() {
   pthread_setname_np(pthread_self(), "claims");
   while (true) {
     completions_.wait_below(kCompletionsMax);
-    const std::size_t free = std::min(slots_.wait_free(), kItemsMax);
+    const std::size_t free = std::min(slots_.wait_free(more_), kItemsMax);
     if (free == 0 || is_stopping()) return;
     const bool acks_are_old = !acks_.empty() && clock_.monotonic() - acks_since_ > kAckAfter;
     std::vector<std::string> task_ids;

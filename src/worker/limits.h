@@ -38,6 +38,12 @@ static_assert(kRetryMax < std::chrono::seconds(20), "a retried heartbeat comes b
 /// One poll in so many begins with a lower queue (section 6.4).
 inline constexpr std::uint64_t kLowerFirstIn = 8;
 
+/// While more is ready than there are slots, as many attempts are claimed ahead of their slots as
+/// the slots are expected to begin within this time, counted by how long attempts lately took. One
+/// that waited longer than the second is released: others may have a free slot.
+inline constexpr Duration kAheadSpan = std::chrono::milliseconds(100);
+inline constexpr Duration kAheadWaitMax = std::chrono::seconds(2);
+
 /// A lease is this many heartbeat intervals (appendix B): two misses are allowed.
 inline constexpr int kBeatsPerLease = 3;
 /// Heartbeats that are due within this part of their interval ride along with one that is.

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -49,26 +50,70 @@ void Slots::run(const Claimed& claimed, Duration claim_sent) {
   }
   {
     const base::MutexLock lock(mutex_);
-    if (!ending_ && running_.size() < threads_.size()) {
+    const std::size_t most = threads_.size() + (no_more_ ? 0 : kItemsMax);
+    if (!ending_ && running_.size() < most) {
       running_.insert(*attempt);
-      waiting_.push_back(*attempt);
+      waiting_.push_back({*attempt, parts_.clock.monotonic()});
       parts_.heartbeats.add(*attempt);
-      changed_.notify_all();
+      work_.notify_one();
       return;
     }
   }
   parts_.completions.report(released_completion(claimed));
 }
 
-std::size_t Slots::wait_free() {
+std::size_t Slots::wait_free(bool ahead) {
   const base::MutexLock lock(mutex_);
-  while (!no_more_ && running_.size() >= threads_.size()) changed_.wait(mutex_);
-  return no_more_ ? 0 : threads_.size() - running_.size();
+  while (!no_more_) {
+    const std::size_t places = threads_.size();
+    const std::size_t most = ahead ? ahead_max() : 0;
+    // In halves: a claim of many costs little more than one of few.
+    if (running_.size() < places || running_.size() < places + most / 2) {
+      return places + most - running_.size();
+    }
+    if (waiting_.empty()) {
+      changed_.wait(mutex_);
+      continue;
+    }
+    changed_.wait_for(mutex_, kAheadWaitMax);
+    // Long ones are in their way: others may have a free place.
+    const Duration latest = parts_.clock.monotonic() - kAheadWaitMax;
+    while (!waiting_.empty() && waiting_.front().taken_at <= latest) {
+      pace_ = std::max(pace_, kAheadSpan);
+      release(waiting_.front().attempt);
+      waiting_.pop_front();
+    }
+  }
+  return 0;
+}
+
+std::size_t Slots::ahead_max() const {
+  if (pace_ >= kAheadSpan) return 0;
+  const auto rounds = static_cast<std::size_t>(kAheadSpan / std::max(pace_, Duration(1)));
+  return std::min(rounds * threads_.size(), kItemsMax);
+}
+
+/// Rises at once and falls slowly: one long attempt among short ones holds back those behind it.
+void Slots::note_pace(Duration took) {
+  constexpr int kKept = 4;
+  pace_ = took > pace_ ? took : pace_ - (pace_ - took) / kKept;
+}
+
+void Slots::release(const AttemptPtr& attempt) {
+  running_.erase(attempt);
+  parts_.heartbeats.remove(attempt);
+  parts_.completions.report(released_completion(attempt->claimed()));
+  changed_.notify_all();
 }
 
 void Slots::no_more() {
   const base::MutexLock lock(mutex_);
   no_more_ = true;
+  const std::size_t at_work = running_.size() - waiting_.size();
+  while (!waiting_.empty() && at_work + waiting_.size() > threads_.size()) {
+    release(waiting_.back().attempt);
+    waiting_.pop_back();
+  }
   changed_.notify_all();
 }
 
@@ -94,6 +139,7 @@ void Slots::join() {
     ending_ = true;
     no_more_ = true;
     changed_.notify_all();
+    work_.notify_all();
   }
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -107,13 +153,15 @@ void Slots::work(std::size_t number) {
     AttemptPtr attempt;
     {
       const base::MutexLock lock(mutex_);
-      while (!ending_ && waiting_.empty()) changed_.wait(mutex_);
+      while (!ending_ && waiting_.empty()) work_.wait(mutex_);
       if (waiting_.empty()) return;
-      attempt = std::move(waiting_.front());
+      attempt = std::move(waiting_.front().attempt);
       waiting_.pop_front();
     }
+    const Duration began = parts_.clock.monotonic();
     run_attempt(attempt, door, number);
     const base::MutexLock lock(mutex_);
+    note_pace(parts_.clock.monotonic() - began);
     running_.erase(attempt);
     changed_.notify_all();
   }
@@ -144,7 +192,7 @@ void Slots::run_attempt(const AttemptPtr& attempt, std::unique_ptr<TaskDoor>& do
       parts_.log.warning("an operator left processes behind, which were ended",
                          {{"task_id", attempt->task_id()}, {"processes", left}});
     }
-    Scratch::remove(*folder);
+    parts_.scratch.give_back(*folder);
   }
   parts_.heartbeats.remove(attempt);
   report(attempt, end);

@@ -19,6 +19,7 @@
 #include "worker/child/scratch.h"
 #include "worker/completions.h"
 #include "worker/heartbeats.h"
+#include "worker/limits.h"
 #include "worker/operator_table.h"
 #include "worker/task_door.h"
 
@@ -44,6 +45,9 @@ struct SlotParts {
 /// The places where operators run, one thread each: it starts the child, so the kernel ends the
 /// child with it. An attempt occupies a place from the moment it is handed over until its outcome
 /// waits to be reported and nothing of it is left.
+///
+/// Where attempts are short, some are taken ahead of a free place, so that a place never waits for
+/// a claim: at most what the places begin within kAheadSpan.
 class Slots {
  public:
   explicit Slots(const SlotParts& parts);
@@ -56,9 +60,10 @@ class Slots {
   /// free place is released.
   void run(const Claimed& claimed, Duration claim_sent) WEIR_EXCLUDES(mutex_);
 
-  /// Waits until a place is free; says how many are, 0 once `no_more` was called.
-  std::size_t wait_free() WEIR_EXCLUDES(mutex_);
-  /// Wakes `wait_free` for good.
+  /// Waits until a place is free, or with `ahead` until one can be expected soon; says how many
+  /// attempts are wanted, 0 once `no_more` was called.
+  std::size_t wait_free(bool ahead) WEIR_EXCLUDES(mutex_);
+  /// Wakes `wait_free` for good; what no place is free for is released.
   void no_more() WEIR_EXCLUDES(mutex_);
   /// Waits until nothing runs; false if something still does after `span`.
   bool wait_idle(Duration span) WEIR_EXCLUDES(mutex_);
@@ -76,13 +81,23 @@ class Slots {
                     const std::string& socket) const;
   void report(const AttemptPtr& attempt, const Result<ChildEnd>& end);
   void prune_logs_sometimes();
+  std::size_t ahead_max() const WEIR_REQUIRES(mutex_);
+  void release(const AttemptPtr& attempt) WEIR_REQUIRES(mutex_);
+  void note_pace(Duration took) WEIR_REQUIRES(mutex_);
 
   const SlotParts parts_;
 
+  struct Waiting {
+    AttemptPtr attempt;
+    Duration taken_at{};
+  };
+
   base::Mutex mutex_;
   base::CondVar changed_;
-  std::deque<AttemptPtr> waiting_ WEIR_GUARDED_BY(mutex_);
+  base::CondVar work_;  // a slot's thread has something to do
+  std::deque<Waiting> waiting_ WEIR_GUARDED_BY(mutex_);
   std::set<AttemptPtr> running_ WEIR_GUARDED_BY(mutex_);
+  Duration pace_ WEIR_GUARDED_BY(mutex_) = kAheadSpan;  // of an attempt, cautiously
   std::size_t logs_since_count_ WEIR_GUARDED_BY(mutex_) = 0;
   bool no_more_ WEIR_GUARDED_BY(mutex_) = false;
   bool ending_ WEIR_GUARDED_BY(mutex_) = false;

@@ -23,6 +23,9 @@ inline constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 /// Reads of what still stands in its pipes when a child has ended: more than a pipe holds.
 inline constexpr int kLastReadsMax = 64;
 
+/// Empty folders of ended attempts that are kept for the next ones.
+inline constexpr std::size_t kSpareFoldersMax = 16;
+
 /// A secret that is shorter is not looked for in logs: it would stand everywhere.
 inline constexpr std::size_t kScrubBytesMin = 4;
 

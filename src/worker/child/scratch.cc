@@ -7,10 +7,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include "worker/child/limits.h"
 
 namespace weir::worker {
 namespace {
@@ -93,11 +97,33 @@ Scratch::~Scratch() { remove(own_); }
 Result<fs::path> Scratch::make(const graph::TaskId& task_id, int attempt) const {
   fs::path folder = own_ / (task_id.text() + "." + std::to_string(attempt));
   remove(folder);
+  std::optional<fs::path> spare;
+  {
+    const base::MutexLock lock(mutex_);
+    if (!spare_.empty()) {
+      spare = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  if (spare && rename(spare->c_str(), folder.c_str()) == 0) return folder;
   if (mkdir(folder.c_str(), 0700) != 0) {
     return base::unavailable("scratch_full",
                              "make the attempt's folder: " + std::string(std::strerror(errno)));
   }
   return folder;
+}
+
+void Scratch::give_back(const fs::path& attempt_folder) const {
+  std::error_code error;
+  const bool empty = fs::is_empty(attempt_folder, error);
+  if (!error && empty && chmod(attempt_folder.c_str(), 0700) == 0) {
+    const base::MutexLock lock(mutex_);
+    if (spare_.size() < kSpareFoldersMax) {
+      spare_.push_back(attempt_folder);
+      return;
+    }
+  }
+  remove(attempt_folder);
 }
 
 void Scratch::remove(const fs::path& attempt_folder) {

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "drivers/process/file_descriptor.h"
@@ -26,7 +28,11 @@ class Scratch {
 
   const std::filesystem::path& folder() const { return own_; }
   /// An empty folder for an attempt. UNAVAILABLE `scratch_full` if it cannot be made.
-  Result<std::filesystem::path> make(const graph::TaskId& task_id, int attempt) const;
+  Result<std::filesystem::path> make(const graph::TaskId& task_id, int attempt) const
+      WEIR_EXCLUDES(mutex_);
+  /// Takes such a folder back when nothing works in it any more: one that is empty is kept for the
+  /// next attempt, which is cheaper than another, else it is removed.
+  void give_back(const std::filesystem::path& attempt_folder) const WEIR_EXCLUDES(mutex_);
   /// Removes such a folder and all in it; links are removed, not followed.
   static void remove(const std::filesystem::path& attempt_folder);
 
@@ -40,6 +46,8 @@ class Scratch {
   std::filesystem::path own_;
   process::FileDescriptor lock_;
   std::size_t swept_;
+  mutable base::Mutex mutex_;
+  mutable std::vector<std::filesystem::path> spare_ WEIR_GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::worker

@@ -70,9 +70,10 @@ class WorkerTest : public ::testing::Test {
   std::string log_of(const std::string& task_id) const {
     return read_text(folder_ / ("logs/" + task_id + ".1.log"));
   }
+  /// Folders that are kept for the next attempts are empty.
   bool scratch_is_empty() const {
     for (const auto& entry : std::filesystem::directory_iterator(scratch_->folder())) {
-      if (entry.is_directory()) return false;
+      if (entry.is_directory() && !std::filesystem::is_empty(entry.path())) return false;
     }
     return true;
   }
