@@ -23,6 +23,8 @@ namespace weir::dispatcher {
 namespace {
 
 constexpr std::size_t kDataSessions = 2;
+constexpr std::size_t kLookSessions = 1;
+constexpr std::size_t kSlowSessions = 1;
 
 Result<void> read_operators(const std::string& path, OperatorRegistry& operators) {
   if (path.empty()) return {};
@@ -72,6 +74,27 @@ Result<std::unique_ptr<postgres::Pool>> open_pool(const std::string& dsn, std::s
       postgres::PoolOptions{.connect = options, .connections_max = sessions}, clock);
 }
 
+/// Sessions of their own for slow work, so that it keeps nobody waiting and is told apart.
+std::unique_ptr<postgres::Pool> open_beside(const postgres::Pool& pool, Clock& clock) {
+  postgres::ConnectOptions options = pool.connect_options();
+  options.application_name = "weir_housekeeper";
+  return std::make_unique<postgres::Pool>(
+      postgres::PoolOptions{.connect = std::move(options), .connections_max = kSlowSessions},
+      clock);
+}
+
+/// Sessions that begin as looks need them; none where a pooler may stand in between.
+std::unique_ptr<postgres::Pool> open_looks(const postgres::Pool& pool, Clock& clock) {
+  postgres::ConnectOptions options = pool.connect_options();
+  if (options.statements != postgres::StatementMode::Named) return nullptr;
+  for (auto& setting : PostgresTaskStore::look_settings()) {
+    options.settings.push_back(std::move(setting));
+  }
+  return std::make_unique<postgres::Pool>(
+      postgres::PoolOptions{.connect = std::move(options), .connections_max = kLookSessions},
+      clock);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& config, Clock& clock,
@@ -84,14 +107,17 @@ Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& co
   const std::string& data_dsn = config.data_dsn.empty() ? config.state_dsn : config.data_dsn;
   WEIR_TRY(stores->data_pool, open_pool(data_dsn, "data", kDataSessions, clock));
   postgres::Pool& pool = *stores->pool;
-  stores->tasks = std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random});
+  stores->looks = open_looks(pool, clock);
+  stores->slow = open_beside(pool, clock);
+  stores->tasks =
+      std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random}, stores->looks.get());
   stores->queue = std::make_unique<PostgresWakeupQueue>(pool, random);
   stores->outbox = std::make_unique<PostgresOutbox>(pool);
   stores->datasets = std::make_unique<PostgresDatasetReader>(pool);
   stores->dags = std::make_unique<PostgresDagStore>(pool, *stores->data_pool);
   stores->registry = std::make_unique<PostgresRegistryReader>(pool);
   stores->users = std::make_unique<PostgresUserStore>(pool);
-  stores->housekeeping = std::make_unique<PostgresHousekeeping>(pool, *stores->data_pool);
+  stores->housekeeping = std::make_unique<PostgresHousekeeping>(*stores->slow, *stores->data_pool);
   return stores;
 }
 

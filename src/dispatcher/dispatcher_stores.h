@@ -27,6 +27,8 @@ namespace weir::dispatcher {
 struct DispatcherStores {
   OperatorRegistry operators;
   std::unique_ptr<postgres::Pool> pool;       ///< schema state, as role weir_dispatcher
+  std::unique_ptr<postgres::Pool> looks;      ///< the same, for statements that are read alone
+  std::unique_ptr<postgres::Pool> slow;       ///< the same, for the auditor and the like
   std::unique_ptr<postgres::Pool> data_pool;  ///< schema data, as its owner: makes tables
   std::unique_ptr<storage::ObjectStore> objects;
   std::unique_ptr<TaskStore> tasks;

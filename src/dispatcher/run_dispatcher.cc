@@ -131,12 +131,15 @@ class Dispatcher : public Nudges {
                                                        .clock = clock_,
                                                        .random = random_,
                                                        .log = server::log(),
-                                                       .published = [this] { desk_->ring(); }});
+                                                       .desk = *desk_});
     loop_ = std::make_unique<ChoreLoop>(ChoreLoopParts{.store = *stores.tasks,
                                                        .clock = clock_,
                                                        .log = server::log(),
                                                        .outbox_due = [this] { relay_->nudge(); },
-                                                       .wakeups_due = [this] { desk_->ring(); }});
+                                                       .wakeups_due = [this] { desk_->ring(); },
+                                                       .looked = [this](const DueInstants& due) {
+                                                         worker_tokens_->confirm(due.worker_tokens);
+                                                       }});
     housekeeper_ = std::make_unique<Housekeeper>(HousekeeperParts{
         .work = *stores.housekeeping, .metrics = metrics_, .clock = clock_, .log = server::log()});
     tasks_ = std::make_unique<TaskService>(TaskServiceParts{.store = *stores.tasks,

@@ -24,9 +24,23 @@ Result<std::string> check_worker(InternalApi& api, const HttpRequest& request) {
   return worker;
 }
 
+/// A task whose operator this worker does not run stays queued, and its wake-up out: it goes to
+/// others at once. What is lost here is rung again after a minute (6.4).
+void ring_for_others(InternalApi& api, const ClaimRequest& claim, const Assignments& assignments) {
+  std::vector<TaskId> left;
+  for (const Assignment& assignment : assignments.tasks) {
+    const auto& refused = assignment.answer.refused;
+    if (refused && refused->reason == NotClaimedReason::UnsupportedOperator) {
+      left.push_back(assignment.task_id);
+    }
+  }
+  if (!left.empty()) api.desk.pass_on(claim.worker_id, left);
+}
+
 Result<HttpResponse> claim(InternalApi& api, const HttpRequest& request) {
   WEIR_TRY(const ClaimRequest claim, read_claim(request.body));
   WEIR_TRY(const Assignments assignments, api.tasks.claim(claim, WithCapability::Yes));
+  ring_for_others(api, claim, assignments);
   return json_response(write_claim(assignments, request.request_id));
 }
 

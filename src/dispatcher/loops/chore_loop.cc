@@ -77,6 +77,7 @@ Duration ChoreLoop::run_once() {
     return std::exchange(pause_, std::min(pause_ * 2, kLoopPeriodMax));
   }
   pause_ = kLoopRetry;
+  if (parts_.looked) parts_.looked(*due);
   Duration next = kLoopPeriodMax;
   for (int at = 0; at < kChores; ++at) {
     const std::optional<Instant>& when = due->chores[static_cast<std::size_t>(at)];
@@ -90,7 +91,13 @@ Duration ChoreLoop::run_once() {
       next = std::min(next, *due->outbox - due->now);
     }
   }
-  if (due->wakeups && *due->wakeups <= due->now) parts_.wakeups_due();
+  if (due->wakeups) {
+    if (*due->wakeups <= due->now) {
+      parts_.wakeups_due();
+    } else {
+      next = std::min(next, *due->wakeups - due->now);
+    }
+  }
   return next;
 }
 

@@ -21,6 +21,8 @@ struct ChoreLoopParts {
   /// Called when rows of the outbox, or messages of the queue, are due.
   std::function<void()> outbox_due;
   std::function<void()> wakeups_due;
+  /// Called with what each look tells.
+  std::function<void(const DueInstants&)> looked = {};
 };
 
 /// The loops of contract section 6.5 in one thread: it reads once when anything is due, does what

@@ -24,7 +24,8 @@ inline constexpr std::size_t kRelayPage = 500;
 /// Tasks that the inline executor claims at once, and the threads that run them.
 inline constexpr std::size_t kInlineClaim = 64;
 inline constexpr std::size_t kInlineThreads = 4;
-inline constexpr std::chrono::seconds kInlineWait{20};
+/// What both its wake-ups and the loops' look would miss waits so long at most.
+inline constexpr std::chrono::seconds kInlineWait{300};
 /// While claim after claim finds work, the queue is looked at again after this time, so that the
 /// bells of what was claimed without them do not pile up.
 inline constexpr Duration kInlineLook = std::chrono::milliseconds(500);

@@ -61,12 +61,18 @@ void OutboxRelay::run() {
 Result<std::size_t> OutboxRelay::run_once() {
   std::size_t total = 0;
   while (true) {
-    WEIR_TRY(const std::size_t handed, parts_.outbox.hand_over(kRelayPage));
-    if (handed > 0) parts_.published();
-    WEIR_TRY(const std::size_t sent, send_page());
-    WEIR_TRY(const std::size_t told, parts_.outbox.publish_control_events(kRelayPage));
-    total += handed + sent + told;
-    if (handed < kRelayPage && sent < kRelayPage && told < kRelayPage) return total;
+    WEIR_TRY(HandedOver handed, parts_.outbox.hand_out(kRelayPage, parts_.desk.rooms()));
+    if (handed.rows > handed.given.size()) parts_.desk.ring();
+    if (!handed.given.empty()) parts_.desk.deliver(std::move(handed.given));
+    total += handed.rows;
+    bool more = handed.rows == kRelayPage;
+    if (handed.others) {
+      WEIR_TRY(const std::size_t sent, send_page());
+      WEIR_TRY(const std::size_t told, parts_.outbox.publish_control_events(kRelayPage));
+      total += sent + told;
+      more = more || sent == kRelayPage || told == kRelayPage;
+    }
+    if (!more) return total;
   }
 }
 
@@ -93,7 +99,7 @@ Result<std::size_t> OutboxRelay::send_page() {
     }
   }
   WEIR_CHECK(parts_.outbox.settle(settled));
-  parts_.published();
+  parts_.desk.ring();
   return rows.size();
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <thread>
 
 #include "base/clock.h"
@@ -10,6 +9,7 @@
 #include "base/result.h"
 #include "dispatcher/ports/outbox.h"
 #include "dispatcher/ports/wakeup_queue.h"
+#include "dispatcher/tasks/wakeup_desk.h"
 #include "server/log.h"
 
 namespace weir::dispatcher {
@@ -20,14 +20,14 @@ struct OutboxRelayParts {
   Clock& clock;
   Random& random;
   server::Log& log;
-  /// Messages were put into the queue.
-  std::function<void()> published;
+  WakeupDesk& desk;
 };
 
 /// Drains the outbox (contract section 5.4): one thread that sleeps until it is nudged. Where queue
-/// and outbox are one database, wake-ups are handed over in one transaction; elsewhere they are
-/// taken, sent outside of any transaction, and settled. Killed between: a row that stays in
-/// `sending` is taken again after its lock; a message may be sent twice, never not at all.
+/// and outbox are one database, wake-ups are handed over in one transaction, straight to whoever
+/// waits for them at the desk; elsewhere they are taken, sent outside of any transaction, and
+/// settled. Killed between: a row that stays in `sending` is taken again after its lock; a message
+/// may be sent twice, never not at all.
 class OutboxRelay {
  public:
   explicit OutboxRelay(OutboxRelayParts parts);

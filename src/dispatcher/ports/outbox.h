@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "dispatcher/core/records.h"
+#include "dispatcher/ports/wakeup_queue.h"
 
 namespace weir::dispatcher {
 
@@ -18,6 +19,20 @@ struct OutboxSettled {
   Instant locked_until{};  ///< as it was taken: the fence of a failure
   std::string error = {};
   std::uint64_t draw = 0;
+};
+
+/// How many messages of a queue somebody waits for.
+struct QueueRoom {
+  QueueName queue;
+  std::size_t room = 0;
+};
+/// What became of ready wake-ups.
+struct HandedOver {
+  std::size_t rows = 0;
+  /// Of these, the messages that went straight to whoever waits for them, handed out as by
+  /// WakeupQueue::receive.
+  std::vector<ReceivedWakeup> given = {};
+  bool others = false;  ///< rows of other kinds are ready
 };
 
 /// Port: the side effects that transactions left behind (contract section 5.4; dispatcher/core's
@@ -34,8 +49,14 @@ class Outbox {
   virtual Result<void> settle(std::span<const OutboxSettled> rows) = 0;
 
   /// Where queue and outbox are one database: hands at most `limit` ready wake-ups to the queue in
-  /// one transaction, without taking them first; gives how many. Elsewhere 0.
-  virtual Result<std::size_t> hand_over(std::size_t limit) = 0;
+  /// one transaction, without taking them first; the first of a queue, as many as it has room for,
+  /// are handed out at once. Elsewhere none.
+  virtual Result<HandedOver> hand_out(std::size_t limit, std::span<const QueueRoom> rooms) = 0;
+  /// The same where nobody waits; gives how many.
+  Result<std::size_t> hand_over(std::size_t limit) {
+    WEIR_TRY(const HandedOver handed, hand_out(limit, {}));
+    return handed.rows;
+  }
   /// Publishes ready control events into `control_events`, in one transaction (3.5.2), at most
   /// `limit`, those of one order_key in the order they were written. `topic` is the event's type,
   /// `payload` its envelope, whose member `org_id` says whose number it gets.

@@ -186,6 +186,8 @@ struct DueInstants {
   /// The least instant at which a message of the wake-up queue is visible, where it is a table of
   /// this database: what another process put there.
   std::optional<Instant> wakeups;
+  /// Changes with the stored worker tokens; empty where none are.
+  std::string worker_tokens = {};
 };
 
 }  // namespace weir::dispatcher

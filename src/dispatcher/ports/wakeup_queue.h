@@ -48,6 +48,9 @@ class WakeupQueue {
   /// not wait. One that was handed out too often (20 times) goes to the dead ones instead.
   virtual Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
                                                       std::size_t max) = 0;
+  /// Gives back messages unused: they are visible at once, and as if they had not been handed out.
+  /// Old receipts change nothing.
+  virtual Result<void> release(std::span<const WakeupReceipt> receipts) = 0;
   /// Removes messages whose receipts are those of their last handing out; gives how many.
   virtual Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) = 0;
 };

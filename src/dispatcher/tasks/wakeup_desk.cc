@@ -24,22 +24,157 @@ void WakeupDesk::stop() {
 }
 
 std::optional<WakeupDesk::Ticket> WakeupDesk::wait(const WakeupRequest& request, Answer answer) {
-  Result<std::vector<ReceivedWakeup>> found = queue_.receive(request.queues, request.max);
+  std::uint64_t rings = 0;
+  bool may_hold = true;
+  {
+    const base::MutexLock lock(mutex_);
+    rings = rings_;
+    may_hold = !known_empty(request.queues);
+  }
+  Result<Messages> found = Messages{};
+  if (may_hold) found = ask(request.worker_id, request.queues, request.max);
   if (found.ok() && found->empty() && request.wait > Duration::zero()) {
     const base::MutexLock lock(mutex_);
     if (!stopping_) {
       const Ticket ticket = ++last_ticket_;
       parked_.push_back({.ticket = ticket,
+                         .worker_id = request.worker_id,
                          .queues = request.queues,
                          .max = request.max,
                          .until = clock_.monotonic() + request.wait,
                          .answer = std::move(answer)});
+      if (rings != rings_) rung_ = true;  // while it looked
       changed_.notify_all();
       return ticket;
     }
   }
   answer(std::move(found));
   return std::nullopt;
+}
+
+bool WakeupDesk::known_empty(const std::vector<QueueName>& queues) const {
+  return std::ranges::all_of(queues, [this](const QueueName& queue) {
+    const auto found = empty_at_.find(queue);
+    return found != empty_at_.end() && found->second == rings_;
+  });
+}
+
+bool WakeupDesk::suits(const std::string& worker_id, const TaskId& task) const {
+  const auto found = unsuited_.find({worker_id, task});
+  return found == unsuited_.end() || found->second <= clock_.monotonic();
+}
+
+/// Messages of the queues that are for this worker; the others stay for others.
+Result<WakeupDesk::Messages> WakeupDesk::ask(const std::string& worker_id,
+                                             const std::vector<QueueName>& queues,
+                                             std::size_t max) {
+  std::uint64_t rings = 0;
+  {
+    const base::MutexLock lock(mutex_);
+    rings = rings_;
+  }
+  WEIR_TRY(Messages received, queue_.receive(queues, max));
+  Messages unsuited;
+  {
+    const base::MutexLock lock(mutex_);
+    const bool all = received.size() < max;
+    const auto others = std::ranges::stable_partition(
+        received, [&](const ReceivedWakeup& message) { return suits(worker_id, message.task_id); });
+    unsuited.assign(others.begin(), others.end());
+    received.erase(others.begin(), others.end());
+    remember(received);
+    if (all && unsuited.empty()) {
+      for (const QueueName& queue : queues) empty_at_[queue] = rings;
+    }
+  }
+  give_back(unsuited);
+  return received;
+}
+
+/// What cannot be given back shows up again when its time is over.
+void WakeupDesk::give_back(const Messages& messages) {
+  if (messages.empty()) return;
+  std::vector<WakeupReceipt> receipts;
+  receipts.reserve(messages.size());
+  for (const ReceivedWakeup& message : messages) {
+    receipts.push_back({message.message_id, message.receipt});
+  }
+  static_cast<void>(queue_.release(receipts).ok());
+}
+
+std::vector<QueueRoom> WakeupDesk::rooms() const {
+  const base::MutexLock lock(mutex_);
+  std::map<QueueName, std::size_t> sums;
+  for (const Parked& parked : parked_) {
+    for (const QueueName& queue : parked.queues) sums[queue] += parked.max;
+  }
+  std::vector<QueueRoom> rooms;
+  rooms.reserve(sums.size());
+  for (const auto& [queue, room] : sums) rooms.push_back({queue, room});
+  return rooms;
+}
+
+void WakeupDesk::deliver(Messages messages) {
+  std::vector<std::pair<Answer, Messages>> answers;
+  {
+    const base::MutexLock lock(mutex_);
+    for (auto at = parked_.begin(); at != parked_.end() && !messages.empty();) {
+      Messages given;
+      std::erase_if(messages, [&](const ReceivedWakeup& message) {
+        const bool wanted = given.size() < at->max &&
+                            std::ranges::find(at->queues, message.queue) != at->queues.end() &&
+                            suits(at->worker_id, message.task_id);
+        if (wanted) given.push_back(message);
+        return wanted;
+      });
+      if (given.empty()) {
+        ++at;
+        continue;
+      }
+      remember(given);
+      answers.emplace_back(std::move(at->answer), std::move(given));
+      at = parked_.erase(at);
+    }
+  }
+  for (auto& [answer, given] : answers) answer(std::move(given));
+  if (messages.empty()) return;
+  give_back(messages);
+  ring();
+}
+
+/// Those of a task that is claimed are never asked for: they go when there are too many.
+void WakeupDesk::remember(const Messages& given) {
+  if (given_.size() + given.size() > kGivenMax) given_.clear();
+  for (const ReceivedWakeup& message : given) {
+    given_[message.task_id] = {message.message_id, message.receipt};
+  }
+}
+
+void WakeupDesk::pass_on(const std::string& worker_id, std::span<const TaskId> tasks) {
+  std::vector<WakeupReceipt> receipts;
+  {
+    const base::MutexLock lock(mutex_);
+    for (const TaskId& task : tasks) {
+      note_unsuited(worker_id, task);
+      const auto found = given_.find(task);
+      if (found == given_.end()) continue;
+      receipts.push_back(std::move(found->second));
+      given_.erase(found);
+    }
+  }
+  if (!receipts.empty() && queue_.release(receipts).ok()) ring();
+}
+
+void WakeupDesk::note_unsuited(const std::string& worker_id, const TaskId& task) {
+  const Duration now = clock_.monotonic();
+  if (unsuited_.size() >= kUnsuitedMax) {
+    std::erase_if(unsuited_, [&](const auto& entry) { return entry.second <= now; });
+    if (unsuited_.size() >= kUnsuitedMax) {
+      unsuited_.erase(
+          std::ranges::min_element(unsuited_, {}, [](const auto& entry) { return entry.second; }));
+    }
+  }
+  unsuited_[{worker_id, task}] = now + kUnsuitedFor;
 }
 
 void WakeupDesk::give_up(Ticket ticket) {
@@ -56,6 +191,7 @@ void WakeupDesk::give_up(Ticket ticket) {
 
 void WakeupDesk::ring() {
   const base::MutexLock lock(mutex_);
+  ++rings_;
   if (parked_.empty()) return;
   rung_ = true;
   changed_.notify_all();
@@ -90,27 +226,33 @@ void WakeupDesk::serve() {
     for (const Parked& parked : parked_) tickets.push_back(parked.ticket);
   }
   for (const Ticket ticket : tickets) {
+    std::string worker_id;
     std::vector<QueueName> queues;
     std::size_t max = 0;
     {
       const base::MutexLock lock(mutex_);
       const auto found = std::ranges::find(parked_, ticket, &Parked::ticket);
-      if (found == parked_.end()) continue;
+      if (found == parked_.end() || known_empty(found->queues)) continue;
+      worker_id = found->worker_id;
       queues = found->queues;
       max = found->max;
     }
-    auto messages = queue_.receive(queues, max);
+    auto messages = ask(worker_id, queues, max);
     if (!messages.ok() || messages->empty()) continue;
     Answer answer;
     {
       const base::MutexLock lock(mutex_);
       const auto found = std::ranges::find(parked_, ticket, &Parked::ticket);
-      // Gone meanwhile: its messages show up again when their time is over.
-      if (found == parked_.end()) continue;
-      answer = std::move(found->answer);
-      parked_.erase(found);
+      if (found != parked_.end()) {
+        answer = std::move(found->answer);
+        parked_.erase(found);
+      }
     }
-    answer(std::move(messages));
+    if (answer) {
+      answer(std::move(messages));
+    } else {
+      deliver(*std::move(messages));  // gone meanwhile: they are for others
+    }
   }
 }
 

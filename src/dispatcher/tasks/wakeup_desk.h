@@ -3,25 +3,38 @@
 
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
+#include <span>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "dispatcher/ports/outbox.h"
 #include "dispatcher/ports/wakeup_queue.h"
 #include "dispatcher/wire/task_wire.h"
 
 namespace weir::dispatcher {
 
+/// How long a worker gets no wake-up of a task whose operator it does not run.
+inline constexpr Duration kUnsuitedFor = std::chrono::seconds(60);
+/// Pairs of a worker and such a task that are kept; beyond, the oldest are forgotten.
+inline constexpr std::size_t kUnsuitedMax = 4096;
+/// Messages given lately whose receipts are kept.
+inline constexpr std::size_t kGivenMax = 1024;
+
 /// Serves long polls of the wake-up queue (contract section 3.3.6). A request that finds a message
-/// is answered at once; else it is parked, and one thread serves all parked ones, in the order they
-/// came, when the desk is rung, and with nothing when their wait is over. Idle, the thread sleeps
-/// until the first of these.
+/// is answered at once; else it is parked. What this process's relay hands out goes straight to the
+/// parked requests; for what others put there one thread serves them, in the order they came, when
+/// the desk is rung, and with nothing when their wait is over. Idle, the thread sleeps until the
+/// first of these.
 ///
-/// The ring is a hint from this process's relay and from the loops' look at the queue; what both
-/// miss is found by the next request.
+/// The ring is a hint from this process's relay and from the loops' look at the queue, which comes
+/// at least every kLoopPeriodMax. A queue that was found empty is not asked again before a ring.
 class WakeupDesk {
  public:
   /// Called once, from any thread.
@@ -47,11 +60,22 @@ class WakeupDesk {
   /// There may be messages.
   void ring() WEIR_EXCLUDES(mutex_);
 
-  std::size_t parked() const WEIR_EXCLUDES(mutex_);
+  /// How many messages the parked requests wait for, by queue.
+  std::vector<QueueRoom> rooms() const WEIR_EXCLUDES(mutex_);
+  /// Gives messages that were handed out to the parked requests, and back to the queue what nobody
+  /// of them takes.
+  void deliver(std::vector<ReceivedWakeup> messages) WEIR_EXCLUDES(mutex_);
+  /// The worker does not run the tasks' operators: their wake-ups are for others, now those that it
+  /// was given and, for kUnsuitedFor, any that come.
+  void pass_on(const std::string& worker_id, std::span<const TaskId> tasks) WEIR_EXCLUDES(mutex_);
+
+  std::size_t parked() const;
 
  private:
+  using Messages = std::vector<ReceivedWakeup>;
   struct Parked {
     Ticket ticket = 0;
+    std::string worker_id;
     std::vector<QueueName> queues;
     std::size_t max = 1;
     Duration until{};
@@ -61,6 +85,13 @@ class WakeupDesk {
   void run() WEIR_EXCLUDES(mutex_);
   void serve() WEIR_EXCLUDES(mutex_);
   std::vector<Parked> take_due() WEIR_EXCLUDES(mutex_);
+  Result<Messages> ask(const std::string& worker_id, const std::vector<QueueName>& queues,
+                       std::size_t max) WEIR_EXCLUDES(mutex_);
+  void give_back(const Messages& messages);
+  void remember(const Messages& given) WEIR_REQUIRES(mutex_);
+  void note_unsuited(const std::string& worker_id, const TaskId& task) WEIR_REQUIRES(mutex_);
+  bool known_empty(const std::vector<QueueName>& queues) const WEIR_REQUIRES(mutex_);
+  bool suits(const std::string& worker_id, const TaskId& task) const WEIR_REQUIRES(mutex_);
 
   WakeupQueue& queue_;
   const Clock& clock_;
@@ -68,6 +99,11 @@ class WakeupDesk {
   base::CondVar changed_;
   std::list<Parked> parked_ WEIR_GUARDED_BY(mutex_);
   Ticket last_ticket_ WEIR_GUARDED_BY(mutex_) = 0;
+  std::uint64_t rings_ WEIR_GUARDED_BY(mutex_) = 1;
+  /// How many rings there were when a queue was last found empty.
+  std::map<QueueName, std::uint64_t> empty_at_ WEIR_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, TaskId>, Duration> unsuited_ WEIR_GUARDED_BY(mutex_);  // until
+  std::map<TaskId, WakeupReceipt> given_ WEIR_GUARDED_BY(mutex_);                        // lately
   bool rung_ WEIR_GUARDED_BY(mutex_) = false;
   bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
   std::jthread thread_;

@@ -72,6 +72,7 @@ class Pool {
   Result<void> ping(Duration timeout) WEIR_EXCLUDES(mutex_);
 
   Counts counts() const WEIR_EXCLUDES(mutex_);
+  const ConnectOptions& connect_options() const { return options_.connect; }
 
  private:
   Result<std::unique_ptr<Connection>> take_slot(Duration timeout) WEIR_EXCLUDES(mutex_);

@@ -117,6 +117,38 @@ TEST_P(Outboxes, HandWakeupsOverToTheQueue) {
   EXPECT_TRUE(take().empty());
 }
 
+TEST_P(Outboxes, HandWakeupsOutToWhoWaits) {
+  run_source(1);
+  const std::vector<QueueName> queues = {kEcsHigh, kEcsNormal, kInlineNormal};
+  std::vector<QueueRoom> rooms;
+  for (const QueueName& queue : queues) rooms.push_back({queue, 1});
+  const auto handed = outbox().hand_out(100, rooms);
+  ASSERT_TRUE(handed.ok());
+  EXPECT_EQ(handed->rows, 4U);
+  EXPECT_FALSE(handed->others);
+  ASSERT_FALSE(handed->given.empty());
+  EXPECT_LT(handed->given.size(), handed->rows) << "there was room for one of a queue";
+  const auto received = engine().queue().receive(queues, 16);
+  ASSERT_TRUE(received.ok());
+  EXPECT_EQ(received->size(), handed->rows - handed->given.size());
+  // Given back, a message is there at once, and the receipt is old.
+  const ReceivedWakeup& given = handed->given.front();
+  const WakeupReceipt receipt{given.message_id, given.receipt};
+  ASSERT_TRUE(engine().queue().release({&receipt, 1}).ok());
+  EXPECT_EQ(*engine().queue().acknowledge({&receipt, 1}), 0U);
+  const auto again = engine().queue().receive(queues, 16);
+  ASSERT_EQ(again->size(), 1U);
+  EXPECT_EQ(again->front().task_id, given.task_id);
+  EXPECT_EQ(again->front().deliveries, 1);
+  ASSERT_TRUE(engine().queue().release({&receipt, 1}).ok());
+  EXPECT_TRUE(engine().queue().receive(queues, 16)->empty());
+}
+
+TEST_P(Outboxes, TellThatEventsAreReadyToo) {
+  put_event("one", 1);
+  EXPECT_TRUE(outbox().hand_out(100, {})->others);
+}
+
 TEST_P(Outboxes, PublishControlEventsInOrderUnderDenseNumbers) {
   put_event("one", 2);
   put_event("one", 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatcher/ports/memory/memory_outbox.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -9,6 +10,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "dispatcher/core/outbox_row.h"
+#include "dispatcher/ports/task_limits.h"
 
 namespace weir::dispatcher {
 namespace {
@@ -99,21 +101,34 @@ Result<void> MemoryOutbox::settle(std::span<const OutboxSettled> rows) {
   return {};
 }
 
-Result<std::size_t> MemoryOutbox::hand_over(std::size_t limit) {
+Result<HandedOver> MemoryOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms) {
   const base::MutexLock lock(plane_.mutex_);
   const Instant now = plane_.clock_.now();
   TaskTables& tables = plane_.state_.tables;
-  std::size_t handed = 0;
+  std::vector<QueueRoom> left(rooms.begin(), rooms.end());
+  HandedOver handed;
   for (const OutboxId& id :
        ready_rows(tables, now, [](OutboxKind kind) { return kind == OutboxKind::TaskWakeup; })) {
-    if (handed == limit) break;
+    if (handed.rows == limit) break;
     OutboxRecord& row = tables.outbox.at(id);
     const auto queue = parse_queue_name(row.topic);
     WEIR_ASSERT(queue);
-    plane_.state_.put_message(*queue, task_of(row), now);
+    const std::int64_t number = plane_.state_.put_message(*queue, task_of(row), now);
     row = outbox_row_sent(row, now).value_or(row);
-    ++handed;
+    ++handed.rows;
+    const auto room = std::ranges::find(left, *queue, &QueueRoom::queue);
+    if (room == left.end() || room->room == 0) continue;
+    --room->room;
+    MessageRow& message = tables.messages.at(number);
+    message.deliveries = 1;
+    message.visible_at = now + kWakeupVisibility;
+    message.receipt = base::uuid_v4(plane_.random_);
+    handed.given.push_back(
+        {*queue, std::to_string(number), message.receipt, message.task_id, message.deliveries});
   }
+  handed.others = !ready_rows(tables, now, [](OutboxKind kind) {
+                     return kind != OutboxKind::TaskWakeup;
+                   }).empty();
   return handed;
 }
 

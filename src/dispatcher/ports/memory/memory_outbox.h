@@ -18,7 +18,7 @@ class MemoryOutbox final : public Outbox {
 
   Result<std::vector<OutboxRecord>> take(std::size_t limit) override;
   Result<void> settle(std::span<const OutboxSettled> rows) override;
-  Result<std::size_t> hand_over(std::size_t limit) override;
+  Result<HandedOver> hand_out(std::size_t limit, std::span<const QueueRoom> rooms) override;
   Result<std::size_t> publish_control_events(std::size_t limit) override;
 
  private:

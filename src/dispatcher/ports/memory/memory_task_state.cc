@@ -209,9 +209,11 @@ void MemoryTaskState::archive(const TaskId& task) {
   tables.tasks.erase(found);
 }
 
-void MemoryTaskState::put_message(const QueueName& queue, const TaskId& task, Instant visible_at) {
+std::int64_t MemoryTaskState::put_message(const QueueName& queue, const TaskId& task,
+                                          Instant visible_at) {
   tables.messages[++last_message_no] = {
       .queue = queue, .task_id = task, .visible_at = visible_at, .receipt = "", .deliveries = 0};
+  return last_message_no;
 }
 
 void MemoryTaskState::owe_queues(const BuildId& build) {

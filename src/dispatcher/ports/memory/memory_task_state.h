@@ -71,7 +71,8 @@ class MemoryTaskState {
   void put_partition(const DatasetVersionId& version, const std::string& key,
                      const PartitionRow& row);
   void archive(const TaskId& task);
-  void put_message(const QueueName& queue, const TaskId& task, Instant visible_at);
+  /// Gives its number.
+  std::int64_t put_message(const QueueName& queue, const TaskId& task, Instant visible_at);
 
   /// Queues where tasks of the build are queued owe a wake-up.
   void owe_queues(const BuildId& build);

@@ -54,18 +54,39 @@ Result<std::vector<ReceivedWakeup>> MemoryWakeupQueue::receive(std::span<const Q
   return received;
 }
 
+/// Nothing for what is no message of ours, or was never handed out.
+std::optional<std::int64_t> MemoryWakeupQueue::number_of(const WakeupReceipt& receipt) {
+  std::int64_t number = 0;
+  const std::string& id = receipt.message_id;
+  const auto [end, fault] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (fault != std::errc{} || end != id.data() + id.size() || receipt.receipt.empty()) return {};
+  return number;
+}
+
+Result<void> MemoryWakeupQueue::release(std::span<const WakeupReceipt> receipts) {
+  const base::MutexLock lock(plane_.mutex_);
+  auto& messages = plane_.state_.tables.messages;
+  for (const WakeupReceipt& receipt : receipts) {
+    const auto number = number_of(receipt);
+    if (!number) continue;
+    const auto message = messages.find(*number);
+    if (message == messages.end() || message->second.receipt != receipt.receipt) continue;
+    message->second.receipt.clear();
+    --message->second.deliveries;
+    message->second.visible_at = plane_.clock_.now();
+  }
+  return {};
+}
+
 Result<std::size_t> MemoryWakeupQueue::acknowledge(std::span<const WakeupReceipt> receipts) {
   const base::MutexLock lock(plane_.mutex_);
   auto& messages = plane_.state_.tables.messages;
   std::size_t removed = 0;
   for (const WakeupReceipt& receipt : receipts) {
-    std::int64_t number = 0;
-    const std::string& id = receipt.message_id;
-    const auto [end, fault] = std::from_chars(id.data(), id.data() + id.size(), number);
-    if (fault != std::errc{} || end != id.data() + id.size()) continue;
-    const auto message = messages.find(number);
+    const auto number = number_of(receipt);
+    if (!number) continue;
+    const auto message = messages.find(*number);
     if (message == messages.end() || message->second.receipt != receipt.receipt) continue;
-    if (receipt.receipt.empty()) continue;  // it was never handed out
     messages.erase(message);
     ++removed;
   }

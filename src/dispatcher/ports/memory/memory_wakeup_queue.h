@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,9 +20,12 @@ class MemoryWakeupQueue final : public WakeupQueue {
   Result<void> publish(std::span<const WakeupMessage> messages) override;
   Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
                                               std::size_t max) override;
+  Result<void> release(std::span<const WakeupReceipt> receipts) override;
   Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) override;
 
  private:
+  static std::optional<std::int64_t> number_of(const WakeupReceipt& receipt);
+
   MemoryTaskPlane& plane_;
 };
 

@@ -49,7 +49,9 @@ constexpr Statement kUpdateRows = {
     " FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[],"
     " $6::text[], $7::timestamptz[]) AS u (a, b, c, d, e, f, g) WHERE o.outbox_id = u.a"};
 
-// Ready wake-ups become messages and are sent, in one statement.
+// Ready wake-ups become messages and are sent, in one statement. $1 how many; $2 the most
+// deliveries of a message; of the queues $3 the first $4 messages are handed out at once, hidden
+// for $5 microseconds.
 constexpr Statement kHandOver = {
     "outbox_hand_over",
     "WITH ready AS MATERIALIZED (SELECT o.outbox_id, o.topic, o.payload, o.available_at"
@@ -57,10 +59,22 @@ constexpr Statement kHandOver = {
     " AND o.available_at <= (SELECT clock_timestamp())"
     " ORDER BY o.available_at, o.outbox_id LIMIT $1::bigint FOR UPDATE SKIP LOCKED),"
     " sent AS (UPDATE state.outbox o SET state = 'sent', locked_until = NULL,"
-    " sent_at = clock_timestamp() FROM ready r WHERE o.outbox_id = r.outbox_id)"
-    " INSERT INTO state.queue_messages (queue_name, payload, visible_at, max_deliveries)"
-    " SELECT topic, payload, clock_timestamp(), $2::int FROM ready"
-    " ORDER BY available_at, outbox_id"};
+    " sent_at = clock_timestamp() FROM ready r WHERE o.outbox_id = r.outbox_id),"
+    " placed AS (SELECT r.*, row_number() OVER (PARTITION BY r.topic ORDER BY r.available_at,"
+    " r.outbox_id) <= coalesce(w.room, 0) AS given FROM ready r"
+    " LEFT JOIN unnest($3::text[], $4::bigint[]) AS w (queue, room) ON w.queue = r.topic)"
+    " INSERT INTO state.queue_messages (queue_name, payload, visible_at, max_deliveries,"
+    " deliveries, receipt) SELECT topic, payload, clock_timestamp() + CASE WHEN given"
+    " THEN $5::bigint ELSE 0 END * interval '1 microsecond', $2::int, given::int,"
+    " CASE WHEN given THEN gen_random_uuid() END FROM placed ORDER BY available_at, outbox_id"
+    " RETURNING queue_name, message_id, receipt, (payload->>'task_id')::uuid"};
+constexpr Statement kOthersReady = {
+    "outbox_others_ready",
+    "SELECT EXISTS (SELECT FROM state.outbox WHERE state IN ('pending', 'sending')"
+    " AND kind <> 'task_wakeup' AND available_at <= (SELECT clock_timestamp()))"};
+// A crash may undo the hand-over whole: then the rows are ready again.
+constexpr Statement kMayBeUndone = {"outbox_may_be_undone",
+                                    "SELECT set_config('synchronous_commit', 'off', true)"};
 
 // Control events get their organisation's next numbers, drawn under the lock of its head, so that
 // none becomes visible late (3.5.2). One relay at a time: rows of one key go in their order, and
@@ -126,21 +140,6 @@ Result<void> write(postgres::Connection& connection, const std::vector<OutboxRec
   return {};
 }
 
-/// One statement in a transaction of its own; gives how many rows it inserted.
-Result<std::size_t> run_alone(postgres::Pool& pool, const Statement* before,
-                              const Statement& statement, Params params) {
-  auto lease = pool.acquire(kTaskSessionWait);
-  if (!lease.ok()) return as_port_error(std::move(lease).error());
-  Pipeline pipeline(**lease);
-  queue_open(pipeline);
-  if (before != nullptr) pipeline.add(*before);
-  const std::size_t at = pipeline.add(statement, std::move(params));
-  pipeline.commit();
-  const auto results = pipeline.run();
-  if (!results.ok()) return as_port_error(results.error());
-  return static_cast<std::size_t>((*results)[at].affected());
-}
-
 Result<std::vector<OutboxRecord>> take_rows(postgres::Connection& connection, std::size_t limit) {
   WEIR_TRY(const std::vector<Rows> results,
            run_first(connection, kReadyOutside,
@@ -202,16 +201,47 @@ Result<void> PostgresOutbox::settle(std::span<const OutboxSettled> rows) {
   return {};
 }
 
-Result<std::size_t> PostgresOutbox::hand_over(std::size_t limit) {
+Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms) {
+  auto lease = pool_.acquire(kTaskSessionWait);
+  if (!lease.ok()) return as_port_error(std::move(lease).error());
   Params params;
-  params.int64(static_cast<std::int64_t>(limit)).int32(kWakeupDeliveriesMax);
-  return run_alone(pool_, nullptr, kHandOver, std::move(params));
+  params.int64(static_cast<std::int64_t>(limit))
+      .int32(kWakeupDeliveriesMax)
+      .text_array(rooms, [](const QueueRoom& room) { return room.queue.text(); })
+      .int64_array(rooms,
+                   [](const QueueRoom& room) { return static_cast<std::int64_t>(room.room); })
+      .int64(kWakeupVisibility.count());
+  Pipeline pipeline(**lease);
+  queue_open(pipeline);
+  pipeline.add(kMayBeUndone);
+  const std::size_t handed_at = pipeline.add(kHandOver, std::move(params));
+  const std::size_t others_at = pipeline.add(kOthersReady);
+  pipeline.commit();
+  const auto results = pipeline.run();
+  if (!results.ok()) return as_port_error(results.error());
+  const Rows& rows = (*results)[handed_at];
+  HandedOver handed{.rows = rows.size(), .others = (*results)[others_at].boolean(0, 0)};
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto queue = parse_queue_name(rows.text(row, 0));
+    if (rows.is_null(row, 2) || !queue) continue;
+    handed.given.push_back({*queue, std::to_string(rows.int64(row, 1)), rows.uuid(row, 2).text(),
+                            id_of<TaskId>(rows, row, 3)});
+  }
+  return handed;
 }
 
 Result<std::size_t> PostgresOutbox::publish_control_events(std::size_t limit) {
-  Params params;
-  params.int64(static_cast<std::int64_t>(limit));
-  return run_alone(pool_, &kOnePublisher, kPublishEvents, std::move(params));
+  auto lease = pool_.acquire(kTaskSessionWait);
+  if (!lease.ok()) return as_port_error(std::move(lease).error());
+  Pipeline pipeline(**lease);
+  queue_open(pipeline);
+  pipeline.add(kOnePublisher);
+  const std::size_t at =
+      pipeline.add(kPublishEvents, std::move(Params().int64(static_cast<std::int64_t>(limit))));
+  pipeline.commit();
+  const auto results = pipeline.run();
+  if (!results.ok()) return as_port_error(results.error());
+  return static_cast<std::size_t>((*results)[at].affected());
 }
 
 }  // namespace weir::dispatcher

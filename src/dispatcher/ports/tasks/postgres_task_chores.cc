@@ -9,6 +9,8 @@
 #include "dispatcher/core/derived_ids.h"
 #include "dispatcher/core/source_run.h"
 #include "dispatcher/dagfile/schedule.h"
+#include "dispatcher/ports/database/postgres_limits.h"
+#include "dispatcher/ports/database/postgres_port_error.h"
 #include "dispatcher/ports/task_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
@@ -17,6 +19,7 @@
 #include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_transaction.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/postgres/pool.h"
 
 namespace weir::dispatcher {
 namespace {
@@ -52,13 +55,15 @@ constexpr Statement kLostWakeups = {
              " - interval '60 seconds' ORDER BY t.woken_at, t.task_id")};
 static_assert(kWakeupLost == std::chrono::seconds(60));
 
-#define WEIR_STOPPED_WORK                                                       \
-  " FROM (SELECT c.build_id FROM state.task_counts c GROUP BY c.build_id"       \
-  " HAVING sum(c.queued + c.running + c.retry_wait) > 0) AS c"                  \
-  " JOIN state.builds b ON b.build_id = c.build_id AND b.dispatch = 'stopped'"  \
-  " JOIN state.tasks t ON t.build_id = b.build_id AND t.state " WEIR_UNFINISHED \
-  " WHERE t.kind NOT IN ('sink', 'check')"                                      \
-  " AND (t.state <> 'running' OR coalesce(t.cancel_reason, 'timeout') = 'timeout')"
+// In this order, whatever plan the tables suggested when they were empty.
+#define WEIR_STOPPED_WORK                                                           \
+  " FROM (SELECT c.build_id FROM state.task_counts c GROUP BY c.build_id"           \
+  " HAVING sum(c.queued + c.running + c.retry_wait) > 0) AS c"                      \
+  " CROSS JOIN LATERAL (SELECT FROM state.builds f WHERE f.build_id = c.build_id"   \
+  " AND f.dispatch = 'stopped' OFFSET 0) AS b CROSS JOIN LATERAL (SELECT f.task_id" \
+  " FROM state.tasks f WHERE f.build_id = c.build_id AND f.state " WEIR_UNFINISHED  \
+  " AND f.kind NOT IN ('sink', 'check') AND (f.state <> 'running'"                  \
+  " OR coalesce(f.cancel_reason, 'timeout') = 'timeout') OFFSET 0) AS t"
 constexpr Statement kStoppedWork = {
     "chore_stopped_work", WEIR_DUE("SELECT t.task_id" WEIR_STOPPED_WORK " ORDER BY t.task_id")};
 
@@ -112,7 +117,7 @@ constexpr Statement kUpdateSources = {
 
 // $1 how many may be out of a queue that is filled up; $4 when this store last filled one up.
 // What is due at once is due at the instant that the first column gives, at which its reader
-// compares: the clock is read once.
+// compares: the clock is read once. $5 the queues whose messages are looked for.
 constexpr Statement kDue = {
     "chore_due",
     "SELECT n.at,"
@@ -132,9 +137,33 @@ constexpr Statement kDue = {
     "s.kind = 'cron' AND s.enabled AND b.dispatch = 'open'),"
     " (SELECT n.at WHERE EXISTS (SELECT " WEIR_SOURCES WEIR_RUN_MISSING
     "))),"
-    " (SELECT min(available_at) FROM state.outbox WHERE state IN ('pending', 'sending'))"
+    " (SELECT min(available_at) FROM state.outbox WHERE state IN ('pending', 'sending')),"
+    " (SELECT min(m.visible_at) FROM unnest($5::text[]) AS q (name) CROSS JOIN LATERAL"
+    " (SELECT visible_at FROM state.queue_messages WHERE queue_name = q.name"
+    " ORDER BY visible_at LIMIT 1) AS m),"
+    " (SELECT md5(string_agg(w::text, ',' ORDER BY w.token_id)) FROM state.worker_tokens w)"
     " FROM (SELECT clock_timestamp() AS at OFFSET 0) AS n"};
 static_assert(kPulledRing == std::chrono::milliseconds(100));
+
+// Whether claims that name no task would get none: no task is queued in the queues $1, no claim of
+// $2 and $3 was answered before, and none of the queues is promised a puller.
+constexpr Statement kNothingReady = {
+    "claim_nothing_ready",
+    "SELECT NOT EXISTS (SELECT FROM state.task_counts c WHERE c.queue = ANY($1::text[])"
+    " GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0)"
+    " AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::uuid[]) AS k (worker_id, claim_id)"
+    " JOIN state.attempts a ON a.worker_id = k.worker_id AND a.claim_id = k.claim_id"
+    " AND a.state = 'active')"
+    " AND NOT EXISTS (SELECT FROM state.wakeup_meters m WHERE m.queue_name = ANY($1::text[])"
+    " AND m.more_until > clock_timestamp())"};
+
+std::vector<QueueName> all_queues() {
+  std::vector<QueueName> queues;
+  for (const QueueRuntime runtime : sql::kRuntimes) {
+    for (const QueueLevel level : sql::kLevels) queues.push_back({runtime, level});
+  }
+  return queues;
+}
 
 const Statement& finder_of(Chore chore) {
   switch (chore) {
@@ -436,11 +465,58 @@ Result<ChorePage> PostgresTaskStore::run_chore(Chore chore, std::size_t limit) {
   return page;
 }
 
+std::vector<std::pair<std::string, std::string>> PostgresTaskStore::look_settings() {
+  return {{"weir.org", "*"},          {"plan_cache_mode", "force_generic_plan"},
+          {"enable_seqscan", "off"},  {"enable_bitmapscan", "off"},
+          {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}};
+}
+
+/// One statement: alone where the session is as looks need it, else in a transaction.
+Result<Rows> PostgresTaskStore::look(Connection& connection, const Statement& statement,
+                                     Params params) const {
+  if (looks_ != nullptr) return connection.execute(statement, params);
+  Pipeline pipeline(connection);
+  queue_open(pipeline);
+  const std::size_t at = pipeline.add(statement, std::move(params));
+  pipeline.commit();
+  WEIR_TRY(std::vector<Rows> results, pipeline.run());
+  return std::move(results[at]);
+}
+
+Result<void> PostgresTaskStore::with_look(const std::function<Result<void>(Connection&)>& work) {
+  auto lease = (looks_ == nullptr ? pool_ : *looks_).acquire(kTaskSessionWait);
+  if (!lease.ok()) return as_port_error(std::move(lease).error());
+  auto done = work(**lease);
+  if (!done.ok()) return as_port_error(std::move(done).error());
+  return {};
+}
+
+Result<bool> PostgresTaskStore::nothing_ready(std::span<const ClaimRequest> requests) {
+  std::vector<QueueName> queues;
+  std::vector<const ClaimRequest*> repeatable;
+  for (const ClaimRequest& request : requests) {
+    if (!request.task_ids.empty() || request.max == 0) return false;
+    for (const QueueLevel level : sql::kLevels) queues.push_back({*request.runtime, level});
+    if (request.claim_id) repeatable.push_back(&request);
+  }
+  bool nothing = false;
+  const auto done = with_look([&](Connection& connection) -> Result<void> {
+    Params params;
+    params.text_array(queues, [](const QueueName& queue) { return queue.text(); })
+        .text_array(repeatable, [](const ClaimRequest* request) { return request->worker_id; })
+        .uuid_array(repeatable,
+                    [](const ClaimRequest* request) { return request->claim_id->uuid(); });
+    WEIR_TRY(const Rows row, look(connection, kNothingReady, std::move(params)));
+    nothing = row.boolean(0, 0);
+    return {};
+  });
+  if (!done.ok()) return done.error();
+  return nothing;
+}
+
 Result<DueInstants> PostgresTaskStore::due() {
   DueInstants due;
-  const auto done = with_session([&](Connection& connection) -> Result<void> {
-    Pipeline pipeline(connection);
-    queue_open(pipeline);
+  const auto done = with_look([&](Connection& connection) -> Result<void> {
     Params params;
     params.int64(kRefillBelow);
     name_known_runs(params);
@@ -452,15 +528,15 @@ Result<DueInstants> PostgresTaskStore::due() {
         params.null(postgres::Type::Timestamptz);
       }
     }
-    const std::size_t at = pipeline.add(kDue, std::move(params));
-    pipeline.commit();
-    WEIR_TRY(const std::vector<Rows> results, pipeline.run());
-    const Rows& row = results[at];
+    params.text_array(all_queues(), [](const QueueName& queue) { return queue.text(); });
+    WEIR_TRY(const Rows row, look(connection, kDue, std::move(params)));
     due.now = row.instant(0, 0);
     for (std::size_t chore = 0; chore < due.chores.size(); ++chore) {
       due.chores[chore] = row.instant_if(0, 1 + chore);
     }
     due.outbox = row.instant_if(0, 1 + due.chores.size());
+    due.wakeups = row.instant_if(0, 2 + due.chores.size());
+    due.worker_tokens = row.text_if(0, 3 + due.chores.size()).value_or("");
     return {};
   });
   if (!done.ok()) return done.error();

@@ -232,6 +232,15 @@ class Claims {
 }  // namespace
 
 Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimRequest> requests) {
+  bool idle = false;
+  {
+    const base::MutexLock lock(mutex_);
+    idle = idle_;
+  }
+  if (idle) {
+    WEIR_TRY(const bool nothing, nothing_ready(requests));
+    if (nothing) return std::vector<ClaimAnswer>(requests.size());
+  }
   std::vector<ClaimAnswer> answers;
   const auto done = with_session([&](postgres::Connection& connection) -> Result<void> {
     TaskTransaction transaction(connection, ports_.random, jobs_);
@@ -250,6 +259,9 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
     return {};
   });
   if (!done.ok()) return done.error();
+  const base::MutexLock lock(mutex_);
+  idle_ = std::ranges::all_of(
+      answers, [](const ClaimAnswer& answer) { return answer.tasks.empty() && !answer.more; });
   return answers;
 }
 

@@ -119,8 +119,10 @@ inline constexpr postgres::Statement kReadFacts = {
     "task_read_facts", "SELECT x.dag_version_id, " WEIR_FACT_COLUMNS
                        " FROM (SELECT DISTINCT build_id, dag_version_id FROM state.tasks"
                        " WHERE task_id = " WEIR_NAMED_TASKS
-                       ") AS x JOIN state.builds b ON b.build_id = x.build_id JOIN state.jobs j"
-                       " ON j.dag_version_id = x.dag_version_id AND j.name = b.job_name"};
+                       ") AS x CROSS JOIN LATERAL (SELECT * FROM state.builds f"
+                       " WHERE f.build_id = x.build_id OFFSET 0) AS b"
+                       " CROSS JOIN LATERAL (SELECT * FROM state.jobs f WHERE f.dag_version_id ="
+                       " x.dag_version_id AND f.name = b.job_name OFFSET 0) AS j"};
 
 /// The first unfinished tasks of each ordered input that a task reads; $1: how many.
 inline constexpr postgres::Statement kReadHeads = {

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,6 +21,8 @@ namespace weir::postgres {
 class Connection;
 class Params;
 class Pool;
+class Rows;
+struct Statement;
 }  // namespace weir::postgres
 
 namespace weir::dispatcher {
@@ -40,7 +44,12 @@ class PostgresTaskStore final : public TaskStore {
  public:
   /// The schema must be prepared (prepare_state_schema), and the pool's sessions work as role
   /// weir_dispatcher. Both outlive the store.
-  PostgresTaskStore(postgres::Pool& pool, TaskStorePorts ports) : pool_(pool), ports_(ports) {}
+  /// `looks`: sessions with the settings of look_settings(), on which due() and the search for
+  /// something to claim are one statement each; without them they are transactions of `pool`.
+  PostgresTaskStore(postgres::Pool& pool, TaskStorePorts ports, postgres::Pool* looks = nullptr)
+      : pool_(pool), looks_(looks), ports_(ports) {}
+
+  static std::vector<std::pair<std::string, std::string>> look_settings();
 
   Result<std::vector<ClaimAnswer>> claim(std::span<const ClaimRequest> requests) override;
   Result<std::vector<Answer<HeartbeatReply>>> heartbeat(
@@ -58,6 +67,12 @@ class PostgresTaskStore final : public TaskStore {
  private:
   /// Runs `work` on a session of the pool, with the errors of the port.
   Result<void> with_session(const std::function<Result<void>(postgres::Connection&)>& work);
+  /// The same on a session for looks.
+  Result<void> with_look(const std::function<Result<void>(postgres::Connection&)>& work);
+  Result<postgres::Rows> look(postgres::Connection& connection,
+                              const postgres::Statement& statement, postgres::Params params) const;
+  /// Whether the claims, which name no task, would get none.
+  Result<bool> nothing_ready(std::span<const ClaimRequest> requests);
   Result<ChorePage> refill(postgres::Connection& connection, std::size_t limit);
   Result<ChorePage> fire_sources(postgres::Connection& connection, std::size_t limit);
   Result<ChorePage> sweep(postgres::Connection& connection, Chore chore, std::size_t limit);
@@ -65,12 +80,15 @@ class PostgresTaskStore final : public TaskStore {
   void name_known_runs(postgres::Params& params) const WEIR_EXCLUDES(mutex_);
 
   postgres::Pool& pool_;
+  postgres::Pool* const looks_;
   TaskStorePorts ports_;
   JobCache jobs_;
   mutable base::Mutex mutex_;
   /// Epochs of always_on sources whose run is there although an earlier epoch had none: by build,
   /// as many as there are such sources.
   std::map<BuildId, std::int64_t> known_runs_ WEIR_GUARDED_BY(mutex_);
+  /// The last claims got nothing: whether there is anything is asked before the next.
+  bool idle_ WEIR_GUARDED_BY(mutex_) = false;
   /// When this store last rang for a queue that owed: one that is pulled waits from then on.
   std::optional<Instant> refilled_at_ WEIR_GUARDED_BY(mutex_);
 };

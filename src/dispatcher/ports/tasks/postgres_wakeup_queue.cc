@@ -2,6 +2,9 @@
 #include "dispatcher/ports/tasks/postgres_wakeup_queue.h"
 
 #include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "dispatcher/ports/database/postgres_limits.h"
@@ -57,13 +60,19 @@ constexpr Statement kAcknowledge = {
     "DELETE FROM state.queue_messages m USING unnest($1::bigint[], $2::uuid[]) AS u (id, receipt)"
     " WHERE m.message_id = u.id AND m.receipt = u.receipt"};
 
+constexpr Statement kRelease = {
+    "queue_release",
+    "UPDATE state.queue_messages m SET visible_at = clock_timestamp(), receipt = NULL,"
+    " deliveries = m.deliveries - 1 FROM unnest($1::bigint[], $2::uuid[]) AS u (id, receipt)"
+    " WHERE m.message_id = u.id AND m.receipt = u.receipt"};
+
 /// Plans that follow indexes; the queue's size says nothing: it is empty or full from one second
-/// to the next.
+/// to the next. A crash may undo what was done here: then messages come twice, or are rung again.
 constexpr Statement kPlans = {
     "queue_plans",
     "SELECT set_config('plan_cache_mode', 'force_generic_plan', true),"
     " set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
-    " set_config('jit', 'off', true)"};
+    " set_config('jit', 'off', true), set_config('synchronous_commit', 'off', true)"};
 
 Result<Rows> run_one(postgres::Pool& pool, const Statement& statement, Params params) {
   auto lease = pool.acquire(kTaskSessionWait);
@@ -122,22 +131,38 @@ Result<std::vector<ReceivedWakeup>> PostgresWakeupQueue::receive(std::span<const
   return received;
 }
 
-Result<std::size_t> PostgresWakeupQueue::acknowledge(std::span<const WakeupReceipt> receipts) {
+namespace {
+
+/// Messages by their numbers and receipts; what is no message of ours is left out.
+std::optional<Params> named(std::span<const WakeupReceipt> receipts) {
   std::vector<std::pair<std::int64_t, Uuid>> given;
   for (const WakeupReceipt& receipt : receipts) {
     std::int64_t number = 0;
     const std::string& id = receipt.message_id;
     const auto [end, fault] = std::from_chars(id.data(), id.data() + id.size(), number);
     const auto token = Uuid::parse(receipt.receipt);
-    // What is no message of ours removes nothing.
     if (fault != std::errc{} || end != id.data() + id.size() || !token) continue;
     given.emplace_back(number, *token);
   }
-  if (given.empty()) return std::size_t{0};
+  if (given.empty()) return std::nullopt;
   Params params;
   params.int64_array(given, [](const auto& pair) { return pair.first; })
       .uuid_array(given, [](const auto& pair) { return pair.second; });
-  WEIR_TRY(const Rows rows, run_one(pool_, kAcknowledge, std::move(params)));
+  return params;
+}
+
+}  // namespace
+
+Result<void> PostgresWakeupQueue::release(std::span<const WakeupReceipt> receipts) {
+  auto params = named(receipts);
+  if (params) WEIR_CHECK(run_one(pool_, kRelease, *std::move(params)));
+  return {};
+}
+
+Result<std::size_t> PostgresWakeupQueue::acknowledge(std::span<const WakeupReceipt> receipts) {
+  auto params = named(receipts);
+  if (!params) return std::size_t{0};
+  WEIR_TRY(const Rows rows, run_one(pool_, kAcknowledge, *std::move(params)));
   return static_cast<std::size_t>(rows.affected());
 }
 

@@ -22,6 +22,7 @@ class PostgresWakeupQueue final : public WakeupQueue {
   Result<void> publish(std::span<const WakeupMessage> messages) override;
   Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
                                               std::size_t max) override;
+  Result<void> release(std::span<const WakeupReceipt> receipts) override;
   Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) override;
 
  private:

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <future>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "base/mutex.h"
 #include "server/system_clock.h"
@@ -27,24 +30,49 @@ class TestQueue final : public WakeupQueue {
   Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
                                               std::size_t max) override {
     const base::MutexLock lock(mutex_);
+    ++asked_;
     std::vector<ReceivedWakeup> received;
     for (auto at = messages_.begin(); at != messages_.end() && received.size() < max;) {
       if (std::ranges::find(queues, at->queue) == queues.end()) {
         ++at;
         continue;
       }
-      received.push_back({at->queue, "m", "r", at->task_id});
+      const std::string number = std::to_string(++last_);
+      given_[number] = *at;
+      received.push_back({at->queue, number, "r", at->task_id});
       at = messages_.erase(at);
     }
     return received;
+  }
+  Result<void> release(std::span<const WakeupReceipt> receipts) override {
+    const base::MutexLock lock(mutex_);
+    for (const WakeupReceipt& receipt : receipts) {
+      const auto found = given_.find(receipt.message_id);
+      if (found == given_.end()) continue;
+      messages_.push_back(found->second);
+      given_.erase(found);
+    }
+    return {};
   }
   Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) override {
     return receipts.size();
   }
 
+  int asked() const {
+    const base::MutexLock lock(mutex_);
+    return asked_;
+  }
+  std::size_t waiting() const {
+    const base::MutexLock lock(mutex_);
+    return messages_.size();
+  }
+
  private:
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
+  int asked_ WEIR_GUARDED_BY(mutex_) = 0;
   std::vector<WakeupMessage> messages_ WEIR_GUARDED_BY(mutex_);
+  std::map<std::string, WakeupMessage> given_ WEIR_GUARDED_BY(mutex_);
+  int last_ WEIR_GUARDED_BY(mutex_) = 0;
 };
 
 WakeupRequest request(QueueName queue, Duration wait) {
@@ -76,12 +104,23 @@ class WakeupDeskTest : public testing::Test {
  protected:
   void SetUp() override { desk_.start(); }
   void put(QueueName queue) {
-    const WakeupMessage message{queue, TaskId(base::uuid_v7(clock_.now(), random_))};
+    last_ = TaskId(base::uuid_v7(clock_.now(), random_));
+    const WakeupMessage message{queue, last_};
     ASSERT_TRUE(queue_.publish({&message, 1}).ok());
+  }
+  /// So many messages of kQueue as a hand-over gives them.
+  std::vector<ReceivedWakeup> handed(int count) {
+    std::vector<ReceivedWakeup> messages;
+    for (int at = 0; at < count; ++at) {
+      messages.push_back(
+          {kQueue, std::to_string(at), "r", TaskId(base::uuid_v7(clock_.now(), random_))});
+    }
+    return messages;
   }
 
   server::SystemClock clock_;
   server::SystemRandom random_;
+  TaskId last_{};
   TestQueue queue_;
   WakeupDesk desk_{queue_, clock_};
 };
@@ -106,6 +145,70 @@ TEST_F(WakeupDeskTest, ParksUntilItIsRungAndServesItsOwnQueuesOnly) {
   put(kQueue);
   desk_.ring();
   EXPECT_EQ(first.answered.get(), 1u);
+}
+
+TEST_F(WakeupDeskTest, GivesWhatIsHandedOutToTheFirstThatWaitsForIt) {
+  Waiter other;
+  Waiter first;
+  Waiter second;
+  ASSERT_TRUE(desk_.wait(request(kOther, std::chrono::hours(1)), other.answer()));
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), first.answer()));
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), second.answer()));
+  const std::vector<QueueRoom> rooms = desk_.rooms();
+  ASSERT_EQ(rooms.size(), 2u);
+  EXPECT_EQ(std::ranges::find(rooms, kQueue, &QueueRoom::queue)->room, 8u);
+  desk_.deliver(handed(5));
+  EXPECT_EQ(first.answered.get(), 4u);
+  EXPECT_EQ(second.answered.get(), 1u);
+  EXPECT_TRUE(other.waits());
+}
+
+TEST_F(WakeupDeskTest, GivesBackWhatNobodyWaitsForAnyMore) {
+  put(kQueue);
+  auto received = queue_.receive(std::array{kQueue}, 1);
+  ASSERT_EQ(received->size(), 1u);
+  desk_.deliver(*std::move(received));
+  EXPECT_EQ(queue_.waiting(), 1u);
+}
+
+TEST_F(WakeupDeskTest, DoesNotAskAgainForAQueueThatWasEmptyBeforeItIsRung) {
+  Waiter first;
+  Waiter second;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), first.answer()));
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), second.answer()));
+  EXPECT_EQ(queue_.asked(), 1);
+  put(kQueue);
+  desk_.ring();
+  EXPECT_EQ(first.answered.get(), 1u);
+}
+
+TEST_F(WakeupDeskTest, PassesOnWhatAWorkerDoesNotRun) {
+  put(kQueue);
+  Waiter unable;
+  Waiter able;
+  ASSERT_FALSE(desk_.wait(request(kQueue, std::chrono::hours(1)), unable.answer()));
+  ASSERT_EQ(unable.answered.get(), 1u);
+  auto wanted = request(kQueue, std::chrono::hours(1));
+  wanted.worker_id = "able";
+  ASSERT_TRUE(desk_.wait(wanted, able.answer()));
+  Waiter again;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), again.answer()));
+  desk_.pass_on("w", std::array{last_});
+  EXPECT_EQ(able.answered.get(), 1u);
+  EXPECT_TRUE(again.waits());
+}
+
+TEST_F(WakeupDeskTest, GivesAWorkerNoWakeUpOfWhatItDoesNotRun) {
+  put(kQueue);
+  desk_.pass_on("w", std::array{last_});
+  Waiter unable;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), unable.answer()));
+  EXPECT_EQ(queue_.waiting(), 1u);
+  auto wanted = request(kQueue, std::chrono::hours(1));
+  wanted.worker_id = "able";
+  Waiter able;
+  EXPECT_FALSE(desk_.wait(wanted, able.answer()));
+  EXPECT_EQ(able.answered.get(), 1u);
 }
 
 TEST_F(WakeupDeskTest, AnswersWithNothingWhenTheWaitIsOver) {
