@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kNameBytesMax = 63;  // NAMEDATALEN - 1: longer names would be cut.
 constexpr int kBinary = 1;
 constexpr int kSyncRepliesMax = 4;
+constexpr int kTakenWithinMs = 2;  // How long a server that reads may take to come back for more.
 constexpr int kIdleReadsMax = 16;  // Messages of an idle session are few: notices, a farewell.
 
 /// libpq's messages end in a line feed and may have several lines.
@@ -74,6 +75,7 @@ struct Connection::Exchange {
   std::span<const Request> requests;
   std::vector<Expected> expected = {};
   std::vector<Rows> rows = {};
+  Result<void> sent = {};             // What became of handing the requests over.
   std::optional<Error> failure = {};  // Of the first statement that failed.
   bool commits_at_sync = false;       // An implicit transaction that may have written.
   bool in_doubt = false;              // A commit was handed over and nothing heard of it.
@@ -159,23 +161,39 @@ Result<void> Connection::rollback() {
 
 Result<std::vector<Rows>> Connection::run(std::span<const Request> requests,
                                           const std::function<void()>& meanwhile) {
+  WEIR_CHECK(start(requests));
+  if (meanwhile) meanwhile();
+  return finish();
+}
+
+Result<void> Connection::start(std::span<const Request> requests) {
   WEIR_ASSERT(!requests.empty() && requests.size() <= kPipelineStatementsMax);
+  WEIR_ASSERT(!started());
   last_failure_ = {};
   if (!usable()) return lost("the server closed the connection while it was idle");
 
   const bool begins = requests.front().kind == Request::Kind::Begin;
   WEIR_ASSERT(!(begins && in_transaction()));
   WEIR_ASSERT(requests.back().kind != Request::Kind::Commit || begins || in_transaction());
-  Exchange exchange{.requests = requests};
-  exchange.rows.resize(requests.size());
-  exchange.commits_at_sync =
+  under_way_ = std::make_unique<Exchange>(Exchange{.requests = requests});
+  under_way_->rows.resize(requests.size());
+  under_way_->commits_at_sync =
       !begins && !in_transaction() && !std::ranges::all_of(requests, [](const Request& request) {
         return only_reads(request.statement != nullptr ? request.statement->sql : request.sql);
       });
 
   ++round_trips_;
-  if (PQenterPipelineMode(connection_.get()) == 0) return lost_by_libpq();
-  Result<void> outcome = send(exchange, meanwhile);
+  under_way_->sent =
+      PQenterPipelineMode(connection_.get()) == 0 ? lost_by_libpq() : send(*under_way_);
+  return {};
+}
+
+Result<std::vector<Rows>> Connection::finish() {
+  WEIR_ASSERT(started());
+  const std::unique_ptr<Exchange> done = std::move(under_way_);
+  Exchange& exchange = *done;
+  Result<void> outcome = std::move(exchange.sent);
+  if (outcome.ok()) outcome = flush();
   if (outcome.ok()) outcome = receive(exchange);
   if (!outcome.ok()) {
     broken_ = true;
@@ -186,6 +204,7 @@ Result<std::vector<Rows>> Connection::run(std::span<const Request> requests,
   }
   PQexitPipelineMode(connection_.get());
   if (!exchange.failure) return std::move(exchange.rows);
+  const bool begins = exchange.requests.front().kind == Request::Kind::Begin;
   if (begins && in_transaction() && !broken_) {
     const Failure failure = last_failure_;
     if (!rollback().ok()) broken_ = true;  // The server rolls back when the connection closes.
@@ -234,7 +253,7 @@ Result<bool> Connection::behind_pooler() {
 int Connection::server_version() const { return PQserverVersion(connection_.get()); }
 int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
 
-Result<void> Connection::send(Exchange& exchange, const std::function<void()>& meanwhile) {
+Result<void> Connection::send(Exchange& exchange) {
   for (std::size_t i = 0; i < exchange.requests.size(); ++i) {
     const Request::Kind kind = exchange.requests[i].kind;
     WEIR_ASSERT(kind != Request::Kind::Begin || i == 0);
@@ -244,11 +263,7 @@ Result<void> Connection::send(Exchange& exchange, const std::function<void()>& m
   }
   if (exchange.commits_at_sync) exchange.in_doubt = true;
   if (PQpipelineSync(connection_.get()) == 0) return lost_by_libpq();
-  if (meanwhile) {
-    if (PQflush(connection_.get()) < 0) return lost_by_libpq();
-    meanwhile();
-  }
-  return flush();
+  return flush_what_is_taken();
 }
 
 Result<void> Connection::send_request(Exchange& exchange, std::size_t index) {
@@ -406,6 +421,18 @@ Result<void> Connection::flush() {
     // Reading while we write: a server whose replies nobody takes would stop reading from us.
     WEIR_CHECK(wait(POLLIN | POLLOUT));
     if (PQconsumeInput(connection_.get()) == 0) return lost_by_libpq();
+  }
+}
+
+Result<void> Connection::flush_what_is_taken() {
+  while (true) {
+    const int left = PQflush(connection_.get());
+    if (left == 0) return {};
+    if (left < 0) return lost_by_libpq();
+    // A server that is about to read takes more within moments; one that works on an earlier
+    // statement takes no more for now.
+    pollfd descriptor{.fd = PQsocket(connection_.get()), .events = POLLOUT, .revents = 0};
+    if (poll(&descriptor, 1, kTakenWithinMs) <= 0) return {};
   }
 }
 

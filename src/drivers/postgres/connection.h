@@ -92,6 +92,16 @@ class Connection {
   Result<std::vector<Rows>> run(std::span<const Request> requests,
                                 const std::function<void()>& meanwhile = {});
 
+  /// run() in two halves, for a caller that has work on other connections meanwhile: start() hands
+  /// the requests over, or as many as the socket takes; finish() waits for the replies. What
+  /// `requests` point at must live until finish(), which comes before anything else is asked of
+  /// this connection; a connection that is destroyed in between leaves no trace of an open
+  /// transaction.
+  Result<void> start(std::span<const Request> requests);
+  Result<std::vector<Rows>> finish();
+  /// True between start() and finish().
+  bool started() const { return under_way_ != nullptr; }
+
   /// What the server said about the last statement that failed.
   const Failure& last_failure() const { return last_failure_; }
 
@@ -130,13 +140,15 @@ class Connection {
 
   Connection(pg_conn* connection, const ConnectOptions& options);
 
-  Result<void> send(Exchange& exchange, const std::function<void()>& meanwhile);
+  Result<void> send(Exchange& exchange);
   Result<void> send_request(Exchange& exchange, std::size_t index);
   Result<void> receive(Exchange& exchange);
   Result<void> accept(Exchange& exchange, const Expected& expected, ResultPtr result);
   Result<void> read_script_results();
   bool must_prepare(const Exchange& exchange, const Statement& statement, const Params& params);
   Result<void> flush();
+  /// Writes for as long as the server takes what is written.
+  Result<void> flush_what_is_taken();
   /// The next result, or null between two statements' results.
   Result<ResultPtr> next_result();
   Result<void> wait(short events);
@@ -148,6 +160,7 @@ class Connection {
   std::chrono::milliseconds reply_timeout_;
   StatementMode mode_;
   std::unordered_map<std::string, Prepared> prepared_;
+  std::unique_ptr<Exchange> under_way_;
   Failure last_failure_;
   std::uint64_t round_trips_ = 0;
   bool broken_ = false;

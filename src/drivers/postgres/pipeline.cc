@@ -23,18 +23,31 @@ std::size_t Pipeline::push(Queued queued) {
 }
 
 Result<std::vector<Rows>> Pipeline::run(const std::function<void()>& meanwhile) {
-  const std::deque<Queued> queued = std::exchange(queued_, {});
-  if (queued.empty()) return std::vector<Rows>();
-  std::vector<Request> requests;
-  requests.reserve(queued.size());
-  for (const Queued& item : queued) {
+  if (queued_.empty()) return std::vector<Rows>();
+  WEIR_CHECK(start());
+  if (meanwhile) meanwhile();
+  return finish();
+}
+
+Result<void> Pipeline::start() {
+  requests_.clear();
+  requests_.reserve(queued_.size());
+  for (const Queued& item : queued_) {
     const bool named = item.statement.name != nullptr;
-    requests.push_back({.statement = named ? &item.statement : nullptr,
-                        .sql = named ? nullptr : item.sql.c_str(),
-                        .params = &item.params,
-                        .kind = item.kind});
+    requests_.push_back({.statement = named ? &item.statement : nullptr,
+                         .sql = named ? nullptr : item.sql.c_str(),
+                         .params = &item.params,
+                         .kind = item.kind});
   }
-  return connection_.run(requests, meanwhile);
+  auto started = connection_.start(requests_);
+  if (!started.ok()) queued_.clear();
+  return started;
+}
+
+Result<std::vector<Rows>> Pipeline::finish() {
+  auto results = connection_.finish();
+  queued_.clear();
+  return results;
 }
 
 }  // namespace weir::postgres

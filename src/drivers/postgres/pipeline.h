@@ -49,6 +49,11 @@ class Pipeline {
   /// needs Connection::rollback(). `meanwhile` is Connection::run's.
   Result<std::vector<Rows>> run(const std::function<void()>& meanwhile = {});
 
+  /// run() in two halves, as Connection::start and finish; nothing is added in between. A pipeline
+  /// that is destroyed in between must take its connection with it.
+  Result<void> start();
+  Result<std::vector<Rows>> finish();
+
  private:
   struct Queued {
     Statement statement;  // name null: run `sql` unnamed.
@@ -60,6 +65,7 @@ class Pipeline {
 
   Connection& connection_;
   std::deque<Queued> queued_;
+  std::vector<Request> requests_;  // of `queued_`, while they are under way
 };
 
 }  // namespace weir::postgres

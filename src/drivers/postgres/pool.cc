@@ -27,8 +27,11 @@ Pool::Lease::~Lease() { give_back(); }
 
 void Pool::Lease::give_back() {
   if (pool_ == nullptr) return;
+  // Nobody waits any more for what is under way: the server ends it with the connection.
+  if (connection_->started()) connection_.reset();
   // What stays open would hold locks for the next borrower; a failed rollback drops the connection.
-  if (connection_->usable() && connection_->in_transaction() && !connection_->rollback().ok()) {
+  if (connection_ && connection_->usable() && connection_->in_transaction() &&
+      !connection_->rollback().ok()) {
     connection_.reset();
   }
   std::exchange(pool_, nullptr)->free_slot(std::move(connection_));

@@ -49,6 +49,23 @@ TEST_F(PipelineTest, CommitsAWholeTransactionInOneRoundTrip) {
   EXPECT_EQ(pipeline.size(), 0U);
 }
 
+TEST_F(PipelineTest, LetsItsCallerUseOtherConnectionsBetweenItsHalves) {
+  Pipeline pipeline(*first_);
+  pipeline.begin();
+  const std::size_t insert = pipeline.add(kInsert, numbers({1, 2}));
+  ASSERT_TRUE(succeeded(pipeline.start()));
+  EXPECT_TRUE(first_->started());
+  ASSERT_TRUE(succeeded(second_->execute(kInsert, numbers({3}))));
+  EXPECT_EQ(stored(), 1) << "what was begun is not committed";
+  const auto results = pipeline.finish();
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_FALSE(first_->started());
+  EXPECT_EQ((*results)[insert].affected(), 2);
+  EXPECT_TRUE(first_->in_transaction());
+  ASSERT_TRUE(succeeded(first_->commit()));
+  EXPECT_EQ(stored(), 3);
+}
+
 TEST_F(PipelineTest, DoesNothingWhenEmpty) {
   Pipeline pipeline(*first_);
   const auto results = pipeline.run();

@@ -43,6 +43,19 @@ TEST_F(PoolTest, ConnectsWhenNeededAndLendsTheSameConnectionAgain) {
   EXPECT_TRUE(succeeded(pool.ping(kLong)));
 }
 
+TEST_F(PoolTest, DropsAConnectionThatComesBackWithWorkUnderWay) {
+  Pool pool(options(1), test::real_clock());
+  const Request request{.sql = "SELECT pg_sleep(3600)"};
+  {
+    const auto lease = pool.acquire(kLong);
+    ASSERT_TRUE(succeeded(lease));
+    ASSERT_TRUE(succeeded((*lease)->start({&request, 1})));
+  }
+  EXPECT_EQ(pool.counts().idle, 0U);
+  EXPECT_TRUE(succeeded(pool.ping(kLong)));
+  EXPECT_EQ(pool.counts().connects, 2U);
+}
+
 TEST_F(PoolTest, RefusesMoreThanItsBoundAfterTheTimeout) {
   Pool pool(options(2), test::real_clock());
   const auto one = pool.acquire(kLong);
