@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/dag_cache.h"
 
+#include <iterator>
 #include <utility>
 
 #include "base/blake3.h"
@@ -31,6 +32,12 @@ std::shared_ptr<const graph::Dag> DagCache::find(const std::string& key) {
   return found->second->dag;
 }
 
+void DagCache::drop_evicted() {
+  std::list<Entry> dropped;  // ends after the lock is gone
+  const base::MutexLock lock(mutex_);
+  dropped.swap(evicted_);
+}
+
 void DagCache::keep(Entry entry) {
   const base::MutexLock lock(mutex_);
   if (by_key_.contains(entry.key)) return;
@@ -40,7 +47,7 @@ void DagCache::keep(Entry entry) {
   while (bytes_ > bytes_max_ && entries_.size() > 1) {
     bytes_ -= entries_.back().bytes;
     by_key_.erase(entries_.back().key);
-    entries_.pop_back();
+    evicted_.splice(evicted_.end(), entries_, std::prev(entries_.end()));
   }
 }
 

@@ -25,6 +25,10 @@ class DagCache {
   /// The document, read now or before. Faults are graph::read_dag's and are not kept.
   Result<std::shared_ptr<const graph::Dag>> read(std::string_view document);
 
+  /// Ends what gave way to other documents since the last call. Whoever read calls it when nobody
+  /// waits for it any more: a document of a thousand nodes takes a while to end.
+  void drop_evicted();
+
   std::size_t bytes() const;
 
  private:
@@ -40,6 +44,7 @@ class DagCache {
   const std::size_t bytes_max_;
   mutable base::Mutex mutex_;
   std::list<Entry> entries_ WEIR_GUARDED_BY(mutex_);  // last used first
+  std::list<Entry> evicted_ WEIR_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::list<Entry>::iterator> by_key_ WEIR_GUARDED_BY(mutex_);
   std::size_t bytes_ WEIR_GUARDED_BY(mutex_) = 0;
 };

@@ -31,10 +31,12 @@ struct DiffExecutor::Attempt {
   DiffPlan plan;
   TakenTopics taken;
   std::optional<DeploySeen> deploy_seen;
+  IntentBatch intents;
   Reservation reservation;
   std::optional<TopicProvisioner> topics;
   std::vector<std::size_t> topic_nodes;  // plan index of each wanted topic
-  DiffAnswer answer;
+  std::optional<DiffAnswer> answer;      // of the topics as they are named now
+  std::optional<Result<InheritedTtl>> ttl;
   Epoch epoch = 0;
   Epoch base = 0;
   bool sentinel_stored = false;
@@ -128,9 +130,13 @@ Result<void> DiffExecutor::find_deploy(Attempt& attempt) {
 /// Step 10, first half: the names are committed as intents before any topic is made. A name that
 /// another binding holds by now is given up for the next.
 Result<void> DiffExecutor::reserve(Attempt& attempt) {
-  const IntentBatch batch =
-      make_intents(attempt.plan, attempt.scope, config_.policy, attempt.diff_id, attempt.now);
-  WEIR_TRY(attempt.reservation, store_.reserve(batch));
+  attempt.intents = make_intents(*attempt.command.dag, attempt.plan, attempt.scope, config_.policy,
+                                 attempt.diff_id, attempt.now);
+  const IntentBatch& batch = attempt.intents;
+  WEIR_TRY(attempt.reservation, store_.reserve(batch, [&] {
+    attempt.ttl = inherited_ttl(attempt);
+    answer(attempt);
+  }));
   std::vector<WantedTopic> wanted;
   wanted.reserve(batch.intents.size());
   for (std::size_t i = 0; i < batch.intents.size(); ++i) {
@@ -148,6 +154,7 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
 
 Result<IntentOutcome> DiffExecutor::reserve_next_name(Attempt& attempt, std::size_t topic) {
   PlannedNode& node = attempt.plan.nodes[attempt.topic_nodes[topic]];
+  attempt.answer.reset();
   while (true) {
     {
       WEIR_TRY(const GraphView view, store_.read(nullptr));
@@ -186,6 +193,7 @@ Result<void> DiffExecutor::provision(Attempt& attempt) {
         WEIR_CHECK(look_at_topics(step, topics));
         break;
       case ProvisionStep::Kind::Wait:
+        attempt.reservation.ahead.reset();  // it holds locks, and nobody knows for how long
         clock_.sleep_for(step.wait);
         topics.waited();
         break;
@@ -203,6 +211,7 @@ Result<void> DiffExecutor::provision(Attempt& attempt) {
       case ProvisionStep::Kind::Done:
         observer_.topics_wanted(wanted, 0);
         adopt_topics(attempt.plan, topics);
+        if (!topics.warnings().empty()) attempt.answer.reset();
         return {};
       case ProvisionStep::Kind::Failed:
         observer_.topics_wanted(0, wanted);
@@ -244,7 +253,6 @@ Result<void> DiffExecutor::look_at_topics(const ProvisionStep& step, TopicProvis
 /// Section 3.12: a new node's queue inherits the TTL of its predecessor in the previous deploy.
 Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
   InheritedTtl ttl;
-  if (!attempt.plan.needs_topics()) return ttl;
   const graph::WorldId world(attempt.scope.context().world_id);
   WEIR_TRY(const auto previous, store_.newest_deploy(attempt.scope.binding->strategy, world));
   if (!previous) return ttl;
@@ -284,19 +292,22 @@ Result<bool> DiffExecutor::nothing_to_write(const Attempt& attempt) {
 /// Step 11: one transaction, fenced by the epoch the plan was made on. A diff that changes nothing
 /// writes nothing.
 Result<void> DiffExecutor::commit(Attempt& attempt) {
-  attempt.answer = make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
-                               config_.compute_key_in_queue_map, false);
+  answer(attempt);
   WEIR_TRY(const bool nothing, nothing_to_write(attempt));
   // A weight is another store row than the epoch speaks of: that is looked up each time.
   const auto& sentinel = attempt.command.dag->sentinel;
   attempt.settled = nothing && !(sentinel && sentinel->weight);
   if (nothing) return {};
-  WEIR_TRY(const InheritedTtl ttl, inherited_ttl(attempt));
+  InheritedTtl ttl;
+  if (attempt.ttl) {
+    WEIR_TRY(ttl, *std::move(attempt.ttl));
+  }
   const GraphChange change = make_change({.dag = attempt.command.dag.get(),
                                           .scope = &attempt.scope,
                                           .plan = &attempt.plan,
                                           .base = attempt.base,
                                           .reservation = &attempt.reservation,
+                                          .nodes = &attempt.intents.nodes,
                                           .topics = attempt.topics ? &*attempt.topics : nullptr,
                                           .policy = &config_.policy,
                                           .inherited_ttl = &ttl,
@@ -304,7 +315,7 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
                                           .node_set = attempt.deploy_key.node_set,
                                           .actor = attempt.command.actor,
                                           .request_hash = attempt.command.request_hash(),
-                                          .answer_hash = attempt.answer.hash,
+                                          .answer_hash = attempt.answer->hash,
                                           .deploy_known = attempt.deploy_seen.has_value(),
                                           .now = attempt.now});
   WEIR_CRASH_POINT("diff.before_commit");
@@ -314,6 +325,13 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   return {};
 }
 
+/// What the client is told, unless it is made already.
+void DiffExecutor::answer(Attempt& attempt) const {
+  if (attempt.answer) return;
+  attempt.answer = make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
+                               config_.compute_key_in_queue_map, false);
+}
+
 DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
   DiffOutcome result;
   result.dag = attempt.command.dag;
@@ -321,7 +339,7 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
   result.answer = attempt.command.plan_only
                       ? make_answer(*attempt.command.dag, attempt.scope, attempt.plan,
                                     config_.compute_key_in_queue_map, true)
-                      : std::move(attempt.answer);
+                      : *std::move(attempt.answer);
   result.sentinel_stored = attempt.sentinel_stored;
   result.summary = {
       .deploy = attempt.deploy_key,

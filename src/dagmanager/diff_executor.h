@@ -95,6 +95,7 @@ class DiffExecutor {
   Result<InheritedTtl> inherited_ttl(const Attempt& attempt);
   Result<bool> nothing_to_write(const Attempt& attempt);
   Result<void> commit(Attempt& attempt);
+  void answer(Attempt& attempt) const;
   DiffOutcome outcome(Attempt& attempt) const;
 
   Config config_;

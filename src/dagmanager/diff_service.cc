@@ -77,9 +77,25 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   }
   const std::string key = AnswerCache::key_of(bytes);
   if (answer_again(stream, key, received)) return;
-  // By now all that it took to decide is freed.
   const std::size_t created = answer_anew(stream, bytes, key, peer, received);
-  if (created >= kLargeDiffNodes) server::give_back_freed_memory();
+  documents_.drop_evicted();
+  give_back_after(created);
+}
+
+/// By now all that it took to decide is freed.
+void DiffServer::give_back_after(std::size_t created) {
+  if (created < kSmallDiffNodes) return;
+  const Duration now = parts_.clock.monotonic();
+  {
+    const base::MutexLock lock(freed_mutex_);
+    freed_nodes_ += created;
+    const bool due = created >= kLargeDiffNodes || freed_nodes_ >= kFreedNodesMax ||
+                     now - given_back_ >= kGiveBackEvery;
+    if (!due) return;
+    freed_nodes_ = 0;
+    given_back_ = now;
+  }
+  server::give_back_freed_memory();
 }
 
 std::size_t DiffServer::answer_anew(DiffStream& stream, const grpc::ByteBuffer& bytes,

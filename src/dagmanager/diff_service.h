@@ -4,10 +4,12 @@
 #include <dagmanager.grpc.pb.h>
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "dagmanager/ack_registry.h"
 #include "dagmanager/answer_cache.h"
@@ -15,6 +17,7 @@
 #include "dagmanager/dagmanager_metrics.h"
 #include "dagmanager/diff_executor.h"
 #include "dagmanager/diff_stream.h"
+#include "dagmanager/limits.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/wire.h"
 #include "server/worker_pool.h"
@@ -62,10 +65,15 @@ class DiffServer final
   void note(const DiffSummary& summary, Duration received);
   void note_failure(const wire::DiffRequest& request, const Error& error);
 
+  void give_back_after(std::size_t created);
+
   Parts parts_;
   DagCache documents_;
   AnswerCache answers_;
   std::atomic<bool> draining_ = false;
+  base::Mutex freed_mutex_;
+  std::size_t freed_nodes_ WEIR_GUARDED_BY(freed_mutex_) = 0;
+  Duration given_back_ WEIR_GUARDED_BY(freed_mutex_) = -kGiveBackEvery;
 };
 
 }  // namespace weir::dagmanager

@@ -9,6 +9,7 @@
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/postgres_control_bus.h"
 #include "dagmanager/ports/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "drivers/postgres/pool.h"
@@ -32,6 +33,9 @@ Result<std::shared_ptr<postgres::Pool>> open_pool(const std::string& dsn, Prepar
       clock);
 }
 
+/// One and the same DSN is one and the same write-ahead log.
+bool one_log(const DagmanagerConfig& config) { return config.topics_dsn == config.graph_dsn; }
+
 Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& random,
                         Engines& engines) {
   if (config.graph_dsn.empty()) {
@@ -40,11 +44,10 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.store = std::move(store);
     return {};
   }
-  const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads;
+  const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads +
+                           kWriteAheadDiffs * kWriteAheadConnections;
   WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
-  // One and the same DSN is one and the same write-ahead log.
-  const IntentSync sync =
-      config.topics_dsn == config.graph_dsn ? IntentSync::WithTopics : IntentSync::OnReserve;
+  const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
   engines.store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
   engines.pools.push_back(std::move(pool));
@@ -58,7 +61,8 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
   }
   const auto connections = static_cast<std::size_t>(config.diff_concurrency);
   WEIR_TRY(auto pool, open_pool(config.topics_dsn, prepare_topic_schema, connections, clock));
-  engines.topics = std::make_unique<PostgresTopicAdmin>(*pool);
+  const TopicSync sync = one_log(config) ? TopicSync::WithGraph : TopicSync::OnCreate;
+  engines.topics = std::make_unique<PostgresTopicAdmin>(*pool, sync);
   engines.pools.push_back(std::move(pool));
   return {};
 }

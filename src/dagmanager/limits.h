@@ -19,8 +19,13 @@ inline constexpr std::size_t kDagCacheBytesMax = std::size_t{8} << 20;
 /// Answers that changed nothing, kept by the hash of their request.
 inline constexpr std::size_t kAnswerCacheBytesMax = std::size_t{8} << 20;
 
-/// After a diff that made this many queues, freed memory is given back to the system.
-inline constexpr std::size_t kLargeDiffNodes = 100;
+/// Freed memory is given back to the system after a diff that made `kLargeDiffNodes` queues, after
+/// diffs that made `kFreedNodesMax` together, and after any that made `kSmallDiffNodes` if it was
+/// not for `kGiveBackEvery`. Taking it again costs the next diff about as much as naming its nodes.
+inline constexpr std::size_t kSmallDiffNodes = 100;
+inline constexpr std::size_t kLargeDiffNodes = 5'000;
+inline constexpr std::size_t kFreedNodesMax = 20'000;
+inline constexpr Duration kGiveBackEvery = std::chrono::seconds(10);
 
 /// DescribeNodes: ids of one request, records and bytes of one reply (section 1.1).
 inline constexpr std::size_t kDescribeIdsMax = 1000;

@@ -103,19 +103,21 @@ std::uint64_t test_seed() {
   return seed;
 }
 
-PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed)
+PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
+                                   dagmanager::IntentSync sync)
     : random_(seed),
       pool_(pool_options(dsn), real_clock()),
-      store_(pool_, random_),
+      store_(pool_, random_, sync),
       bus_(pool_, kQueueTopic) {}
 
 PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
   EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);
 }
 
-std::unique_ptr<PostgresInstance> PostgresGraph::instance(const std::string& dsn) const {
+std::unique_ptr<PostgresInstance> PostgresGraph::instance(const std::string& dsn,
+                                                          IntentSync sync) const {
   static std::uint64_t next = 0;
-  return std::make_unique<PostgresInstance>(dsn, test_seed() + ++next);
+  return std::make_unique<PostgresInstance>(dsn, test_seed() + ++next, sync);
 }
 
 void PostgresGraph::script(const std::string& sql) const {

@@ -190,10 +190,15 @@ Diff& Diff::reserve() {
   for (const std::size_t i : wanting_)
     batch_.intents.push_back(make_intent(nodes_[i], *batch_.binding));
   batch_.new_nodes = static_cast<std::size_t>(std::ranges::count(known_, 0));
+  batch_.nodes.clear();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (known_[i] == 0) batch_.nodes.push_back(nodes_[i]);
+  }
   auto reserved = store_.reserve(batch_);
   EXPECT_TRUE(succeeded(reserved));
   if (!reserved.ok()) return *this;
   reservation_ = *std::move(reserved);
+  change_.ahead = reservation_.ahead;
   EXPECT_EQ(reservation_.node_rows.size(), batch_.new_nodes);
   std::size_t drawn = 0;
   change_.nodes.clear();

@@ -16,7 +16,8 @@ namespace weir::test {
 /// One instance of the DAG manager's store: a pool of its own and what works over it.
 class PostgresInstance final : public GraphEngine {
  public:
-  PostgresInstance(const std::string& dsn, std::uint64_t seed);
+  PostgresInstance(const std::string& dsn, std::uint64_t seed,
+                   dagmanager::IntentSync sync = dagmanager::IntentSync::OnReserve);
   dagmanager::GraphStore& store() override { return store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
   postgres::Pool& pool() { return pool_; }
@@ -34,8 +35,13 @@ class PostgresGraph {
  public:
   PostgresGraph();
 
-  std::unique_ptr<PostgresInstance> instance() const { return instance(database_->dsn()); }
-  std::unique_ptr<PostgresInstance> instance(const std::string& dsn) const;
+  using IntentSync = dagmanager::IntentSync;
+
+  std::unique_ptr<PostgresInstance> instance(IntentSync sync = IntentSync::OnReserve) const {
+    return instance(database_->dsn(), sync);
+  }
+  std::unique_ptr<PostgresInstance> instance(const std::string& dsn,
+                                             IntentSync sync = IntentSync::OnReserve) const;
   const FreshDatabase& database() const { return *database_; }
 
   /// SQL as the owner of the schema, from a session of its own.

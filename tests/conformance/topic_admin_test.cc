@@ -27,7 +27,13 @@ class TopicAdminTest : public testing::TestWithParam<test::Adapter> {
   std::vector<CreateAnswer> create(const std::vector<TopicSpec>& specs) {
     auto answers = topics_.create(specs);
     EXPECT_TRUE(succeeded(answers));
-    return answers.ok() ? *answers : std::vector<CreateAnswer>();
+    if (!answers.ok()) return {};
+    std::vector<CreateAnswer> made;
+    for (const CreateAnswer answer : *answers) {
+      const bool seen = answer == CreateAnswer::CreatedAndSeen;
+      made.push_back(seen ? CreateAnswer::Created : answer);
+    }
+    return made;
   }
   std::vector<TopicSeen> look(const std::vector<const char*>& names) {
     std::vector<graph::TopicName> topics(names.begin(), names.end());
@@ -54,6 +60,22 @@ TEST_P(TopicAdminTest, AnswersInTheOrderOfTheQuestions) {
   EXPECT_THAT(create({spec("new.1"), spec("there"), spec(""), spec("new.2"), spec("a b")}),
               ElementsAre(CreateAnswer::Created, CreateAnswer::AlreadyExists, CreateAnswer::Refused,
                           CreateAnswer::Created, CreateAnswer::Refused));
+}
+
+/// What is answered as seen needs no look: it is there as asked for, and alone of its kind.
+TEST_P(TopicAdminTest, HasSeenOnlyWhatALookShows) {
+  create({spec("old.topic")});
+  const std::vector<std::vector<TopicSpec>> calls = {
+      {spec("a"), spec("b", kOther)}, {spec("c"), spec("Old_Topic")}, {spec("X.y"), spec("x_Y")}};
+  for (const std::vector<TopicSpec>& specs : calls) {
+    const auto answers = topics_.create(specs);
+    ASSERT_TRUE(succeeded(answers));
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (answers->at(i) != CreateAnswer::CreatedAndSeen) continue;
+      EXPECT_THAT(look({specs[i].topic.text().c_str()}),
+                  ElementsAre(TopicSeen{specs[i].topic, specs[i].shape}));
+    }
+  }
 }
 
 TEST_P(TopicAdminTest, KeepsTheShapeOfTheFirstWhoMadeATopic) {

@@ -92,9 +92,10 @@ Result<GraphView> CrashingGraphStore::read(const DeployKey* deploy) {
   return read_call(fate_, store_down(), [&] { return inner_.read(deploy); });
 }
 
-Result<Reservation> CrashingGraphStore::reserve(const dagmanager::IntentBatch& batch) {
+Result<Reservation> CrashingGraphStore::reserve(const dagmanager::IntentBatch& batch,
+                                                const std::function<void()>& meanwhile) {
   return write_call(fate_, store_down(), outcome_unknown(), [&] {
-    auto reserved = inner_.reserve(batch);
+    auto reserved = inner_.reserve(batch, meanwhile);
     if (reserved.ok()) {
       if (fate_.traces()) fate_.tell(outcomes_text(batch, *reserved));
       fate_.reserved_ = true;

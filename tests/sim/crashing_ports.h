@@ -86,7 +86,8 @@ class CrashingGraphStore final : public GraphStore {
   CrashingGraphStore(GraphStore& inner, CallFate& fate) : inner_(inner), fate_(fate) {}
 
   Result<GraphView> read(const DeployKey* deploy) override;
-  Result<Reservation> reserve(const dagmanager::IntentBatch& batch) override;
+  Result<Reservation> reserve(const dagmanager::IntentBatch& batch,
+                              const std::function<void()>& meanwhile) override;
   Result<dagmanager::Committed> commit(const dagmanager::GraphChange& change) override;
   Result<std::optional<DeployRecord>> newest_deploy(
       const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override;

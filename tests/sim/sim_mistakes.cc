@@ -33,8 +33,9 @@ class MistakenGraphStore final : public GraphStore {
 
   Result<GraphView> read(const DeployKey* deploy) override { return inner_.read(deploy); }
 
-  Result<Reservation> reserve(const IntentBatch& batch) override {
-    WEIR_TRY(Reservation reserved, inner_.reserve(batch));
+  Result<Reservation> reserve(const IntentBatch& batch,
+                              const std::function<void()>& meanwhile) override {
+    WEIR_TRY(Reservation reserved, inner_.reserve(batch, meanwhile));
     if (!shares_) return reserved;
     WEIR_TRY(const GraphView view, inner_.read(nullptr));
     for (std::size_t i = 0; i < batch.intents.size(); ++i) {

@@ -16,20 +16,20 @@ std::int64_t lag_alert(const PlannedNode& node, const PlannerPolicy& policy) {
   return std::max<std::int64_t>(60, 5 * node.source->parts.interval);
 }
 
-NodeRecord make_node(const PlannedNode& planned, RowId row, const ChangeInput& input) {
+NodeRecord make_node(const PlannedNode& planned, const std::string& owner, Instant now) {
   const graph::DagNode& source = *planned.source;
-  return {.row = row,
+  return {.row = 0,
           .id = planned.id,
           .parts = source.parts,
           .fingerprint = base::blake3(source.canonical),
           .schema_hash = source.schema_hash,
           .name = source.name,
-          .owner = input.dag->owner,
+          .owner = owner,
           .tags = source.tags,
           .query = source.query,
           .global = source.global,
           .artifacts = source.artifacts,
-          .created_at = input.now};
+          .created_at = now};
 }
 
 class ChangeMaker {
@@ -39,6 +39,8 @@ class ChangeMaker {
     change_.base = in_.base;
     change_.binding = in_.scope->binding;
     change_.deploy_known = in_.deploy_known;
+    if (in_.reservation != nullptr) change_.ahead = in_.reservation->ahead;
+    if (in_.nodes != nullptr) change_.nodes.reserve(in_.nodes->size());
     change_.at = in_.now;
   }
 
@@ -47,8 +49,7 @@ class ChangeMaker {
     for (const PlannedNode& planned : in_.plan->nodes) {
       change_.dag_nodes.push_back(planned.id.text());
       const bool introduced = planned.node_row == 0;
-      const RowId row = introduced ? next_row() : planned.node_row;
-      if (introduced) change_.nodes.push_back(make_node(planned, row, in_));
+      const RowId row = introduced ? introduce() : planned.node_row;
       if (planned.needs_topic()) promote(planned, row);
       if (planned.mark_due) mark(planned);
       if (planned.id_conflict && introduced) log_conflict(planned);
@@ -60,7 +61,13 @@ class ChangeMaker {
   }
 
  private:
-  RowId next_row() { return in_.reservation->node_rows.at(rows_used_++); }
+  RowId introduce() {
+    const RowId row = in_.reservation->node_rows.at(change_.nodes.size());
+    NodeRecord& node = in_.nodes->at(change_.nodes.size());
+    change_.nodes.push_back(std::move(node));
+    change_.nodes.back().row = row;
+    return row;
+  }
 
   DeployRecord new_deploy() const {
     DeployRecord deploy;
@@ -164,18 +171,17 @@ class ChangeMaker {
 
   const ChangeInput& in_;
   GraphChange change_;
-  std::size_t rows_used_ = 0;
   std::size_t topics_used_ = 0;
 };
 
 }  // namespace
 
-IntentBatch make_intents(const DiffPlan& plan, const DiffScope& scope, const PlannerPolicy& policy,
-                         const std::string& diff_id, Instant now) {
+IntentBatch make_intents(const graph::Dag& dag, const DiffPlan& plan, const DiffScope& scope,
+                         const PlannerPolicy& policy, const std::string& diff_id, Instant now) {
   IntentBatch batch{
       .diff_id = diff_id, .binding = scope.binding, .intents = {}, .new_nodes = 0, .at = now};
   for (const PlannedNode& node : plan.nodes) {
-    if (node.node_row == 0) ++batch.new_nodes;
+    if (node.node_row == 0) batch.nodes.push_back(make_node(node, dag.owner, now));
     if (!node.needs_topic()) continue;
     batch.intents.push_back({.topic = node.topic,
                              .type = node.type,
@@ -185,6 +191,7 @@ IntentBatch make_intents(const DiffPlan& plan, const DiffScope& scope, const Pla
                              .compute_key = node.compute_key,
                              .gives_up = {}});
   }
+  batch.new_nodes = batch.nodes.size();
   return batch;
 }
 

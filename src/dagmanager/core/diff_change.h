@@ -17,9 +17,9 @@ namespace weir::dagmanager {
 /// TTL of the queue a node of this name and type had in the strategy's previous deploy.
 using InheritedTtl = std::map<std::pair<std::string, std::string>, std::int64_t>;
 
-/// The intents of the nodes that need a topic, in plan order.
-IntentBatch make_intents(const DiffPlan& plan, const DiffScope& scope, const PlannerPolicy& policy,
-                         const std::string& diff_id, Instant now);
+/// The intents of the nodes that need a topic and the nodes that are new, in plan order.
+IntentBatch make_intents(const graph::Dag& dag, const DiffPlan& plan, const DiffScope& scope,
+                         const PlannerPolicy& policy, const std::string& diff_id, Instant now);
 
 /// What a change is made of, besides the plan.
 struct ChangeInput {
@@ -28,6 +28,8 @@ struct ChangeInput {
   const DiffPlan* plan = nullptr;
   Epoch base = 0;                            ///< of the view the plan was made on
   const Reservation* reservation = nullptr;  ///< null: no new topic
+  std::vector<NodeRecord>* nodes =
+      nullptr;  ///< those of the intents, moved from; null: none is new
   const TopicProvisioner* topics = nullptr;  ///< null: no new topic
   const PlannerPolicy* policy = nullptr;
   const InheritedTtl* inherited_ttl = nullptr;  ///< null: none

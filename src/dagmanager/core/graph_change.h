@@ -28,7 +28,16 @@ struct IntentBatch {
   std::shared_ptr<const BindingContext> binding;
   std::vector<TopicIntent> intents;
   std::size_t new_nodes = 0;  ///< how many node rows the diff will add
+  /// Those nodes, in order, their rows not yet drawn: a store may begin to write them. Or none.
+  std::vector<NodeRecord> nodes = {};
   Instant at{};
+};
+
+/// Rows of a change that a store has written ahead of it, uncommitted. Gone without a trace unless
+/// a commit of that change takes it over.
+class WrittenAhead {
+ public:
+  virtual ~WrittenAhead() = default;
 };
 
 /// What became of one intent. A name that another binding holds is not ours: take the next. A
@@ -43,6 +52,7 @@ struct IntentOutcome {
 struct Reservation {
   std::vector<IntentOutcome> outcomes;
   std::vector<RowId> node_rows;
+  std::shared_ptr<WrittenAhead> ahead = {};  ///< for the change, if its store began to write it
 };
 
 /// A mark on a reused queue: its node's schema_hash moved on (section 3.6).
@@ -76,6 +86,7 @@ struct GraphChange {
   std::optional<SentinelRecord> sentinel;
   std::vector<TopicLogRow> log;
   Instant at{};
+  std::shared_ptr<WrittenAhead> ahead = {};  ///< of the reservation; changes nothing but the time
 
   /// Nothing but a moved last_seen: no epoch is raised for it.
   bool touches_graph() const { return !nodes.empty() || !queues.empty() || !marks.empty(); }

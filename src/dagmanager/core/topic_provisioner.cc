@@ -86,6 +86,11 @@ void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
       case CreateAnswer::Unknown:
         progress.asked = true;
         break;
+      case CreateAnswer::CreatedAndSeen:
+        progress.asked = true;
+        progress.outcome = ProvisionOutcome::Created;
+        progress.next = Next::Done;
+        break;
       case CreateAnswer::AlreadyExists:
         progress.found_there = !progress.asked;
         break;

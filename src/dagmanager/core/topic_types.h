@@ -17,10 +17,11 @@ struct TopicSpec {
 /// How the broker answered for one topic of a bulk create.
 enum class CreateAnswer {
   Created,
-  AlreadyExists,  ///< success only after a look shows the wanted shape
-  Unknown,        ///< no answer in time: it may or may not exist
-  Failed,         ///< this broker could not; another or a later try may
-  Refused,        ///< never: the name or shape is not acceptable
+  CreatedAndSeen,  ///< made, and looked at by the same call: as asked for, and no other like it
+  AlreadyExists,   ///< success only after a look shows the wanted shape
+  Unknown,         ///< no answer in time: it may or may not exist
+  Failed,          ///< this broker could not; another or a later try may
+  Refused,         ///< never: the name or shape is not acceptable
 };
 
 /// A topic as the broker's metadata shows it.

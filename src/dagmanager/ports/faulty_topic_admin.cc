@@ -26,7 +26,10 @@ Result<std::vector<CreateAnswer>> FaultyTopicAdmin::create(std::span<const Topic
   for (std::size_t i = 0, next = 0; i < topics.size(); ++i) {
     if (failed[i]) continue;
     answers[i] = made[next++];
-    if (answers[i] == CreateAnswer::Created && strikes(faults_.seen_late)) {
+    const bool is_new =
+        answers[i] == CreateAnswer::Created || answers[i] == CreateAnswer::CreatedAndSeen;
+    if (is_new && strikes(faults_.seen_late)) {
+      answers[i] = CreateAnswer::Created;
       hidden_[topics[i].topic.text()] =
           1 + static_cast<unsigned>(random_.below(faults_.late_looks));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -59,7 +60,12 @@ class GraphStore {
   /// held under the same binding key is joined, one held by another comes back as taken; so does
   /// one whose binding has an intent under another name that it does not give up. ABORTED
   /// `graph_moved` if a binding has a queue under another name by now.
-  virtual Result<Reservation> reserve(const IntentBatch& batch) = 0;
+  ///
+  /// `meanwhile`, if given, is work of the caller for the time the engine takes: called before this
+  /// returns a reservation, at least once. It may read from this store.
+  virtual Result<Reservation> reserve(const IntentBatch& batch,
+                                      const std::function<void()>& meanwhile) = 0;
+  Result<Reservation> reserve(const IntentBatch& batch) { return reserve(batch, {}); }
 
   /// Writes a change: nodes, queues, bindings, marks, deploy, sentinel, log, and the control events
   /// that follow from them (outbox), and raises the epoch. One transaction.

@@ -61,7 +61,14 @@ Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
   return GraphView(std::move(lock), graph_.index, graph_.epoch, seen);
 }
 
-Result<Reservation> MemoryGraphStore::reserve(const IntentBatch& batch) {
+Result<Reservation> MemoryGraphStore::reserve(const IntentBatch& batch,
+                                              const std::function<void()>& meanwhile) {
+  WEIR_TRY(Reservation reservation, reserve_all(batch));
+  if (meanwhile) meanwhile();
+  return reservation;
+}
+
+Result<Reservation> MemoryGraphStore::reserve_all(const IntentBatch& batch) {
   const std::unique_lock lock(mutex_);
   for (const TopicIntent& intent : batch.intents) {
     if (const QueueView own = bound_elsewhere(intent)) {

@@ -47,7 +47,9 @@ class MemoryGraphStore final : public GraphStore {
   static Result<std::unique_ptr<MemoryGraphStore>> open(MemoryStoreOptions options, Random& random);
 
   Result<GraphView> read(const DeployKey* deploy) override;
-  Result<Reservation> reserve(const IntentBatch& batch) override;
+  using GraphStore::reserve;
+  Result<Reservation> reserve(const IntentBatch& batch,
+                              const std::function<void()>& meanwhile) override;
   Result<Committed> commit(const GraphChange& change) override;
   Result<std::optional<DeployRecord>> newest_deploy(
       const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override;
@@ -66,6 +68,7 @@ class MemoryGraphStore final : public GraphStore {
       : options_(std::move(options)), random_(random) {}
 
   QueueView bound_elsewhere(const TopicIntent& intent) const;
+  Result<Reservation> reserve_all(const IntentBatch& batch);
   IntentOutcome reserve_one(const TopicIntent& intent, const IntentBatch& batch);
   bool moved_under(const GraphChange& change) const;
   void apply_graph(const GraphChange& change);

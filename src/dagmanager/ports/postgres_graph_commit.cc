@@ -9,6 +9,7 @@
 #include "base/crash_point.h"
 #include "dagmanager/core/control_events.h"
 #include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/postgres_graph_nodes.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_graph_store.h"
@@ -32,16 +33,6 @@ Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved
 bool needs_epoch(const GraphChange& change) {
   return change.touches_graph() || !change.log.empty() ||
          (change.sentinel && change.sentinel->traffic_weight);
-}
-
-/// Two changes of the same rows must wait for each other, not for themselves: everyone goes by node
-/// id and by queue.
-std::vector<const NodeRecord*> by_id(const std::vector<NodeRecord>& nodes) {
-  std::vector<const NodeRecord*> sorted;
-  sorted.reserve(nodes.size());
-  for (const NodeRecord& node : nodes) sorted.push_back(&node);
-  std::ranges::sort(sorted, {}, [](const NodeRecord* node) { return node->id.view(); });
-  return sorted;
 }
 
 Params promotion_params(const GraphChange& change) {
@@ -78,55 +69,15 @@ Params mark_params(const GraphChange& change) {
   return params;
 }
 
-/// What of the new nodes goes into artifact and used_by.
-struct ArtifactParams {
-  Params artifacts;
-  Params sizes;
-  Params uses;
-};
-
-std::optional<ArtifactParams> artifact_params(const std::vector<NodeRecord>& nodes) {
-  struct Use {
-    RowId node;
-    std::int32_t place;
-    const graph::Artifact* artifact;
-  };
-  std::vector<Use> uses;
-  for (const NodeRecord& node : nodes) {
-    std::int32_t place = 0;
-    for (const graph::Artifact& artifact : node.artifacts) {
-      uses.push_back({node.row, place++, &artifact});
-    }
-  }
-  if (uses.empty()) return std::nullopt;
-  const auto checksum = [](const Use& use) { return std::string_view(use.artifact->checksum); };
-  const auto path = [](const Use& use) { return std::string_view(use.artifact->path); };
-  const auto framework = [](const Use& use) { return std::string_view(use.artifact->framework); };
-  const auto dtype = [](const Use& use) { return std::string_view(use.artifact->dtype); };
-  const auto size = [](const Use& use) { return use.artifact->size; };
-  ArtifactParams params;
-  params.artifacts.text_array(uses, checksum)
-      .text_array(uses, path)
-      .int64_array(uses, size)
-      .text_array(uses, framework)
-      .text_array(uses, dtype);
-  params.sizes.text_array(uses, checksum).int64_array(uses, size);
-  params.uses.int64_array(uses, &Use::node)
-      .int32_array(uses, &Use::place)
-      .text_array(uses, checksum)
-      .text_array(uses, path)
-      .text_array(uses, framework)
-      .text_array(uses, dtype);
-  return params;
-}
-
 }  // namespace
 
 /// One change on its way into the database: the two exchanges, and what the first one told.
 class PostgresGraphStore::Commit {
  public:
-  Commit(const GraphChange& change, Connection& connection, GraphMirror& mirror, Random& random)
-      : change_(change), connection_(connection), mirror_(mirror), random_(random) {}
+  /// `ahead`: the nodes are in already, by the transaction that is open on this connection.
+  Commit(const GraphChange& change, Connection& connection, GraphMirror& mirror, Random& random,
+         const NodesAhead::Written* ahead)
+      : change_(change), connection_(connection), mirror_(mirror), random_(random), ahead_(ahead) {}
 
   Result<Committed> run() {
     WEIR_CRASH_POINT("store.before_commit");
@@ -158,7 +109,6 @@ class PostgresGraphStore::Commit {
   Result<Committed> write_beside_the_graph();
   Result<void> write_rows();
   void add_graph(Pipeline& pipeline);
-  void add_artifacts(Pipeline& pipeline);
   void add_deploy(Pipeline& pipeline);
   void add_sentinel(Pipeline& pipeline);
   Result<void> judge_deploy(const std::vector<Rows>& results) const;
@@ -178,6 +128,7 @@ class PostgresGraphStore::Commit {
   Connection& connection_;
   GraphMirror& mirror_;
   Random& random_;
+  const NodesAhead::Written* ahead_;
   Places places_;
   std::vector<Rows> results_;  // of the first exchange
   GraphPosition locked_;       // of the graph, as long as the transaction lives
@@ -192,11 +143,20 @@ Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
     const auto refreshed = refresh({change.base, 0});
     if (!refreshed.ok()) return graph_error(refreshed.error());
   }
+  std::optional<NodesAhead::Written> ahead;
+  if (change.ahead) ahead = static_cast<NodesAhead&>(*change.ahead).finish(change.nodes);
   Result<Committed> committed = graph_moved("others change the same rows at the same time");
   for (int attempt = 0; attempt < kStoreTriesMax; ++attempt) {
-    const auto connection = pool_.acquire(kStoreConnectionWait);
-    if (!connection.ok()) return graph_error(connection.error());
-    committed = Commit(change, **connection, mirror_, random_).run();
+    if (ahead) {
+      committed = Commit(change, *ahead->connection, mirror_, random_, &*ahead).run();
+      ahead.reset();
+      // Its session may have ended since; then nothing was written.
+      if (!committed.ok() && committed.error().reason() == postgres::kPostgresUnavailable) continue;
+    } else {
+      const auto connection = pool_.acquire(kStoreConnectionWait);
+      if (!connection.ok()) return graph_error(connection.error());
+      committed = Commit(change, **connection, mirror_, random_, nullptr).run();
+    }
     if (committed.ok()) return committed;
     if (committed.error().reason() != postgres::kSerialization) break;
   }
@@ -222,7 +182,7 @@ Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
 /// writes and reads. While the server writes, the events are decided on the graph as it is known.
 Result<void> PostgresGraphStore::Commit::write_rows() {
   Pipeline pipeline(connection_);
-  pipeline.begin();
+  if (ahead_ == nullptr) pipeline.begin();
   add_graph(pipeline);
   add_deploy(pipeline);
   places_.epoch = pipeline.add(sql::kLockEpoch);
@@ -238,9 +198,11 @@ Result<void> PostgresGraphStore::Commit::write_rows() {
 }
 
 void PostgresGraphStore::Commit::add_graph(Pipeline& pipeline) {
-  if (!change_.nodes.empty()) {
-    pipeline.add(sql::kInsertNodes, node_params(by_id(change_.nodes)));
-    add_artifacts(pipeline);
+  if (!change_.nodes.empty() && ahead_ == nullptr) {
+    std::vector<NodeOfRow> nodes;
+    nodes.reserve(change_.nodes.size());
+    for (const NodeRecord& node : change_.nodes) nodes.push_back({node.row, &node});
+    places_.odd_artifacts = add_nodes(pipeline, std::move(nodes));
   }
   if (!change_.queues.empty()) {
     pipeline.add(sql::kInsertContext, context_params(*change_.binding));
@@ -249,14 +211,6 @@ void PostgresGraphStore::Commit::add_graph(Pipeline& pipeline) {
   if (!change_.marks.empty()) {
     places_.marked = pipeline.add(sql::kMarkQueues, mark_params(change_));
   }
-}
-
-void PostgresGraphStore::Commit::add_artifacts(Pipeline& pipeline) {
-  auto params = artifact_params(change_.nodes);
-  if (!params) return;
-  pipeline.add(sql::kInsertArtifacts, std::move(params->artifacts));
-  pipeline.add(sql::kInsertUses, std::move(params->uses));
-  places_.odd_artifacts = pipeline.add(sql::kFindOddArtifacts, std::move(params->sizes));
 }
 
 void PostgresGraphStore::Commit::add_deploy(Pipeline& pipeline) {
@@ -296,13 +250,10 @@ Result<void> PostgresGraphStore::Commit::judge_deploy(const std::vector<Rows>& r
 
 /// Every intent must still have been one, every marked queue still be there.
 Result<void> PostgresGraphStore::Commit::judge_own_rows() const {
-  if (places_.odd_artifacts && !results_[*places_.odd_artifacts].empty()) {
-    const Rows& odd = results_[*places_.odd_artifacts];
-    return base::invalid_argument("artifact_invalid",
-                                  "artifact " + std::string(odd.text(0, 0)) + " has " +
-                                      std::to_string(odd.int64(0, 1)) + " bytes, not " +
-                                      std::to_string(odd.int64(0, 2)));
+  if (ahead_ != nullptr && ahead_->odd_artifacts) {
+    WEIR_CHECK(judge_artifacts(*ahead_->odd_artifacts));
   }
+  if (places_.odd_artifacts) WEIR_CHECK(judge_artifacts(results_[*places_.odd_artifacts]));
   const auto affected = [&](const std::optional<std::size_t>& place) {
     return place ? static_cast<std::size_t>(results_[*place].affected()) : 0;
   };
@@ -396,7 +347,7 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
 
 void PostgresGraphStore::Commit::decide_events() {
   if (change_.queues.empty()) return;
-  const auto lock = mirror_.share();
+  const auto lock = mirror_.share_without_staged();  // events are of queues
   updates_ = changed_queries(mirror_.index(), change_);
   updates_at_ = mirror_.position();
 }
@@ -480,20 +431,22 @@ void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t even
 void PostgresGraphStore::Commit::prepare_mirror() {
   if (!change_.touches_graph()) return;
   GraphDelta delta{locked_, raised_, change_.nodes, {}};
-  {
-    const auto lock = mirror_.share();
-    delta.queues.reserve(change_.queues.size() + change_.marks.size());
-    for (const QueuePromotion& promotion : change_.queues) {
-      const QueueView intent = mirror_.index().queue(promotion.queue);
-      if (!intent) return;
-      delta.queues.push_back(promoted(intent.record(), promotion, change_));
-    }
-    for (const BufferMark& mark : change_.marks) {
-      const QueueView queue = mirror_.index().queue(mark.queue);
-      if (!queue) return;
-      delta.queues.push_back(marked(queue.record(), mark));
-    }
+  std::vector<RowId> rows;
+  rows.reserve(change_.queues.size() + change_.marks.size());
+  for (const QueuePromotion& promotion : change_.queues) rows.push_back(promotion.queue);
+  for (const BufferMark& mark : change_.marks) rows.push_back(mark.queue);
+  auto queues = mirror_.find_queues(rows);
+  if (!queues) return;
+  auto queue = queues->begin();
+  for (const QueuePromotion& promotion : change_.queues) {
+    *queue = promoted(std::move(*queue), promotion, change_);
+    ++queue;
   }
+  for (const BufferMark& mark : change_.marks) {
+    *queue = marked(std::move(*queue), mark);
+    ++queue;
+  }
+  delta.queues = *std::move(queues);
   delta_ = std::move(delta);
 }
 

@@ -138,24 +138,46 @@ Result<void> copy_queues(Connection& connection, const BindingContexts& contexts
 
 /// The lock of a writer: the turnstile is held while it waits for the readers to leave.
 struct GraphMirror::Writing {
-  explicit Writing(GraphMirror& mirror) : turnstile(mirror.turnstile_), lock(mirror.mutex_) {}
+  explicit Writing(const GraphMirror& mirror) : turnstile(mirror.turnstile_), lock(mirror.mutex_) {}
   std::scoped_lock<std::mutex> turnstile;
   std::scoped_lock<std::shared_mutex> lock;
 };
 
 std::shared_lock<std::shared_mutex> GraphMirror::share() const {
+  while (true) {
+    {
+      auto lock = share_without_staged();
+      if (staged_.empty()) return lock;
+    }
+    const Writing writing(*this);
+    put_staged();
+  }
+}
+
+std::shared_lock<std::shared_mutex> GraphMirror::share_without_staged() const {
   const std::scoped_lock turnstile(turnstile_);
   return std::shared_lock(mutex_);
 }
 
 GraphMirror::Standing GraphMirror::standing() const {
-  const auto lock = share();
+  const auto lock = share_without_staged();
   return {copy_.position, generation_};
+}
+
+/// By a writer.
+void GraphMirror::put_staged() const {
+  for (const auto& [row, intent] : staged_) {
+    if (!copy_.index.queue(row)) put_newer(copy_.index, intent);
+  }
+  staged_.clear();
 }
 
 bool GraphMirror::apply(const GraphDelta& delta) {
   const Writing writing(*this);
   if (copy_.position != delta.from) return false;
+  // What is staged is older than the delta, which has some of it as it is by now.
+  for (const QueueRecord& queue : delta.queues) staged_.erase(queue.row);
+  put_staged();
   for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
   for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
   copy_.position = delta.to;
@@ -163,20 +185,41 @@ bool GraphMirror::apply(const GraphDelta& delta) {
   return true;
 }
 
-void GraphMirror::apply_intents(const std::vector<QueueRecord>& intents,
+void GraphMirror::apply_intents(std::vector<QueueRecord>&& intents,
                                 const std::vector<RowId>& given_up) {
   const Writing writing(*this);
+  if (!given_up.empty()) put_staged();
   for (const RowId row : given_up) {
     const QueueView held = copy_.index.queue(row);
     if (held && !held.is_active()) copy_.index.remove_queue(row);
   }
-  for (const QueueRecord& intent : intents) {
-    if (!copy_.index.queue(intent.row)) put_newer(copy_.index, intent);
+  for (QueueRecord& intent : intents) {
+    const RowId row = intent.row;
+    staged_.try_emplace(row, std::move(intent));
   }
+}
+
+std::optional<std::vector<QueueRecord>> GraphMirror::find_queues(
+    std::span<const RowId> rows) const {
+  const auto lock = share_without_staged();
+  std::vector<QueueRecord> queues;
+  queues.reserve(rows.size());
+  for (const RowId row : rows) {
+    const auto staged = staged_.find(row);
+    if (staged != staged_.end()) {
+      queues.push_back(staged->second);
+    } else if (const QueueView queue = copy_.index.queue(row)) {
+      queues.push_back(queue.record());
+    } else {
+      return std::nullopt;
+    }
+  }
+  return queues;
 }
 
 void GraphMirror::replace(GraphCopy copy) {
   const Writing writing(*this);
+  put_staged();  // into what goes: the new copy has it, or it is no more
   copy_ = std::move(copy);
   ++generation_;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -41,10 +44,13 @@ struct GraphCopy {
 
 /// This instance's copy of the graph. Any number of readers share it; a writer that waits lets no
 /// further reader in, so planning cannot starve it.
+///
+/// Intents just reserved are staged beside it: mostly they are queues before anyone looks.
 class GraphMirror {
  public:
   /// The copy held still; look at it through index() and position() as long as it lives.
   std::shared_lock<std::shared_mutex> share() const;
+  std::shared_lock<std::shared_mutex> share_without_staged() const;
   const GraphIndex& index() const { return copy_.index; }
   const GraphPosition& position() const { return copy_.position; }
 
@@ -59,15 +65,20 @@ class GraphMirror {
   /// `from`.
   bool apply(const GraphDelta& delta);
   /// Intents that were reserved or met, and rows of intents that were given up.
-  void apply_intents(const std::vector<QueueRecord>& intents, const std::vector<RowId>& given_up);
+  void apply_intents(std::vector<QueueRecord>&& intents, const std::vector<RowId>& given_up);
+  /// Queues and intents by row, in order; nothing if one of them is not known.
+  std::optional<std::vector<QueueRecord>> find_queues(std::span<const RowId> rows) const;
   void replace(GraphCopy copy);
 
  private:
   struct Writing;
+  void put_staged() const;
 
   mutable std::mutex turnstile_;  // taken before mutex_, and by readers for a moment only
   mutable std::shared_mutex mutex_;
-  GraphCopy copy_;
+  // Readers put what is staged into the copy.
+  mutable GraphCopy copy_;
+  mutable absl::flat_hash_map<RowId, QueueRecord> staged_;  // written under both locks
   std::uint64_t generation_ = 0;
 };
 

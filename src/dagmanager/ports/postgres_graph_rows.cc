@@ -190,46 +190,47 @@ NodeRecord read_node(const Rows& rows, std::size_t row) {
   return node;
 }
 
-Params node_params(std::span<const NodeRecord* const> nodes) {
-  using Node = const NodeRecord*;
+Params node_params(std::span<const NodeOfRow> nodes) {
+  using Node = const NodeOfRow&;
   const auto query = [](auto read) {
     return [read](Node node) {
-      using Value = decltype(read(*node->query));
-      return node->query ? std::optional<Value>(read(*node->query)) : std::nullopt;
+      using Value = decltype(read(*node.record->query));
+      return node.record->query ? std::optional<Value>(read(*node.record->query)) : std::nullopt;
     };
   };
   const auto part = [](auto member) {
-    return [member](Node node) -> const auto& { return node->parts.*member; };
+    return [member](Node node) -> const auto& { return node.record->parts.*member; };
   };
   using Parts = graph::IdentityParts;
   using Query = graph::TagQuerySpec;
   std::vector<std::string> keys;
-  for (Node node : nodes) keys.push_back(key_hash(node->id.view()));
+  for (Node node : nodes) keys.push_back(key_hash(node.record->id.view()));
   Params params;
-  params.int64_array(nodes, [](Node node) { return node->row; })
+  params.int64_array(nodes, [](Node node) { return node.row; })
       .bytes_array(keys, as_bytes)
-      .text_array(nodes, [](Node node) { return node->id.view(); })
+      .text_array(nodes, [](Node node) { return node.record->id.view(); })
       .text_array(nodes, part(&Parts::node_type))
       .int64_array(nodes, part(&Parts::interval))
       .int64_array(nodes, part(&Parts::period))
       .text_array(nodes, part(&Parts::params_canon))
-      .text_array(nodes, [](Node node) { return array_text(node->parts.dependencies); })
+      .text_array(nodes, [](Node node) { return array_text(node.record->parts.dependencies); })
       .text_array(nodes, part(&Parts::schema_compat_id))
       .text_array(nodes, part(&Parts::code_hash))
-      .bytes_array(nodes, [](Node node) { return std::as_bytes(std::span(node->fingerprint)); })
-      .text_array(nodes, [](Node node) { return std::string_view(node->schema_hash); })
-      .text_array(nodes, [](Node node) { return std::string_view(node->name); })
-      .text_array(nodes, [](Node node) { return std::string_view(node->owner); })
-      .text_array(nodes, [](Node node) { return array_text(node->tags); })
+      .bytes_array(nodes,
+                   [](Node node) { return std::as_bytes(std::span(node.record->fingerprint)); })
+      .text_array(nodes, [](Node node) { return std::string_view(node.record->schema_hash); })
+      .text_array(nodes, [](Node node) { return std::string_view(node.record->name); })
+      .text_array(nodes, [](Node node) { return std::string_view(node.record->owner); })
+      .text_array(nodes, [](Node node) { return array_text(node.record->tags); })
       .text_array(nodes, query([](const Query& spec) { return array_text(spec.tags); }))
       .boolean_array(nodes, query([](const Query& spec) { return spec.match_all; }))
       .int64_array(nodes,
                    [](Node node) {
-                     const bool named = node->query && node->query->has_interval;
-                     return named ? std::optional(node->query->interval) : std::nullopt;
+                     const bool named = node.record->query && node.record->query->has_interval;
+                     return named ? std::optional(node.record->query->interval) : std::nullopt;
                    })
-      .boolean_array(nodes, [](Node node) { return node->global; })
-      .int64_array(nodes, [](Node node) { return microseconds(node->created_at); });
+      .boolean_array(nodes, [](Node node) { return node.record->global; })
+      .int64_array(nodes, [](Node node) { return microseconds(node.record->created_at); });
   return params;
 }
 

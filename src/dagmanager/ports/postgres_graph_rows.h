@@ -45,6 +45,12 @@ std::string ranges_text(std::vector<RowId> rows);
 std::string pack_ids(std::span<const RowId> rising);
 std::vector<RowId> unpack_ids(std::span<const std::byte> packed);
 
+/// A node and the row it is to have.
+struct NodeOfRow {
+  RowId row;
+  const NodeRecord* record;
+};
+
 /// The columns of kReadNodes, kReadQueues and the like, row by row.
 NodeRecord read_node(const postgres::Rows& rows, std::size_t row);
 DeployRecord read_deploy(const postgres::Rows& rows, std::size_t row);
@@ -65,7 +71,7 @@ Result<QueueRecord> read_queue(const postgres::Rows& rows, std::size_t row,
                                const BindingContexts& contexts);
 
 postgres::Params context_params(const BindingContext& binding);
-postgres::Params node_params(std::span<const NodeRecord* const> nodes);
+postgres::Params node_params(std::span<const NodeOfRow> nodes);
 postgres::Params deploy_params(const DeployRecord& deploy);
 postgres::Params sentinel_params(const SentinelRecord& sentinel);
 postgres::Params log_params(std::span<const TopicLogRow> log);

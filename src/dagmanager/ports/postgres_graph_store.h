@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/postgres_graph_mirror.h"
+#include "dagmanager/ports/postgres_limits.h"
 
 namespace weir::postgres {
 class Params;
@@ -30,6 +33,9 @@ struct Statement;
 ///
 /// Intents are not counted by the epoch. The mirror knows those of its own instance and those it
 /// happened to meet; the unique keys of the table decide.
+///
+/// Where the topics are in the same database, so that the way from the intents to the change is
+/// short, the new nodes are written while the rest of that way is gone (NodesAhead).
 ///
 /// A change is two exchanges in one transaction. The first writes all its rows, locks the epoch row
 /// last, and reads what others changed since the diff was decided. A change by another of a node of
@@ -58,7 +64,9 @@ class PostgresGraphStore final : public GraphStore {
       : pool_(pool), random_(random), intent_sync_(intent_sync) {}
 
   Result<GraphView> read(const DeployKey* deploy) override;
-  Result<Reservation> reserve(const IntentBatch& batch) override;
+  using GraphStore::reserve;
+  Result<Reservation> reserve(const IntentBatch& batch,
+                              const std::function<void()>& meanwhile) override;
   Result<Committed> commit(const GraphChange& change) override;
   Result<std::optional<DeployRecord>> newest_deploy(
       const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override;
@@ -69,6 +77,7 @@ class PostgresGraphStore final : public GraphStore {
   Result<void> ping() override;
 
  private:
+  class Beside;  // postgres_graph_reserve.cc
   class Commit;  // postgres_graph_commit.cc
   /// What the database says of itself and of a deploy.
   struct Standing {
@@ -82,15 +91,16 @@ class PostgresGraphStore final : public GraphStore {
   Result<void> refresh(const GraphPosition& wanted);
   void begin_reserve(postgres::Pipeline& pipeline) const;
   Result<Reservation> reserve_free(const IntentBatch& batch, const std::vector<std::string>& keys,
-                                   const std::vector<RowId>& nodes);
+                                   const std::vector<RowId>& nodes, Beside& beside);
   Result<Reservation> reserve_contested(const IntentBatch& batch,
                                         const std::vector<std::string>& keys,
-                                        const std::vector<RowId>& nodes);
+                                        const std::vector<RowId>& nodes, Beside& beside);
 
   postgres::Pool& pool_;
   Random& random_;
   const IntentSync intent_sync_;
   GraphMirror mirror_;
+  std::counting_semaphore<> ahead_places_{kWriteAheadDiffs};
   std::mutex refresh_mutex_;  // one thread fetches, the others wait for it; taken before any other
 };
 

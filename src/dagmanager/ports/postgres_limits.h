@@ -14,6 +14,11 @@ inline constexpr Duration kStoreConnectionWait = std::chrono::seconds(5);
 /// How often one call is carried out when others' transactions turn it away.
 inline constexpr int kStoreTriesMax = 3;
 
+/// Diffs whose nodes are written ahead at the same time, and the connections that takes: one for
+/// the nodes, one for what the diff reads meanwhile. Further diffs write one thing after the other.
+inline constexpr int kWriteAheadDiffs = 4;
+inline constexpr std::size_t kWriteAheadConnections = 2;
+
 /// How often one read goes after a graph that others keep changing.
 inline constexpr int kRefreshTriesMax = 10;
 

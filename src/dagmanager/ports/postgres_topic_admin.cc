@@ -3,6 +3,7 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
+#include "drivers/postgres/pipeline.h"
 #include "drivers/postgres/pool.h"
 
 namespace weir::dagmanager {
@@ -32,6 +34,13 @@ constexpr Statement kCreateFresh = {"topics_create_fresh", WEIR_TOPICS_INSERT};
 
 constexpr Statement kCreate = {"topics_create",
                                WEIR_TOPICS_INSERT " ON CONFLICT DO NOTHING RETURNING topic"};
+
+/// The commit does not wait for its own fsync; a later one's covers it.
+constexpr Statement kUnsynced = {"topics_unsynced", "SET LOCAL synchronous_commit = off"};
+
+constexpr Statement kCountAlike = {
+    "topics_count_alike",
+    "SELECT count(*) FROM weir_topics.topic_registry WHERE topic_key = ANY ($1)"};
 
 constexpr Statement kLook = {
     "topics_look",
@@ -95,10 +104,15 @@ Params keys_of(std::span<const graph::TopicName> topics) {
   return params;
 }
 
-Params specs_params(const std::vector<const TopicSpec*>& specs) {
+std::vector<std::string> registry_keys(const std::vector<const TopicSpec*>& specs) {
   std::vector<std::string> keys;
   keys.reserve(specs.size());
   for (const TopicSpec* spec : specs) keys.push_back(registry_key(spec->topic));
+  return keys;
+}
+
+Params specs_params(const std::vector<const TopicSpec*>& specs,
+                    const std::vector<std::string>& keys) {
   Params params;
   params.bytes_array(keys, as_bytes)
       .text_array(specs, [](const TopicSpec* spec) { return spec->topic.view(); })
@@ -117,29 +131,57 @@ Result<std::vector<CreateAnswer>> PostgresTopicAdmin::create(std::span<const Top
   for (const TopicSpec& spec : topics) {
     if (!graph::illegal_topic(spec.topic.view())) specs.push_back(&spec);
   }
-  const Params params = specs_params(specs);
   WEIR_CRASH_POINT("topics.before_create");
-  auto made = run(pool_, kCreateFresh, params);
-  const bool all = made.ok();
-  if (!all && made.error().reason() == postgres::kUniqueViolation) {
-    made = run(pool_, kCreate, params);
+  const auto seen = create_fresh(specs);
+  Result<Rows> made = Rows();
+  if (!seen.ok()) {
+    if (seen.error().reason() != postgres::kUniqueViolation) return seen.error();
+    made = run(pool_, kCreate, specs_params(specs, registry_keys(specs)));
+    if (!made.ok()) return std::move(made).error();
   }
-  if (!made.ok()) return std::move(made).error();
   WEIR_CRASH_POINT("topics.after_create");
   absl::flat_hash_set<std::string_view> fresh;
-  for (std::size_t row = 0; !all && row < made->size(); ++row) fresh.insert(made->text(row, 0));
+  for (std::size_t row = 0; !seen.ok() && row < made->size(); ++row) {
+    fresh.insert(made->text(row, 0));
+  }
   std::vector<CreateAnswer> answers;
   answers.reserve(topics.size());
   for (const TopicSpec& spec : topics) {
     if (graph::illegal_topic(spec.topic.view())) {
       answers.push_back(CreateAnswer::Refused);
+    } else if (seen.ok()) {
+      answers.push_back(*seen ? CreateAnswer::CreatedAndSeen : CreateAnswer::Created);
     } else {
       // A name that is asked for twice is new once.
-      const bool is_new = all || fresh.erase(spec.topic.view()) > 0;
+      const bool is_new = fresh.erase(spec.topic.view()) > 0;
       answers.push_back(is_new ? CreateAnswer::Created : CreateAnswer::AlreadyExists);
     }
   }
   return answers;
+}
+
+/// Makes the topics if none of them is there yet, else fails with `unique_violation`. True if the
+/// registry, once it held them, had no other topic that a broker would confuse with one of them.
+Result<bool> PostgresTopicAdmin::create_fresh(const std::vector<const TopicSpec*>& specs) {
+  const std::vector<std::string> keys = registry_keys(specs);
+  auto connection = pool_.acquire(kStoreConnectionWait);
+  if (!connection.ok()) return broker_error(std::move(connection).error());
+  Params alike;
+  alike.bytes_array(keys, as_bytes);
+  postgres::Pipeline pipeline(**connection);
+  pipeline.begin();
+  if (sync_ == TopicSync::WithGraph) pipeline.add(kUnsynced);
+  pipeline.add(kCreateFresh, specs_params(specs, keys));
+  const std::size_t count = pipeline.add(kCountAlike, std::move(alike));
+  pipeline.commit();
+  const auto results = pipeline.run();
+  if (results.ok()) {
+    // Of two that were made now, alike and by two names, each is another's.
+    const absl::flat_hash_set<std::string_view> distinct(keys.begin(), keys.end());
+    return distinct.size() == keys.size() && (*results)[count].int64(0, 0) == std::ssize(keys);
+  }
+  if (results.error().reason() == postgres::kUniqueViolation) return results.error();
+  return broker_error(results.error());
 }
 
 Result<std::vector<TopicSeen>> PostgresTopicAdmin::look(std::span<const graph::TopicName> topics) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,16 @@ class Pool;
 
 namespace weir::dagmanager {
 
+/// When made topics reach the disk.
+enum class TopicSync : std::uint8_t {
+  OnCreate,   ///< before create() returns
+  WithGraph,  ///< with the change of the graph that binds them: for a registry in the graph's own
+              ///< database. Intents, topics and the change come in this order in one write-ahead
+              ///< log, and the change's commit waits until the log is on the disk up to its end. A
+              ///< power cut before it cuts the log somewhere: what is left of the topics always has
+              ///< its intents, and nobody was told of what is gone. An fsync less a diff
+};
+
 /// TopicAdmin without a broker: a registry of topics in PostgreSQL, for installations whose queues
 /// are not on Kafka. Its tables know nothing of the graph and may be in another database. A topic
 /// holds no messages. A call whose commit is in doubt is `broker_unavailable`, like one that never
@@ -19,7 +30,8 @@ namespace weir::dagmanager {
 class PostgresTopicAdmin final : public TopicAdmin {
  public:
   /// The schema must be prepared (prepare_topic_schema). The pool outlives the admin.
-  explicit PostgresTopicAdmin(postgres::Pool& pool) : pool_(pool) {}
+  explicit PostgresTopicAdmin(postgres::Pool& pool, TopicSync sync = TopicSync::OnCreate)
+      : pool_(pool), sync_(sync) {}
 
   Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override;
   Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override;
@@ -30,7 +42,10 @@ class PostgresTopicAdmin final : public TopicAdmin {
   Result<void> ping() override;
 
  private:
+  Result<bool> create_fresh(const std::vector<const TopicSpec*>& specs);
+
   postgres::Pool& pool_;
+  const TopicSync sync_;
 };
 
 }  // namespace weir::dagmanager

@@ -28,7 +28,7 @@ class ChangeOf {
       : dag_(std::move(dag)),
         scope_(graph.scope(*dag_, fields)),
         plan_(graph.planned(*dag_, fields)),
-        intents_(make_intents(plan_, scope_, policy, "diff-1", kNow)),
+        intents_(make_intents(*dag_, plan_, scope_, policy, "diff-1", kNow)),
         topics_(wanted(), prod) {
     for (std::size_t i = 0; i < intents_.intents.size(); ++i) {
       reservation_.outcomes.push_back({static_cast<RowId>(1000 + i), false});
@@ -66,11 +66,13 @@ class ChangeOf {
   }
 
   GraphChange change() const {
+    std::vector<NodeRecord> nodes = intents_.nodes;
     return make_change({.dag = dag_.get(),
                         .scope = &scope_,
                         .plan = &plan_,
                         .base = 7,
                         .reservation = &reservation_,
+                        .nodes = &nodes,
                         .topics = &topics_,
                         .policy = &policy,
                         .inherited_ttl = &ttl,

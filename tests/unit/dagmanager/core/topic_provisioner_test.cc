@@ -64,6 +64,16 @@ TEST(TopicProvisioner, MakesAllTopicsInOneCallAndLooksOnce) {
   EXPECT_THAT(machine.warnings(), IsEmpty());
 }
 
+TEST(TopicProvisioner, LooksOnlyAtTopicsThatTheCreateDidNotLookAt) {
+  TopicProvisioner machine({wanted("a"), wanted("b")}, false);
+  expect_step(machine, Kind::Create);
+  machine.created({CreateAnswer::CreatedAndSeen, CreateAnswer::Created});
+  EXPECT_THAT(expect_step(machine, Kind::Look).topics, ElementsAre(1U));
+  machine.looked({seen("b")});
+  expect_step(machine, Kind::Done);
+  EXPECT_EQ(machine.outcome(0), ProvisionOutcome::Created);
+}
+
 TEST(TopicProvisioner, TriesFiveTimesWithDoublingWaits) {
   using std::chrono::milliseconds;
   TopicProvisioner machine({wanted("a")}, false);
