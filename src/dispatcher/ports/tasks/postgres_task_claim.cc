@@ -21,10 +21,11 @@ using postgres::Statement;
 constexpr Statement kLockTurns = {
     "task_lock_turns",
     "SELECT count(*) FROM (SELECT FROM state.task_counts c WHERE c.slot = 0 AND c.build_id IN"
-    " (SELECT t.build_id FROM state.tasks t JOIN state.builds b ON b.build_id = t.build_id"
+    " (SELECT t.build_id FROM (SELECT DISTINCT build_id, dag_version_id FROM state.tasks"
+    " WHERE task_id = ANY(current_setting('weir.tasks')::uuid[])) AS t"
+    " JOIN state.builds b ON b.build_id = t.build_id"
     " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
-    " WHERE t.task_id = ANY(current_setting('weir.tasks')::uuid[])"
-    " AND j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
+    " WHERE j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
 
 /// Requests that ask for ready tasks of the same kind, served by one search.
 struct Group {
@@ -40,10 +41,11 @@ std::size_t wanted(const ClaimRequest& request) {
 
 class Claims {
  public:
-  Claims(TaskTransaction& transaction, std::span<const ClaimRequest> requests)
-      : transaction_(transaction), requests_(requests) {}
+  Claims(TaskTransaction& transaction, std::span<const ClaimRequest> requests, ReadyMarks& marks)
+      : transaction_(transaction), requests_(requests), marks_(marks) {}
 
-  Result<void> load() {
+  /// False: searches that began at a mark found too little; another attempt begins at the first.
+  Result<bool> load(bool from_marks) {
     std::vector<TaskId> named;
     std::vector<TaskTransaction::ClaimKey> claims;
     for (const ClaimRequest& request : requests_) {
@@ -55,6 +57,7 @@ class Claims {
     transaction_.name(named, claims);
     for (Group& group : groups_) {
       ++group.search.limit;  // One more than is wanted tells whether there is more.
+      if (from_marks && named_.empty()) group.search.marks = marks_.use(group.search.queues);
       group.result = queue_window(transaction_.pipeline(), group.search);
     }
     queue_window_switches(transaction_.pipeline());
@@ -64,9 +67,13 @@ class Claims {
     transaction_.pipeline().add(kLockTurns);
     transaction_.read({.tokens = {}, .contexts = true});
     WEIR_TRY(const std::vector<Rows> results, transaction_.load());
-    for (Group& group : groups_) group.window = window_of(results[group.result]);
+    for (Group& group : groups_) {
+      group.window = window_of(results[group.result]);
+      if (!group.search.marks.empty() && group.window.size() < group.search.limit) return false;
+      note_marks(group, results[group.result]);
+    }
     order_picked();
-    return {};
+    return true;
   }
 
   ClaimAnswer answer(const ClaimRequest& request) {
@@ -114,6 +121,15 @@ class Claims {
     group.search.operators = request.operators;
     group.search.window = "weir.window_" + std::to_string(groups_.size());
     groups_.push_back(std::move(group));
+  }
+
+  /// Only a full window says where the next search may begin; one beside which tasks are named does
+  /// not tell of these.
+  void note_marks(const Group& group, const Rows& found) {
+    if (!named_.empty()) return;
+    if (group.window.size() < group.search.limit) marks_.forget();
+    if (group.window.size() < group.search.limit) return;
+    for (const ReadyMarks::Mark& mark : marks_of(found)) marks_.set(mark);
   }
 
   /// What was picked, in claim order.
@@ -223,6 +239,7 @@ class Claims {
 
   TaskTransaction& transaction_;
   std::span<const ClaimRequest> requests_;
+  ReadyMarks& marks_;
   std::vector<Group> groups_;
   std::set<TaskId> named_;
   std::set<std::pair<Instant, TaskId>> picked_;
@@ -243,18 +260,26 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
   }
   std::vector<ClaimAnswer> answers;
   const auto done = with_session([&](postgres::Connection& connection) -> Result<void> {
-    TaskTransaction transaction(connection, ports_.random, jobs_);
-    Claims claims(transaction, requests);
-    WEIR_CHECK(claims.load());
-    for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));
-    InProcessRuns runs(transaction);
-    WEIR_CHECK(runs.run(requests, answers));
-    WEIR_CHECK(transaction.commit([&](postgres::Pipeline& pipeline) { runs.write(pipeline); }));
-    for (ClaimAnswer& answer : answers) {
-      for (ClaimedTask& task : answer.tasks) {
-        const bool granted = task.answer.ok() && !task.answer.reply.duplicate;
-        if (granted) task.answer.reply.fence_no = transaction.fence_no(task.task_id);
+    for (const bool from_marks : {true, false}) {
+      TaskTransaction transaction(connection, ports_.random, jobs_);
+      Claims claims(transaction, requests, jobs_.marks());
+      WEIR_TRY(const bool enough, claims.load(from_marks));
+      if (!enough) {
+        jobs_.marks().forget();
+        WEIR_CHECK(connection.rollback());
+        continue;
       }
+      for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));
+      InProcessRuns runs(transaction);
+      WEIR_CHECK(runs.run(requests, answers));
+      WEIR_CHECK(transaction.commit([&](postgres::Pipeline& pipeline) { runs.write(pipeline); }));
+      for (ClaimAnswer& answer : answers) {
+        for (ClaimedTask& task : answer.tasks) {
+          const bool granted = task.answer.ok() && !task.answer.reply.duplicate;
+          if (granted) task.answer.reply.fence_no = transaction.fence_no(task.task_id);
+        }
+      }
+      return {};
     }
     return {};
   });

@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "dispatcher/ports/task_context.h"
+#include "dispatcher/ports/tasks/postgres_task_marks.h"
 
 namespace weir::postgres {
 class Connection;
@@ -23,7 +24,8 @@ namespace weir::dispatcher {
 using JobKey = std::pair<DagVersionId, BuildId>;
 
 /// What of a JobContext never changes, by job, as far as it was met; without world and inputs,
-/// which a transaction reads for itself. Keeps at most kJobsKept. Any thread.
+/// which a transaction reads for itself. Keeps at most kJobsKept. And where searches may begin,
+/// which is the other thing that transactions of one store know of each other. Any thread.
 class JobCache {
  public:
   JobCache() = default;
@@ -32,8 +34,10 @@ class JobCache {
   /// Reads those of the jobs that are not here, in one round trip inside the open transaction.
   Result<void> fetch(postgres::Connection& connection, const std::set<JobKey>& keys)
       WEIR_EXCLUDES(mutex_);
+  ReadyMarks& marks() { return marks_; }
 
  private:
+  ReadyMarks marks_;
   mutable base::Mutex mutex_;
   std::map<JobKey, std::shared_ptr<const JobContext>> jobs_ WEIR_GUARDED_BY(mutex_);
 };

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
 
+#include <chrono>
+#include <cstdint>
+#include <sstream>
+#include <string>
+
 #include "base/assert.h"
 #include "dispatcher/ports/tasks/postgres_task_sql.h"
 #include "drivers/postgres/params.h"
@@ -24,11 +29,12 @@ using postgres::Statement;
 #define WEIR_WINDOWS "current_setting('weir.windows')::uuid[]"
 
 // $1 queues, $2 limit, $3 operator names, $4 operators as name@version (both NULL: any), $5 only
-// those without a wake-up, $6 the setting that the window becomes. A build that has a limit offers
-// as many as it may still run to who claims; to who rings, all as long as it may run another, for
-// each of them is claimable and must have a wake-up or be owed one (I24). Of a build whose operator
-// is ordered: the first unfinished task of each input, and what has no place in an order among its
-// first ones.
+// those without a wake-up, $6 the setting that the window becomes (with the ending `_ordered`:
+// those of it whose operator is ordered), $7 to $9 builds, queues and the ranks at which to begin
+// there. A build that has a limit offers as many as it may still run to who claims; to who rings,
+// all as long as it may run another, for each of them is claimable and must have a wake-up or be
+// owed one (I24). Of a build whose operator is ordered: the first unfinished task of each input,
+// and what has no place in an order among its first ones.
 constexpr Statement kFindWindow = {
     "task_find_window",
     "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"
@@ -36,7 +42,9 @@ constexpr Statement kFindWindow = {
     " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated,"
     " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"
     " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0"
-    " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room"
+    " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room,"
+    " coalesce((SELECT m.r FROM unnest($7::uuid[], $8::text[], $9::timestamptz[]) AS m (b, q, r)"
+    " WHERE m.b = w.build_id AND m.q = w.queue), '-infinity') AS since"
     " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"
     " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"
     " AS ungated) AS g"
@@ -50,9 +58,12 @@ constexpr Statement kFindWindow = {
     " WHERE n.build_id = w.build_id) END AS free) AS f"
     " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"
     " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
-    " found AS (SELECT f.task_id, f.rank_at FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
+    " found AS (SELECT f.task_id, f.rank_at, o.build_id, o.queue,"
+    " o.open AND NOT o.ordered AND NOT $5::bool AS whole, o.ordered"
+    " FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
     "(SELECT t.task_id, t.rank_at FROM state.tasks t WHERE NOT o.ordered AND t.queue = o.queue"
-    " AND t.build_id = o.build_id AND t.state = 'queued' AND " WEIR_READY("$5")
+    " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.since"
+    " AND " WEIR_READY("$5")
     " ORDER BY t.rank_at, t.task_id LIMIT o.room)"
     " UNION ALL "
     "(SELECT t.task_id, t.rank_at FROM (SELECT DISTINCT s.input_index FROM state.subscriptions s"
@@ -70,7 +81,11 @@ constexpr Statement kFindWindow = {
     " ORDER BY f.rank_at, f.task_id LIMIT $2::bigint)"
     " SELECT set_config($6::text, coalesce(array_agg(task_id), '{}')::text, true),"
     " set_config('weir.windows', (" WEIR_WINDOWS
-    " || coalesce(array_agg(task_id), '{}'))::text, true) FROM found"};
+    " || coalesce(array_agg(task_id), '{}'))::text, true), (SELECT string_agg(build_id || ' ' ||"
+    " queue || ' ' || (extract(epoch FROM rank_at) * 1000000)::bigint, ' ') FROM (SELECT build_id,"
+    " queue, min(rank_at) AS rank_at FROM found WHERE whole GROUP BY build_id, queue) AS n),"
+    " set_config($6::text || '_ordered', coalesce(array_agg(task_id) FILTER (WHERE ordered),"
+    " '{}')::text, true) FROM found"};
 
 constexpr Statement kLockWindowSwitches = {
     "task_lock_window_switches",
@@ -96,17 +111,16 @@ constexpr Statement kPick = {
     " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.first AND " WEIR_READY(
         "$2") " ORDER BY t.rank_at, t.task_id LIMIT o.n FOR UPDATE SKIP LOCKED) AS p"};
 
-// The window's own tasks of ordered builds: there is no other to take instead.
+// The window's own tasks of ordered builds: there is no other to take instead. coalesce
+// keeps it a look-up by key: the index of what is ready would be read whole.
 constexpr Statement kPickOrdered = {
     "task_pick_ordered",
     "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
     " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
-    " FROM (SELECT t.task_id FROM state.tasks t WHERE t.state = 'queued'"
-    " AND t.task_id = ANY(current_setting($1::text)::uuid[])"
+    " FROM (SELECT t.task_id FROM state.tasks t WHERE coalesce(t.state, '') = 'queued'"
+    " AND t.task_id = ANY(current_setting($1::text || '_ordered')::uuid[])"
     " AND t.task_id <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[])"
-    " AND (NOT $2::bool OR t.woken_at IS NULL)"
-    " AND EXISTS (SELECT FROM state.builds b WHERE b.build_id = t.build_id"
-    " AND b.definition->>'ordered' = 'true') FOR UPDATE SKIP LOCKED) AS p"};
+    " AND (NOT $2::bool OR t.woken_at IS NULL) FOR UPDATE SKIP LOCKED) AS p"};
 
 std::string versioned(const OperatorName& name) { return name.name + "@" + name.version; }
 
@@ -133,7 +147,11 @@ std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
   } else {
     params.null(postgres::Type::TextArray).null(postgres::Type::TextArray);
   }
-  params.boolean(search.unrung_only).text(search.window);
+  params.boolean(search.unrung_only)
+      .text(search.window)
+      .uuid_array(search.marks, [](const ReadyMarks::Mark& mark) { return mark.build.uuid(); })
+      .text_array(search.marks, &ReadyMarks::Mark::queue)
+      .instant_array(search.marks, &ReadyMarks::Mark::rank);
   return pipeline.add(kFindWindow, std::move(params));
 }
 
@@ -147,6 +165,21 @@ std::vector<TaskId> window_of(const Rows& rows) {
     tasks.emplace_back(*id);
   }
   return tasks;
+}
+
+std::vector<ReadyMarks::Mark> marks_of(const Rows& rows) {
+  std::vector<ReadyMarks::Mark> marks;
+  std::istringstream words{std::string(rows.text_if(0, 2).value_or(""))};
+  std::string build;
+  std::string queue;
+  for (std::int64_t micros = 0; words >> build >> queue >> micros;) {
+    const auto id = Uuid::parse(build);
+    WEIR_ASSERT(id);
+    marks.push_back({.build = BuildId(*id),
+                     .queue = queue,
+                     .rank = Instant(std::chrono::microseconds(micros))});
+  }
+  return marks;
 }
 
 void queue_window_switches(Pipeline& pipeline) { pipeline.add(kLockWindowSwitches); }

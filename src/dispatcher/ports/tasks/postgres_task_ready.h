@@ -9,6 +9,7 @@
 #include "dispatcher/core/ids.h"
 #include "dispatcher/core/task_words.h"
 #include "dispatcher/ports/task_requests.h"
+#include "dispatcher/ports/tasks/postgres_task_marks.h"
 
 namespace weir::postgres {
 class Pipeline;
@@ -25,7 +26,8 @@ struct ReadySearch {
   std::size_t limit = 0;
   /// Of builds that run one of these; nothing: any.
   std::optional<std::vector<OperatorName>> operators = {};
-  bool unrung_only = false;            ///< those without a wake-up
+  bool unrung_only = false;                  ///< those without a wake-up
+  std::vector<ReadyMarks::Mark> marks = {};  ///< where it begins; elsewhere at the first
   std::string window = "weir.window";  ///< the setting of the transaction that keeps what it found
 };
 
@@ -37,6 +39,8 @@ std::vector<QueueName> queues_of(QueueRuntime runtime);
 std::size_t queue_window(postgres::Pipeline& pipeline, const ReadySearch& search);
 /// The tasks of a window.
 std::vector<TaskId> window_of(const postgres::Rows& rows);
+/// Where the next search of what gave the window may begin: of builds that offer all they have.
+std::vector<ReadyMarks::Mark> marks_of(const postgres::Rows& rows);
 /// Queues the shared switch locks of the DAGs of weir.tasks and of all windows so far.
 void queue_window_switches(postgres::Pipeline& pipeline);
 /// Queues what locks as many tasks of each build as the window has of it, the first ones that are

@@ -339,6 +339,9 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   const bool wrote = pipeline.size() > kCommitAlone;
   WEIR_TRY(const std::vector<Rows> results, pipeline.run());
   WEIR_CRASH_POINT("tasks_after_commit");
+  for (const auto& [key, rank] : writes_.queued()) {
+    job_cache_.marks().lower({.build = key.first, .queue = key.second, .rank = rank});
+  }
   if (wrote) WEIR_CHECK(flush());
   if (!fences) return {};
   const Rows& rows = results[*fences];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatcher/ports/tasks/postgres_task_write.h"
 
+#include <algorithm>
 #include <ranges>
 
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
@@ -205,6 +206,11 @@ void TaskWrites::add(const TaskRecord& task, bool had_lease, bool limited, const
   const TaskRecord& row = change.created ? *change.created : task;
   if (change.created) created_.push_back(*change.created);
   if (change.life) lives_.insert_or_assign(row.task_id, *change.life);
+  const TaskLife& life = change.life ? *change.life : row.life;
+  if ((change.created || change.life) && life.state == TaskState::Queued) {
+    const auto [first, fresh] = queued_.try_emplace({row.build_id, row.queue.text()}, life.rank_at);
+    if (!fresh) first->second = std::min(first->second, life.rank_at);
+  }
   if (change.opened) {
     opened_at_.insert_or_assign(row.task_id, opened_.size());
     opened_.push_back(*change.opened);

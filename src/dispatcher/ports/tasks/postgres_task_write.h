@@ -35,6 +35,8 @@ class TaskWrites {
   void promise(const std::vector<QueueName>& queues, std::optional<Instant> until);
 
   bool empty() const;
+  /// The first rank, of each build and queue, of what is queued by this transaction.
+  const std::map<std::pair<BuildId, std::string>, Instant>& queued() const { return queued_; }
   /// Queues the statements in the order in which rows refer to each other and locks are taken.
   /// Gives the index of the result with the fence numbers, if attempts were opened.
   std::optional<std::size_t> queue(postgres::Pipeline& pipeline) const;
@@ -68,6 +70,7 @@ class TaskWrites {
   const int slot_;
   std::vector<TaskRecord> created_;
   std::map<TaskId, TaskLife> lives_;
+  std::map<std::pair<BuildId, std::string>, Instant> queued_;
   std::vector<AttemptRecord> opened_;
   std::map<TaskId, std::size_t> opened_at_;
   std::vector<EndedAttempt> ended_;

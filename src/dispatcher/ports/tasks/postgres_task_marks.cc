@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatcher/ports/tasks/postgres_task_marks.h"
+
+#include <algorithm>
+
+namespace weir::dispatcher {
+
+std::vector<ReadyMarks::Mark> ReadyMarks::use(std::span<const std::string> queues) {
+  const base::MutexLock lock(mutex_);
+  if (++searches_ % kMarkedSearchesMax == 0) marks_.clear();
+  std::vector<Mark> found;
+  for (const auto& [key, rank] : marks_) {
+    if (std::ranges::find(queues, key.second) == queues.end()) continue;
+    found.push_back({.build = key.first, .queue = key.second, .rank = rank});
+  }
+  return found;
+}
+
+void ReadyMarks::set(const Mark& mark) {
+  const base::MutexLock lock(mutex_);
+  marks_.insert_or_assign({mark.build, mark.queue}, mark.rank);
+}
+
+void ReadyMarks::lower(const Mark& to) {
+  const base::MutexLock lock(mutex_);
+  const auto found = marks_.find({to.build, to.queue});
+  if (found != marks_.end()) found->second = std::min(found->second, to.rank);
+}
+
+void ReadyMarks::forget() {
+  const base::MutexLock lock(mutex_);
+  marks_.clear();
+}
+
+}  // namespace weir::dispatcher

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "dispatcher/core/ids.h"
+
+namespace weir::dispatcher {
+
+/// Searches that begin at a mark before one begins anew: so much later is a task found that another
+/// process put before a mark.
+inline constexpr std::size_t kMarkedSearchesMax = 32;
+
+/// Where ready tasks of a build begin in a queue, as far as searches of this process have seen and
+/// its writes have not put one before them. A search that begins there does not walk over what was
+/// claimed long ago and which some snapshot still sees. Any thread.
+class ReadyMarks {
+ public:
+  struct Mark {
+    BuildId build;
+    std::string queue;
+    Instant rank;
+  };
+
+  /// The marks of the queues, for one search; none from time to time.
+  std::vector<Mark> use(std::span<const std::string> queues) WEIR_EXCLUDES(mutex_);
+  /// A search saw nothing ready before it.
+  void set(const Mark& mark) WEIR_EXCLUDES(mutex_);
+  /// A task of that rank is queued now.
+  void lower(const Mark& to) WEIR_EXCLUDES(mutex_);
+  void forget() WEIR_EXCLUDES(mutex_);
+
+ private:
+  base::Mutex mutex_;
+  std::map<std::pair<BuildId, std::string>, Instant> marks_ WEIR_GUARDED_BY(mutex_);
+  std::size_t searches_ WEIR_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace weir::dispatcher
