@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/tasks/live.h"
 
-#include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +17,6 @@
 
 #include "bench/diff/report.h"
 #include "dispatcher/dagfile/validate.h"
-#include "drivers/duckdb/engine.h"
 
 namespace weir::bench {
 namespace {
@@ -59,23 +57,31 @@ Result<void> settle(Connection& session, const std::string& dag) {
   return base::unavailable("bench_failed", "tasks of " + dag + " do not end");
 }
 
-/// Seconds from the first task of the DAG after the instant to the end of the last; how many.
-struct Span {
-  double seconds = 0;
-  std::int64_t tasks = 0;
-};
-Result<Span> span_of(Connection& session, const std::string& dag, std::int64_t since) {
+/// Waits until as many tasks of the DAG are queued.
+Result<void> await_queued(Connection& session, const std::string& dag, std::size_t tasks) {
+  const std::string sql =
+      "SELECT count(*) FROM state.tasks t JOIN state.builds b USING (build_id) WHERE b.dag_name = "
+      "'" +
+      dag + "' AND t.state = 'queued'";
+  for (const double until = seconds_now() + kSettleSeconds; seconds_now() < until;) {
+    WEIR_TRY(const auto rows, session.execute(sql));
+    if (rows.int64(0, 0) == static_cast<std::int64_t>(tasks)) return {};
+    std::this_thread::sleep_for(kPoll);
+  }
+  return base::unavailable("bench_failed", "tasks of " + dag + " are not made");
+}
+
+/// Seconds from the instant to the end of the DAG's last task.
+Result<double> seconds_until_finished(Connection& session, const std::string& dag,
+                                      std::int64_t since) {
   WEIR_TRY(
       const auto rows,
-      session.execute("SELECT extract(epoch FROM max(t.finished_at) - min(t.created_at))::float8,"
-                      " count(*) FROM state.tasks t JOIN state.builds b USING (build_id)"
-                      " WHERE b.dag_name = '" +
-                      dag +
-                      "' AND t.state = 'completed'"
-                      " AND t.created_at > 'epoch'::timestamptz + " +
-                      std::to_string(since) + " * interval '1 microsecond'"));
-  if (rows.int64(0, 1) == 0) return base::unavailable("bench_failed", dag + ": no task completed");
-  return Span{rows.number(0, 0), rows.int64(0, 1)};
+      session.execute("SELECT extract(epoch FROM max(t.finished_at) - ('epoch'::timestamptz + " +
+                      std::to_string(since) +
+                      " * interval '1 microsecond'))::float8 FROM state.tasks t"
+                      " JOIN state.builds b USING (build_id) WHERE b.dag_name = '" +
+                      dag + "' AND t.state = 'completed'"));
+  return rows.number(0, 0);
 }
 
 Result<std::int64_t> database_now(Connection& session) {
@@ -106,14 +112,6 @@ double resident(pid_t process) {
 
 }  // namespace
 
-int run_clock_child(const std::string& file) {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  const int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  const std::string line = std::to_string(now.tv_sec * 1'000'000 + now.tv_nsec / 1000) + "\n";
-  return fd >= 0 && ::write(fd, line.data(), line.size()) > 0 ? 0 : 1;
-}
-
 std::string operators_json(const std::string& clock_file) {
   const auto entry = [](const std::string& name, const std::string& command) {
     return R"({"name":")" + name +
@@ -121,9 +119,8 @@ std::string operators_json(const std::string& clock_file) {
            R"("update_strategies":["replace"],"scope":"trigger","command":[)" +
            command + "]}";
   };
-  const std::string own = std::filesystem::read_symlink("/proc/self/exe").string();
   return R"({"operators":[)" + entry("nothing", "\"" + std::string(kTrue) + "\"") + "," +
-         entry("clock", "\"" + own + R"(","--child",")" + clock_file + "\"") + "]}";
+         entry("clock", "\"" WEIR_CLOCK_CHILD R"(",")" + clock_file + "\"") + "]}";
 }
 
 Result<double> bare_spawn_rate(std::size_t children, std::size_t threads) {
@@ -158,14 +155,18 @@ Result<double> child_task_rate(Plane& plane, std::size_t runs) {
   }
   WEIR_CHECK(plane.weir({"dag", "deploy", plane.write("spawn.yaml", dag), "--wait"}));
   WEIR_TRY(const auto session, plane.superuser());
-  WEIR_TRY(const std::int64_t since, database_now(*session));
+  // The worker sleeps until all tasks are there: the commands that make them are no part of this.
+  const std::vector<pid_t> workers = plane.processes("worker");
+  for (const pid_t worker : workers) ::kill(worker, SIGSTOP);
   for (std::size_t at = 0; at < runs; ++at) {
     WEIR_CHECK(plane.weir({"run", "spawn", "go", "--cursor", std::to_string(at)}));
   }
+  WEIR_CHECK(await_queued(*session, "spawn", runs * kFan));
+  WEIR_TRY(const std::int64_t since, database_now(*session));
+  for (const pid_t worker : workers) ::kill(worker, SIGCONT);
   WEIR_CHECK(settle(*session, "spawn"));
-  WEIR_TRY(const Span span, span_of(*session, "spawn", since));
-  const auto children = static_cast<double>(span.tasks) - static_cast<double>(runs);
-  return children / span.seconds;
+  WEIR_TRY(const double seconds, seconds_until_finished(*session, "spawn", since));
+  return static_cast<double>(runs * kFan) / seconds;
 }
 
 Result<StartTimes> start_times(Plane& plane, std::size_t runs) {
@@ -201,14 +202,22 @@ Result<Idle> idle(Plane& plane, double seconds) {
   const std::size_t skipped = text_of(log).size();
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   std::istringstream lines(text_of(log).substr(skipped));
-  Idle figures;
+  double dispatcher = 0;
+  double worker = 0;
   for (std::string line; std::getline(lines, line);) {
     const bool statement = line.find("LOG:  execute ") != std::string::npos ||
                            line.find("LOG:  statement: ") != std::string::npos;
     if (!statement) continue;
-    if (line.starts_with("weir_dispatcher|")) figures.dispatcher_statements += 1 / seconds;
-    if (line.starts_with("weir_worker|")) figures.worker_statements += 1 / seconds;
+    // The search of an idle worker's claim is carried out by the dispatcher, on its behalf.
+    const bool claim = line.find("execute claim_nothing_ready") != std::string::npos;
+    if (claim || line.starts_with("weir_worker|")) {
+      ++worker;
+    } else if (line.starts_with("weir_dispatcher|")) {
+      ++dispatcher;
+    }
   }
+  Idle figures{.dispatcher_statements = dispatcher / seconds,
+               .worker_statements = worker / seconds};
   WEIR_CHECK(session->execute("ALTER SYSTEM RESET ALL"));
   WEIR_CHECK(session->execute("SELECT pg_reload_conf()"));
   for (const char* role : {"dispatcher", "worker"}) {
@@ -237,39 +246,9 @@ Result<BigDag> big_dag(Plane& plane, std::size_t jobs) {
   figures.validate = median(took);
   const std::string file = plane.write("big.yaml", dag);
   const double began = seconds_now();
-  WEIR_CHECK(plane.weir({"dag", "deploy", file, "--wait"}));
+  WEIR_CHECK(plane.weir({"dag", "deploy", file}));
   figures.deploy = (seconds_now() - began) * 1000;
   return figures;
-}
-
-Result<SpyDay> spy_day(Plane& plane, std::size_t rounds) {
-  const std::string examples = WEIR_SOURCE_DIR "/examples";
-  WEIR_CHECK(plane.weir({"dag", "deploy", examples + "/dags/market.yaml", "--wait"}));
-  WEIR_TRY(const auto session, plane.superuser());
-  WEIR_TRY(const std::string path, duckdb::find_library(""));
-  WEIR_TRY(const auto library, duckdb::Library::load(path));
-  const std::string csv = examples + "/market/ticks/SPY/2013-10-07.csv";
-  const std::string parquet = plane.path("spy.parquet").string();
-  std::vector<double> ours;
-  std::vector<double> theirs;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    WEIR_TRY(const std::int64_t since, database_now(*session));
-    WEIR_CHECK(plane.weir({"run", "market", "tick_day", "--partition", "2013-10-07", "--start",
-                           "1381104000000", "--end", "1381190400000", "--wait"}));
-    WEIR_TRY(const Span span, span_of(*session, "market", since));
-    ours.push_back(span.seconds);
-    const double began = seconds_now();
-    WEIR_TRY(const auto engine,
-             duckdb::Engine::open(library, {.spill_folder = plane.path("").string(),
-                                            .folders = {examples, plane.path("").string()}}));
-    WEIR_CHECK(
-        engine->run("COPY (SELECT ts_ms, price::DECIMAL(18, 4) AS price, size, exchange"
-                    " FROM read_csv(" +
-                    duckdb::quote_text(csv) + ") ORDER BY ts_ms) TO " +
-                    duckdb::quote_text(parquet) + " (FORMAT parquet, COMPRESSION zstd)"));
-    theirs.push_back(seconds_now() - began);
-  }
-  return SpyDay{median(ours), median(theirs)};
 }
 
 }  // namespace weir::bench

@@ -11,15 +11,13 @@
 /// Measures on a running `weir up`, with its real dispatcher, worker and children.
 namespace weir::bench {
 
-/// What an operator of the start measure is: writes the instant of its start to a file and ends.
-int run_clock_child(const std::string& file);
 /// The operators of all measures, for `operators.json`.
 std::string operators_json(const std::string& clock_file);
 
 /// Children that do nothing, started and waited for without any control plane, `threads` at once;
 /// a second.
 Result<double> bare_spawn_rate(std::size_t children, std::size_t threads);
-/// Tasks that are a child each, from the first event to the last completion; a second.
+/// Tasks that are a child each, a backlog of them until the last completion; a second.
 Result<double> child_task_rate(Plane& plane, std::size_t runs);
 
 struct StartTimes {
@@ -40,11 +38,5 @@ struct BigDag {
   double deploy = 0;    ///< milliseconds of the whole command
 };
 Result<BigDag> big_dag(Plane& plane, std::size_t jobs);
-
-struct SpyDay {
-  double weir = 0;    ///< seconds from the event to the last completion
-  double duckdb = 0;  ///< seconds of the engine alone: CSV to Parquet
-};
-Result<SpyDay> spy_day(Plane& plane, std::size_t rounds);
 
 }  // namespace weir::bench

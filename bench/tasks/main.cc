@@ -16,6 +16,7 @@
 #include "bench/tasks/peers.h"
 #include "bench/tasks/plane.h"
 #include "bench/tasks/queue.h"
+#include "bench/tasks/spy.h"
 
 namespace weir::bench {
 namespace {
@@ -39,8 +40,8 @@ struct Effort {
   double idle_seconds;
   std::size_t spy_rounds;
 };
-constexpr Effort kFull{200'000, 3, 4000, 20, 200, 60, 3};
-constexpr Effort kQuick{5'000, 1, 500, 2, 20, 5, 1};
+constexpr Effort kFull{200'000, 3, 4000, 40, 200, 60, 3};
+constexpr Effort kQuick{5'000, 1, 500, 4, 20, 5, 3};
 
 constexpr std::size_t kBigDagJobs = 1000;
 constexpr std::size_t kSlots = 4;  // of the worker; as many bare children run at once
@@ -64,8 +65,10 @@ class Bench {
     WEIR_CHECK(plane_.start_database());
     WEIR_CHECK(section("idle", &Bench::readiness));
     WEIR_CHECK(section("queue", &Bench::queue));
+    if (options_.only == "peers") WEIR_CHECK(own_rates());
     WEIR_CHECK(plane_.stop_database());
-    if (!options_.quick) WEIR_CHECK(section("peers", &Bench::peers));
+    const bool peers_wanted = !options_.quick || options_.only == "peers";
+    if (peers_wanted) WEIR_CHECK(section("peers", &Bench::peers));
     return {};
   }
 
@@ -114,7 +117,7 @@ class Bench {
   Result<void> spy() {
     WEIR_TRY(const SpyDay day, spy_day(plane_, effort_.spy_rounds));
     add(at_most(beside(plain("SPY day ingested, split, compacted", day.weir * 1000, "ms"),
-                       "DuckDB alone, CSV to Parquet", day.duckdb * 1000),
+                       "DuckDB alone, a process: CSV to Parquet", day.duckdb * 1000),
                 3));
     return {};
   }
@@ -126,30 +129,46 @@ class Bench {
     return {};
   }
 
+  /// One way of running tasks: the bare writes of its rows, without and under a snapshot.
+  struct Rates {
+    std::vector<double> bare, free, held, processor;  // tasks a second; microseconds a task
+  };
+
+  Result<void> queue_round(QueueBench& bench, Way way, Rates& rates) {
+    const auto tasks = static_cast<double>(effort_.tasks);
+    for (auto [drain, into] : {std::pair(&QueueBench::write_rows, &rates.bare),
+                               std::pair(&QueueBench::drain, &rates.free),
+                               std::pair(&QueueBench::drain_held, &rates.held)}) {
+      WEIR_TRY(const double filled, bench.fill(effort_.tasks));
+      fills_.push_back(tasks / filled);
+      WEIR_TRY(const Drained drained, (bench.*drain)(effort_.tasks, way));
+      into->push_back(tasks / drained.seconds);
+      if (into == &rates.free) rates.processor.push_back(drained.processor / tasks * 1e6);
+    }
+    return {};
+  }
+
+  void add_rates(const std::string& name, const Rates& rates) {
+    add(at_least(beside(plain(name, median(rates.free), "tasks/s"),
+                        "the same row writes, bare libpq", median(rates.bare)),
+                 0.5));
+    add(plain("  processor time of all", median(rates.processor), "us/task"));
+    add(plain("  with a snapshot held open, loss",
+              (1 - median(rates.held) / median(rates.free)) * 100, "%"));
+  }
+
   Result<void> queue() {
     WEIR_TRY(const auto bench, QueueBench::open(plane_));
-    const auto tasks = static_cast<double>(effort_.tasks);
-    std::vector<double> fills;
-    std::vector<double> bare;
-    std::vector<double> ours;
-    std::vector<double> held;
+    Rates in_process;
+    Rates two_calls;
     for (std::size_t round = 0; round < effort_.rounds; ++round) {
-      for (auto [drain, rates] :
-           {std::pair(&QueueBench::write_rows, &bare), std::pair(&QueueBench::drain, &ours),
-            std::pair(&QueueBench::drain_held, &held)}) {
-        WEIR_TRY(const double filled, bench->fill(effort_.tasks));
-        fills.push_back(tasks / filled);
-        WEIR_TRY(const double took, ((*bench).*drain)(effort_.tasks));
-        rates->push_back(tasks / took);
-      }
+      WEIR_CHECK(queue_round(*bench, Way::InProcess, in_process));
+      WEIR_CHECK(queue_round(*bench, Way::TwoCalls, two_calls));
     }
-    rate_ = median(ours);
-    loss_ = 1 - median(held) / rate_;
-    add(plain("events accepted, a task each", median(fills), "tasks/s"));
-    add(at_least(beside(plain("no-op tasks, claims of 100, durable", rate_, "tasks/s"),
-                        "the same row writes, bare libpq", median(bare)),
-                 0.5));
-    add(plain("  with a snapshot held open, loss", loss_ * 100, "%"));
+    take_rates(in_process);
+    add(plain("events accepted, a task each", median(fills_), "tasks/s"));
+    add_rates("no-op tasks in process, claims of 100", in_process);
+    add_rates("no-op tasks, a claim and a completion", two_calls);
     return {};
   }
 
@@ -163,7 +182,8 @@ class Bench {
         continue;
       }
       const auto goal = goals.find(name);
-      Figure figure = beside(plain("no-op tasks", rate_, "tasks/s"), name, found->second.free);
+      Figure figure =
+          beside(plain("no-op tasks in process", rate_, "tasks/s"), name, found->second.free);
       add(goal == goals.end() ? figure : at_least(figure, goal->second));
       const double loss = 1 - found->second.held / found->second.free;
       Figure lost = plain("  snapshot held, loss of " + name, loss * 100, "%");
@@ -176,12 +196,29 @@ class Bench {
     return {};
   }
 
+  /// What peers are compared with, where they are measured alone.
+  Result<void> own_rates() {
+    WEIR_TRY(const auto bench, QueueBench::open(plane_));
+    Rates rates;
+    for (std::size_t round = 0; round < effort_.rounds; ++round) {
+      WEIR_CHECK(queue_round(*bench, Way::InProcess, rates));
+    }
+    take_rates(rates);
+    add_rates("no-op tasks in process, claims of 100", rates);
+    return {};
+  }
+  void take_rates(const Rates& in_process) {
+    rate_ = median(in_process.free);
+    loss_ = 1 - median(in_process.held) / rate_;
+  }
+
   static constexpr double kLossNoise = 0.05;  // rates of equal runs differ by so much
 
   const Options options_;
   const Effort& effort_;
   Plane& plane_;
-  double rate_ = 0;
+  std::vector<double> fills_;
+  double rate_ = 0;  // in process
   double loss_ = 0;
   std::vector<Figure> figures_;
 };
@@ -205,8 +242,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 2 && arguments[0] == "--child") {
-    return weir::bench::run_clock_child(arguments[1]);
+  if (arguments.size() == 3 && arguments[0] == "--duckdb") {
+    return weir::bench::run_duckdb_alone(arguments[1], arguments[2]);
   }
   weir::bench::Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {

@@ -4,11 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "drivers/process/spawn.h"
@@ -133,6 +135,32 @@ Result<std::unique_ptr<postgres::Connection>> Plane::superuser() const {
   return postgres::Connection::connect({.dsn = dsn_of("postgres"),
                                         .application_name = "bench",
                                         .reply_timeout = std::chrono::minutes(10)});
+}
+
+double Plane::database_seconds() const {
+  std::istringstream pid_file(text_of(state() / "pg" / "data" / "postmaster.pid"));
+  pid_t postmaster = 0;
+  pid_file >> postmaster;
+  double ticks = 0;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    // pid (name) state ppid … utime stime cutime cstime: fields 14 to 17.
+    const std::string stat = text_of(entry.path() / "stat");
+    std::istringstream fields(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+    std::string word;
+    pid_t parent = 0;
+    fields >> word >> parent;
+    const bool own = std::stol(name) == postmaster;
+    if (!own && parent != postmaster) continue;
+    for (int skipped = 0; skipped < 9; ++skipped) fields >> word;
+    double user = 0;
+    double system = 0;
+    fields >> user >> system;
+    ticks += user + system;
+    if (own && fields >> user >> system) ticks += user + system;  // those that have ended
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 std::string Plane::write(std::string_view name, std::string_view text) const {

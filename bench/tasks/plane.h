@@ -42,6 +42,8 @@ class Plane {
   Result<std::string> weir(std::vector<std::string> words);
 
   Result<std::unique_ptr<postgres::Connection>> superuser() const;
+  /// Processor time of PostgreSQL, all its processes together.
+  double database_seconds() const;
   std::string dsn() const { return dsn_of("weir"); }
   /// Writes a file of the folder and gives its path.
   std::string write(std::string_view name, std::string_view text) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/tasks/queue.h"
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <functional>
 #include <mutex>
@@ -57,6 +59,13 @@ constexpr Statement kMeter = {
     "INSERT INTO state.wakeup_meters AS m (queue_name, slot, outstanding)"
     " VALUES ('tasks.ecs_platform.normal', $1::int, 0) ON CONFLICT (queue_name, slot)"
     " DO UPDATE SET outstanding = m.outstanding + excluded.outstanding"};
+constexpr Statement kCursor = {
+    "bench_cursor",
+    "INSERT INTO state.dataset_cursors AS c (build_id, input_index, dataset_version, cursor_int)"
+    " SELECT t.build_id, t.input_index, e.dataset_version, e.cursor_int FROM state.tasks t"
+    " JOIN state.events e ON e.event_id = t.trigger_event_id WHERE t.task_id = $1::uuid"
+    " ON CONFLICT (build_id, input_index, dataset_version) DO UPDATE SET"
+    " cursor_int = greatest(c.cursor_int, excluded.cursor_int), updated_at = clock_timestamp()"};
 // What their completions change.
 constexpr Statement kFinish = {
     "bench_finish",
@@ -69,6 +78,18 @@ constexpr Statement kCloseAttempts = {
 constexpr Statement kUnlease = {"bench_unlease",
                                 "DELETE FROM state.leases WHERE task_id = ANY($1::uuid[])"};
 
+// What is left of both where one transaction claims, runs and completes.
+constexpr Statement kRun = {
+    "bench_run",
+    "UPDATE state.tasks t SET state = 'completed', effects = 'fire', started_at = now(),"
+    " finished_at = now(), woken_at = NULL FROM unnest($1::uuid[]) AS u (id)"
+    " WHERE t.task_id = u.id"};
+constexpr Statement kAttempts = {
+    "bench_attempts",
+    "INSERT INTO state.attempts (task_id, attempt, lease_token, worker_id, state, outcome,"
+    " started_at, ended_at) SELECT id, 1, gen_random_uuid(), 'bench', 'closed', 'success', now(),"
+    " now() FROM unnest($1::uuid[]) AS u (id) RETURNING task_id, fence_no"};
+
 Params ids_of(std::span<const Uuid> ids) {
   Params params;
   params.uuid_array(ids);
@@ -79,6 +100,22 @@ Params counts_of(const Uuid& id, int slot, int queued, int running, int complete
   Params params;
   params.uuid(id).int32(slot).int32(queued).int32(running).int32(completed);
   return params;
+}
+
+Params last_of(std::span<const Uuid> ids) { return std::move(Params().uuid(ids.back())); }
+
+Result<void> write_run(Connection& connection, std::span<const Uuid> ids, int slot) {
+  const int n = static_cast<int>(ids.size());
+  Pipeline run(connection);
+  run.begin();
+  run.add(kRun, ids_of(ids));
+  run.add(kAttempts, ids_of(ids));
+  run.add(kCount, counts_of(ids.front(), slot, -n, 0, n));
+  run.add(kMeter, std::move(Params().int32(slot)));
+  run.add(kCursor, last_of(ids));
+  run.commit();
+  WEIR_CHECK(run.run());
+  return {};
 }
 
 Result<void> write_batch(Connection& connection, std::span<const Uuid> ids, int slot) {
@@ -98,6 +135,7 @@ Result<void> write_batch(Connection& connection, std::span<const Uuid> ids, int 
   complete.add(kCloseAttempts, ids_of(ids));
   complete.add(kUnlease, ids_of(ids));
   complete.add(kCount, counts_of(ids.front(), slot, 0, -n, n));
+  complete.add(kCursor, last_of(ids));
   complete.commit();
   WEIR_CHECK(complete.run());
   return {};
@@ -120,6 +158,16 @@ Result<double> timed(std::size_t threads, const std::function<Result<void>(int)>
   const double took = seconds_now() - began;
   if (fault) return *std::move(fault);
   return took;
+}
+
+/// Processor time of this process.
+double own_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 Error unexpected(const std::string& what) { return base::internal("bench tasks: " + what); }
@@ -145,6 +193,12 @@ jobs:
     execution_strategy: PerUpdate
     update_strategy: replace
 )";
+}
+
+Result<Drained> QueueBench::measured(const std::function<Result<void>(int)>& work) {
+  const double before = own_seconds() + plane_.database_seconds();
+  WEIR_TRY(const double took, timed(kThreads, work));
+  return Drained{.seconds = took, .processor = own_seconds() + plane_.database_seconds() - before};
 }
 
 Result<std::unique_ptr<QueueBench>> QueueBench::open(Plane& plane) {
@@ -198,13 +252,23 @@ Result<double> QueueBench::fill(std::size_t tasks) {
   return took;
 }
 
-Result<double> QueueBench::drain(std::size_t tasks) {
+Result<Drained> QueueBench::drain(std::size_t tasks, Way way) {
   std::atomic<std::size_t> finished = 0;
-  return timed(kThreads, [&](int number) -> Result<void> {
+  std::shared_ptr<const dispatcher::InProcess> in_process;
+  if (way == Way::InProcess) {
+    in_process = std::make_shared<dispatcher::InProcess>(
+        dispatcher::InProcess{.wants_state = [](const dispatcher::TaskContext&) { return false; },
+                              .run =
+                                  [](const dispatcher::TaskContext&, const dispatcher::StateRow&) {
+                                    return std::optional(dispatcher::InProcessWork{});
+                                  }});
+  }
+  return measured([&](int number) -> Result<void> {
     ClaimRequest request;
     request.worker_id = "bench-" + std::to_string(number);
     request.max = kClaim;
     request.runtime = dispatcher::QueueRuntime::EcsPlatform;
+    request.in_process = in_process;
     while (finished < tasks) {
       WEIR_TRY(const auto claims, store_->claim(std::span(&request, 1)));
       const ClaimAnswer& claim = claims.front();
@@ -215,30 +279,33 @@ Result<double> QueueBench::drain(std::size_t tasks) {
       }
       std::vector<TaskItem<CompleteCommand>> items;
       for (const auto& task : claim.tasks) {
+        if (task.completed) continue;
         items.push_back({task.task_id, {}});
         items.back().command.fence = {task.answer.reply.attempt, task.answer.reply.lease_token};
       }
+      finished += claim.tasks.size();
+      if (items.empty()) continue;
+      if (in_process) return unexpected("a task did not run in its claim");
       WEIR_TRY(const auto answers, store_->complete(items));
       for (const auto& answer : answers) {
         if (!answer.ok()) return unexpected("a completion was refused");
       }
-      finished += items.size();
     }
     return {};
   });
 }
 
-Result<double> QueueBench::drain_held(std::size_t tasks) {
+Result<Drained> QueueBench::drain_held(std::size_t tasks, Way way) {
   WEIR_TRY(const auto holder, plane_.superuser());
   WEIR_CHECK(holder->begin());
   WEIR_CHECK(holder->execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
   WEIR_CHECK(holder->execute("SELECT count(*) FROM state.builds"));
-  auto took = drain(tasks);
+  auto took = drain(tasks, way);
   WEIR_CHECK(holder->rollback());
   return took;
 }
 
-Result<double> QueueBench::write_rows(std::size_t tasks) {
+Result<Drained> QueueBench::write_rows(std::size_t tasks, Way way) {
   WEIR_TRY(const auto session, plane_.superuser());
   WEIR_TRY(const auto rows, session->execute("SELECT task_id FROM state.tasks WHERE state ="
                                              " 'queued' ORDER BY rank_at, task_id"));
@@ -250,12 +317,13 @@ Result<double> QueueBench::write_rows(std::size_t tasks) {
     WEIR_TRY(connection, plane_.superuser());
   }
   std::atomic<std::size_t> next = 0;
-  return timed(kThreads, [&](int number) -> Result<void> {
+  const auto write = way == Way::InProcess ? write_run : write_batch;
+  return measured([&](int number) -> Result<void> {
     for (;;) {
       const std::size_t first = next.fetch_add(kClaim);
       if (first >= ids.size()) return {};
       const auto batch = std::span(ids).subspan(first, std::min(kClaim, ids.size() - first));
-      WEIR_CHECK(write_batch(*connections[static_cast<std::size_t>(number)], batch, number));
+      WEIR_CHECK(write(*connections[static_cast<std::size_t>(number)], batch, number));
     }
   });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,16 @@
 
 namespace weir::bench {
 
+/// How tasks are run: claimed by one call and completed by another, as wrappers do; or run within
+/// the transaction that claims them, as the dispatcher's own executor does.
+enum class Way { TwoCalls, InProcess };
+
+/// All tasks were run.
+struct Drained {
+  double seconds = 0;
+  double processor = 0;  ///< seconds of all processors, this process and PostgreSQL together
+};
+
 /// How fast tasks go through the store, and how fast the same rows can be written at all.
 class QueueBench {
  public:
@@ -24,18 +35,19 @@ class QueueBench {
   /// Accepts `tasks` events, each of which makes a queued task; seconds. The tables are then
   /// analysed and everything is on disk.
   Result<double> fill(std::size_t tasks);
-  /// Claims of 100 and their completions until nothing is queued; seconds.
-  Result<double> drain(std::size_t tasks);
+  /// Claims of 100 and their completions until nothing is queued.
+  Result<Drained> drain(std::size_t tasks, Way way);
   /// The same while another session holds a snapshot from before the first claim.
-  Result<double> drain_held(std::size_t tasks);
+  Result<Drained> drain_held(std::size_t tasks, Way way);
   /// The same row writes by statements alone: no reads, no locks in order, no decisions.
-  Result<double> write_rows(std::size_t tasks);
+  Result<Drained> write_rows(std::size_t tasks, Way way);
 
   /// The DAG that is measured: a manual source and one reader.
   static std::string dag();
 
  private:
   explicit QueueBench(Plane& plane) : plane_(plane) {}
+  Result<Drained> measured(const std::function<Result<void>(int)>& work);
 
   Plane& plane_;
   weir::server::SystemClock clock_;
