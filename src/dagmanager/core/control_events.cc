@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <deque>
 #include <optional>
 #include <set>
 
 #include "base/json.h"
+#include "base/rfc3339.h"
 #include "base/text.h"
 
 namespace weir::dagmanager {
@@ -77,7 +76,7 @@ std::string envelope(const OutboxRow& row, std::string_view type, std::string_vi
   object.text("id", row.id);
   object.text("source", kSource);
   object.text("type", type);
-  object.text("time", rfc3339(row.created_at, false));
+  object.text("time", base::rfc3339_micros(row.created_at, "+00:00"));
   object.text("datacontenttype", "application/json");
   object.raw("data", data);
   object.text("correlation_id", correlation);
@@ -239,7 +238,7 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
   object.text("match_mode", mode);
   object.raw("version", "1");
   object.text("etag", "q:" + tags + ":" + interval + ":" + revision);
-  object.text("ts", rfc3339(row.created_at));
+  object.text("ts", base::rfc3339_micros(row.created_at));
   object.text("idempotency_key",
               "queue_updated:" + tags + ":" + interval + ":" + std::string(mode) + ":" + revision);
   if (!query.scope.world_id.empty()) {
@@ -263,7 +262,7 @@ ControlEvent render_weight_update(const OutboxRow& row) {
   object.raw("weight", shortest(update.weight));
   object.raw("version", "1");
   object.text("etag", "sw:" + mark);
-  object.text("ts", rfc3339(row.created_at));
+  object.text("ts", base::rfc3339_micros(row.created_at));
   object.text("idempotency_key", "sentinel_weight_updated:" + mark);
   object.text("sentinel_version", update.version.view());
   if (!update.world.empty()) object.text("world_id", update.world.view());
@@ -271,20 +270,6 @@ ControlEvent render_weight_update(const OutboxRow& row) {
   return {
       "sentinel_weight", id,
       envelope(row, "sentinel_weight_updated", "sentinel:" + id + ":" + update.world.text(), data)};
-}
-
-std::string rfc3339(Instant at, bool zulu) {
-  const auto day = std::chrono::floor<std::chrono::days>(at);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss time{at - day};
-  std::array<char, 48> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06d%s",
-      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-      static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-      static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
-      static_cast<int>(time.subseconds().count()), zulu ? "Z" : "+00:00");
-  return {text.data(), static_cast<std::size_t>(length)};
 }
 
 }  // namespace weir::dagmanager

@@ -91,7 +91,4 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
                                  const std::string& queue_topic);
 ControlEvent render_weight_update(const OutboxRow& row);
 
-/// "2025-08-28T09:00:00.123456Z"; with `zulu` false the offset is written "+00:00".
-std::string rfc3339(Instant at, bool zulu = true);
-
 }  // namespace weir::dagmanager
