@@ -229,9 +229,10 @@ Result<void> Supervisor::tend_postgres() {
   if (clock_.monotonic() < *postgres_again_) return {};
   postgres_again_.reset();
   postgres_since_ = clock_.monotonic();
-  // A start that fails counts like a death: the next look finds that it does not run.
+  // A start that fails counts like a death: the next look, at once, finds that it does not run.
   if (const auto started = postgres_->start(); !started.ok()) {
     events_.noted(started.error().describe());
+    wakeup_->set();
     return {};
   }
   events_.noted("PostgreSQL is back");

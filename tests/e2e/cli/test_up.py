@@ -216,6 +216,19 @@ def test_a_killed_postgresql_is_back(state_dir):
     assert up.end() == 0
 
 
+def test_a_start_of_postgresql_that_fails_is_tried_again(state_dir):
+    up = Up(state_dir)
+    settings = state_dir / "pg" / "data" / "postgresql.auto.conf"
+    sound = settings.read_text()
+    settings.write_text("no setting at all\n")
+    os.kill(up.children()["postgres"], signal.SIGKILL)
+    up.wait_for("cluster_start_failed")
+    settings.write_text(sound)
+    up.wait_for("PostgreSQL is back")
+    submit(up)
+    assert up.end() == 0
+
+
 def test_a_killed_supervisor_takes_its_children_along_and_can_be_repeated(state_dir):
     up = Up(state_dir)
     first = submit(up)
