@@ -159,9 +159,11 @@ inline constexpr postgres::Statement kReadNow = {"task_read_now", "SELECT clock_
 
 inline constexpr postgres::Statement kCommitAtOnce = {
     "task_commit_at_once", "SELECT set_config('synchronous_commit', 'off', true)"};
-/// A transaction that has a number is written down, and all of the log before it.
-inline constexpr postgres::Statement kNameTransaction = {"task_name_transaction",
-                                                         "SELECT pg_current_xact_id()::text"};
+/// A commit is waited for only if its transaction has a number and wrote to the log: one that drew
+/// a number alone is not. This writes a record that says nothing, and so brings all of the log
+/// before it to the disk.
+inline constexpr postgres::Statement kWriteMark = {
+    "task_write_mark", "SELECT pg_logical_emit_message(true, 'weir', '')::text"};
 
 /// The columns of `task_of` from task_history, which has no more than what is final.
 inline constexpr postgres::Statement kFindArchived = {

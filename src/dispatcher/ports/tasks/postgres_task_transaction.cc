@@ -320,7 +320,7 @@ void TaskTransaction::ring_next(const OrderKey& key, const QueueName& queue) {
 Result<void> TaskTransaction::flush() {
   Pipeline pipeline(connection_);
   pipeline.begin();
-  pipeline.add(sql::kNameTransaction);
+  pipeline.add(sql::kWriteMark);
   pipeline.commit();
   const auto flushed = pipeline.run();
   if (flushed.ok()) return {};
@@ -342,7 +342,8 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   for (const auto& [key, rank] : writes_.queued()) {
     job_cache_.marks().lower({.build = key.first, .queue = key.second, .rank = rank});
   }
-  if (wrote) WEIR_CHECK(flush());
+  // A repeat is answered from rows that another may have written and not yet flushed.
+  if (wrote || !rows_.empty()) WEIR_CHECK(flush());
   if (!fences) return {};
   const Rows& rows = results[*fences];
   for (std::size_t at = 0; at < rows.size(); ++at) {
