@@ -34,8 +34,10 @@ struct Idle {
 Result<Idle> idle(Plane& plane, double seconds);
 
 struct BigDag {
-  double validate = 0;  ///< milliseconds, in process
-  double deploy = 0;    ///< milliseconds of the whole command
+  double validate = 0;    ///< milliseconds, in process
+  double deploy = 0;      ///< milliseconds of the whole command
+  double statements = 0;  ///< milliseconds of another's statements in PostgreSQL, its transaction's
+                          ///< and the reads before it
 };
 Result<BigDag> big_dag(Plane& plane, std::size_t jobs);
 

