@@ -53,10 +53,11 @@ std::optional<WakeupDesk::Ticket> WakeupDesk::wait(const WakeupRequest& request,
 }
 
 bool WakeupDesk::known_empty(const std::vector<QueueName>& queues) const {
-  return std::ranges::all_of(queues, [this](const QueueName& queue) {
+  for (const QueueName& queue : queues) {
     const auto found = empty_at_.find(queue);
-    return found != empty_at_.end() && found->second == rings_;
-  });
+    if (found == empty_at_.end() || found->second != rings_) return false;
+  }
+  return true;
 }
 
 bool WakeupDesk::suits(const std::string& worker_id, const TaskId& task) const {
@@ -73,22 +74,21 @@ Result<WakeupDesk::Messages> WakeupDesk::ask(const std::string& worker_id,
     const base::MutexLock lock(mutex_);
     rings = rings_;
   }
-  WEIR_TRY(Messages received, queue_.receive(queues, max));
-  Messages unsuited;
+  WEIR_TRY(const Messages received, queue_.receive(queues, max));
+  Messages suited;
+  Messages others;
   {
     const base::MutexLock lock(mutex_);
-    const bool all = received.size() < max;
-    const auto others = std::ranges::stable_partition(
-        received, [&](const ReceivedWakeup& message) { return suits(worker_id, message.task_id); });
-    unsuited.assign(others.begin(), others.end());
-    received.erase(others.begin(), others.end());
-    remember(received);
-    if (all && unsuited.empty()) {
+    for (const ReceivedWakeup& message : received) {
+      (suits(worker_id, message.task_id) ? suited : others).push_back(message);
+    }
+    remember(suited);
+    if (received.size() < max && others.empty()) {
       for (const QueueName& queue : queues) empty_at_[queue] = rings;
     }
   }
-  give_back(unsuited);
-  return received;
+  give_back(others);
+  return suited;
 }
 
 /// What cannot be given back shows up again when its time is over.
@@ -120,13 +120,14 @@ void WakeupDesk::deliver(Messages messages) {
     const base::MutexLock lock(mutex_);
     for (auto at = parked_.begin(); at != parked_.end() && !messages.empty();) {
       Messages given;
-      std::erase_if(messages, [&](const ReceivedWakeup& message) {
+      Messages left;
+      for (ReceivedWakeup& message : messages) {
         const bool wanted = given.size() < at->max &&
                             std::ranges::find(at->queues, message.queue) != at->queues.end() &&
                             suits(at->worker_id, message.task_id);
-        if (wanted) given.push_back(message);
-        return wanted;
-      });
+        (wanted ? given : left).push_back(std::move(message));
+      }
+      messages = std::move(left);
       if (given.empty()) {
         ++at;
         continue;
