@@ -155,8 +155,6 @@ inline constexpr postgres::Statement kReadMeters = {
     " coalesce(max(more_until) > clock_timestamp(), false)"
     " FROM state.wakeup_meters GROUP BY queue_name"};
 
-inline constexpr postgres::Statement kReadNow = {"task_read_now", "SELECT clock_timestamp()"};
-
 inline constexpr postgres::Statement kCommitAtOnce = {
     "task_commit_at_once", "SELECT set_config('synchronous_commit', 'off', true)"};
 /// A commit is waited for only if its transaction has a number and wrote to the log: one that drew
@@ -164,6 +162,8 @@ inline constexpr postgres::Statement kCommitAtOnce = {
 /// before it to the disk.
 inline constexpr postgres::Statement kWriteMark = {
     "task_write_mark", "SELECT pg_logical_emit_message(true, 'weir', '')::text"};
+
+inline constexpr postgres::Statement kReadNow = {"task_read_now", "SELECT clock_timestamp()"};
 
 /// The columns of `task_of` from task_history, which has no more than what is final.
 inline constexpr postgres::Statement kFindArchived = {
