@@ -194,12 +194,15 @@ class Plane:
 
     # The database ---------------------------------------------------------------------------
 
-    def query(self, sql):
-        """The rows of a query, as lists of texts."""
+    def query(self, sql, superuser=False):
+        """The rows of a query of the dispatcher's role, as lists of texts."""
         command = ["psql", "--no-psqlrc", "-qAt", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
         prefix = "SET ROLE weir_dispatcher; SET weir.org = '*'; SET search_path TO state, data; "
+        dsn = self.dsn
+        if superuser:
+            prefix, dsn = "", dsn.replace("//weir@", "//postgres@")
         done = subprocess.run(
-            [*command, "--dbname", self.dsn, "--command", prefix + sql],
+            [*command, "--dbname", dsn, "--command", prefix + sql],
             capture_output=True,
             text=True,
             check=False,

@@ -129,6 +129,7 @@ def test_a10_worker_crash_triggers_retry(plane):
             )
             assert wait == "t"
             plane.due_now(task_id)
+    assert plane.number(f"SELECT wakeups FROM tasks WHERE task_id = '{task_id}'") >= 2
     assert plane.query(
         f"SELECT attempt, state, outcome FROM attempts WHERE task_id = '{task_id}' ORDER BY 1"
     ) == [["1", "closed", "lease_expired"], ["2", "closed", "lease_expired"]]

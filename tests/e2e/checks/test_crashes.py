@@ -7,10 +7,12 @@ import json
 import os
 import pathlib
 import random
+import signal
 import tempfile
 
 import pytest
 from harness import BY_HAND, Plane, any_id, code_of, dag, needs_crash_points, until
+from kill_rig import serves
 
 KILLED = 137  # what a crash point ends with
 UNIT = 10_000  # of a window
@@ -18,6 +20,7 @@ CURSORS = tuple(range(0, 7 * UNIT, 2_500))
 # Each transaction over tasks passes both: an event, a claim, an emission, a completion, and again.
 LABELS = ("tasks_before_commit", "tasks_after_commit")
 PASSINGS = (1, 2, 3, 4, 5, 7)
+RECOVERY_SECONDS = 120  # it brings every file of the database to the disk first
 QUICK = {"heartbeat_timeout_seconds": 5, "max_attempts": 50}
 
 
@@ -184,3 +187,29 @@ def test_b20_wake_ups_lost_doubled_and_shuffled_change_nothing(plane, plain):
             assert code_of(entry) == "not_claimed", entry
     settled(plane, "b20bells")
     assert outcome(plane, "b20bells") == plain
+
+
+def test_b10_what_was_answered_outlives_the_database(plane):
+    """PostgreSQL writes its log by itself as seldom as it can be told to, and is killed the moment
+    an answer is there: what an answer speaks of was written for it."""
+    plane.deploy(dag("lasting", {"job": "step"}, source=BY_HAND, defaults=QUICK))
+    fence = plane.source_by_hand("lasting")
+    for sql in ("ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"):
+        plane.query(sql, superuser=True)
+    accepted = {}
+    try:
+        for cursor in range(5):
+            postmaster = plane.postmaster()
+            [entry] = emitted(plane, fence, [cursor])
+            os.kill(postmaster, signal.SIGKILL)
+            accepted[entry["event_id"]] = str(cursor)
+            until(lambda: serves(plane) and plane.postmaster() != postmaster,  # noqa: B023
+                  RECOVERY_SECONDS, told=lambda: (plane.state_dir / "up.log").read_text())
+    finally:
+        for sql in ("ALTER SYSTEM RESET wal_writer_delay", "SELECT pg_reload_conf()"):
+            plane.query(sql, superuser=True)
+    found = plane.query("SELECT e.event_id, e.cursor_int FROM events e JOIN tasks t ON t.task_id ="
+                        " e.producer_task_id JOIN builds b USING (build_id)"
+                        " WHERE b.dag_name = 'lasting'")
+    assert dict(found) == accepted
+    assert len(plane.tasks("lasting", "step")) == len(accepted)

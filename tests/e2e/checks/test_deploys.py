@@ -165,6 +165,11 @@ def test_b5_a_deploy_makes_a_new_immutable_version_and_the_active_one_alone_runs
     assert plane.tasks("b5", "other") == []
     one = plane.user("GET", f"/v1/dags/b5/versions/{first['dag_version_id']}").body
     assert one["yaml"] == text
+    for table in ("dag_versions", "jobs", "edges"):
+        for change in (f"DELETE FROM state.{table}", f"UPDATE state.{table} SET dag_version_id ="
+                       " dag_version_id"):
+            with pytest.raises(AssertionError, match="immutable|never change|not allowed|ERROR"):
+                plane.query(change, superuser=True)
     switched = plane.user(
         "PUT", "/v1/dags/b5/active", {"dag_version_id": second["dag_version_id"]}
     )

@@ -17,6 +17,7 @@ from kill_rig import (AFTER, CHUNK, EVENTS_A_SECOND, ROWS, WINDOW, Feed, attempt
 ROUNDS = 4  # kills of each victim
 VICTIMS = ("dispatcher", "worker", "operator", "backend", "postmaster")
 REPEATS = int(os.environ.get("WEIR_KILL_REPEATS", "1"))
+SLOTS = 4  # of the worker
 EVENTS_BETWEEN = 50  # on the average between two kills, and one manual run
 READY_SECONDS = 60
 SETTLE_SECONDS = 120
@@ -148,10 +149,13 @@ def assert_no_file_is_left_over(plane):
     scratch = plane.state_dir / "scratch"
 
     def left():
-        return [str(path.relative_to(scratch)) for path in scratch.rglob("*")
-                if not path.name.endswith((".sock", ".sock.lock")) and path.name != "lock"]
+        return [str(path.relative_to(scratch)) for path in scratch.rglob("*") if not path.is_dir()
+                and not path.name.endswith((".sock", ".sock.lock")) and path.name != "lock"]
 
-    until(lambda: len(left()) == 1, 10, told=left)  # the folder of the worker that runs
+    until(lambda: left() == [], 10, told=left)
+    assert len(list(scratch.iterdir())) == 1  # of the worker that runs
+    # An empty folder a slot may wait for the next attempt.
+    assert len([path for path in scratch.glob("*/*") if path.is_dir()]) <= SLOTS
 
 
 def assert_no_process_is_left_over(plane):
@@ -182,7 +186,7 @@ def test_nothing_is_lost_doubled_or_orphaned_when_processes_are_killed(seed):
         small.mkdir(mode=0o755)
         (small / "small.csv").write_text(
             "id,word\n" + "".join(f"{number},{word}\n" for number, word in ROWS.items()))
-        plane = Plane(pathlib.Path(folder) / "state", "--worker-slots", "4",
+        plane = Plane(pathlib.Path(folder) / "state", "--worker-slots", SLOTS,
                       "--ingest-root", f"small={small}")
         try:
             plane.deploy(twelve_jobs())
