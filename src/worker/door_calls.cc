@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json_dump.h"
 #include "worker/door_problem.h"
 #include "worker/limits.h"
 #include "worker/task_door.h"
@@ -15,6 +16,7 @@
 namespace weir::worker {
 namespace {
 
+using base::dump_json;
 using Json = nlohmann::json;
 using server::HttpRequest;
 using server::HttpResponse;
@@ -22,10 +24,6 @@ using server::HttpResponse;
 /// Refusals of the fence (contract section 3.2): the operator is to stop.
 constexpr std::array<std::string_view, 5> kFenceCodes = {
     "stale_attempt", "lease_mismatch", "lease_expired", "task_finished", "task_canceled"};
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 /// The body with task, attempt and lease of the attempt; what it says of them itself must agree.
 Result<Json> fenced_body(const Attempt& attempt, const HttpRequest& request) {
@@ -73,7 +71,7 @@ HttpResponse response_of(int status, std::string body) {
 DoorHandler forward(TaskDoor& door, const char* path) {
   return [&door, path](Attempt& attempt, const HttpRequest& request) -> Result<HttpResponse> {
     WEIR_TRY(const Json body, fenced_body(attempt, request));
-    WEIR_TRY(auto reply, door.parts().api.forward(path, dump(body)));
+    WEIR_TRY(auto reply, door.parts().api.forward(path, dump_json(body)));
     if (reply.status == 409) {
       heed(door.parts(), attempt, code_of(Json::parse(reply.body, nullptr, false)));
     }
@@ -91,11 +89,11 @@ Result<HttpResponse> unwrap(const DoorParts& parts, Attempt& attempt, Dispatcher
   }
   const Json& entry = body["results"][0];
   if (!entry.contains("problem"))
-    return response_of(200, dump(entry.value("result", Json::object())));
+    return response_of(200, dump_json(entry.value("result", Json::object())));
   const Json& problem = entry["problem"];
   heed(parts, attempt, code_of(problem));
   const int status = problem.is_object() ? problem.value("status", 500) : 500;
-  return response_of(status, dump(problem));
+  return response_of(status, dump_json(problem));
 }
 
 Result<HttpResponse> complete(TaskDoor& door, Attempt& attempt, const HttpRequest& request) {
@@ -106,7 +104,7 @@ Result<HttpResponse> complete(TaskDoor& door, Attempt& attempt, const HttpReques
   }
   const std::string said = outcome->get<std::string>();
   const Json body = {{"completions", Json::array({std::move(item)})}};
-  WEIR_TRY(auto reply, door.parts().api.forward("/internal/task-complete", dump(body)));
+  WEIR_TRY(auto reply, door.parts().api.forward("/internal/task-complete", dump_json(body)));
   WEIR_TRY(HttpResponse response, unwrap(door.parts(), attempt, std::move(reply)));
   if (response.status == 200) {
     attempt.set_own_outcome(said);
@@ -124,14 +122,14 @@ Result<HttpResponse> heartbeat(Attempt& attempt, const HttpRequest& request) {
          (!message->is_string() || message->get<std::string>().size() > kProgressBytesMax))) {
       return refusal("invalid_request", "`progress` is no object, or its message too long");
     }
-    attempt.set_progress(dump(*progress));
+    attempt.set_progress(dump_json(*progress));
   }
   const Attempt::Standing standing = attempt.standing();
   Json answer = {{"status", standing.canceled ? "canceled" : "running"},
                  {"lease_expires_at", standing.lease_expires_at},
                  {"paused", standing.paused}};
   if (standing.canceled) answer["cancel_reason"] = standing.cancel_reason;
-  return response_of(200, dump(answer));
+  return response_of(200, dump_json(answer));
 }
 
 Result<HttpResponse> credentials(const Attempt& attempt) {

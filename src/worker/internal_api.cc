@@ -5,21 +5,18 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json_dump.h"
 #include "worker/limits.h"
 
 namespace weir::worker {
 namespace {
 
+using base::dump_json;
 using Json = nlohmann::json;
 
 constexpr int kOk = 200;
 constexpr int kServerFault = 500;
 constexpr int kTooMany = 429;
-
-/// Bytes that are no UTF-8 become replacement characters: an operator's words may hold them.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string text_of(const Json& object, const char* member) {
   const auto found = object.is_object() ? object.find(member) : object.end();
@@ -106,7 +103,7 @@ Json completion_item(const Completion& completion) {
 }  // namespace
 
 std::string completion_json(const Completion& completion) {
-  return dump(completion_item(completion));
+  return dump_json(completion_item(completion));
 }
 
 Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
@@ -116,8 +113,8 @@ Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
                {"wait_seconds", request.wait.count()},
                {"ack", Json::array()}};
   for (const std::string& ack : request.acks) body["ack"].push_back(Json::parse(ack));
-  WEIR_TRY(const Json answer,
-           read_answer(port_.poll("/internal/wakeups", dump(body), request.wait + kAnswerTimeout)));
+  WEIR_TRY(const Json answer, read_answer(port_.poll("/internal/wakeups", dump_json(body),
+                                                     request.wait + kAnswerTimeout)));
   std::vector<Wakeup> wakeups;
   const auto messages = answer.find("messages");
   if (messages == answer.end() || !messages->is_array()) return wakeups;
@@ -128,7 +125,7 @@ Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
     const Json ack = {{"message_id", message["message_id"]}, {"receipt", message["receipt"]}};
     const auto payload = message.find("payload");
     wakeups.push_back(
-        {dump(ack), payload == message.end() ? std::string() : text_of(*payload, "task_id")});
+        {dump_json(ack), payload == message.end() ? std::string() : text_of(*payload, "task_id")});
   }
   return wakeups;
 }
@@ -138,7 +135,7 @@ Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
                      {"task_ids", request.task_ids}, {"max", request.max},
                      {"runtime", runtime_},          {"operators", operators_}};
   WEIR_TRY(const Json answer,
-           read_answer(port_.post("/internal/task-claim", dump(body), kAnswerTimeout)));
+           read_answer(port_.post("/internal/task-claim", dump_json(body), kAnswerTimeout)));
   ClaimAnswer claim;
   claim.more = flag_of(answer, "more");
   const auto results = answer.find("results");
@@ -163,7 +160,7 @@ Result<std::vector<BeatAnswer>> InternalApi::heartbeat(const std::vector<Beat>& 
   }
   const Json body = {{"heartbeats", std::move(items)}};
   WEIR_TRY(const Json results,
-           read_results(port_.post("/internal/heartbeat", dump(body), timeout), beats.size()));
+           read_results(port_.post("/internal/heartbeat", dump_json(body), timeout), beats.size()));
   std::vector<BeatAnswer> answers;
   for (const Json& entry : results) {
     BeatAnswer answer;
@@ -186,7 +183,7 @@ Result<std::vector<CompletionAnswer>> InternalApi::complete(
   for (const Completion& completion : completions) items.push_back(completion_item(completion));
   const Json body = {{"completions", std::move(items)}};
   WEIR_TRY(const Json results,
-           read_results(port_.post("/internal/task-complete", dump(body), kAnswerTimeout),
+           read_results(port_.post("/internal/task-complete", dump_json(body), kAnswerTimeout),
                         completions.size()));
   std::vector<CompletionAnswer> answers;
   for (const Json& entry : results) {

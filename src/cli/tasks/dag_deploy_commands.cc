@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/json_dump.h"
 #include "base/text.h"
 #include "cli/console/console.h"
 #include "cli/console/text_file.h"
@@ -99,7 +100,7 @@ Deployment of_plan(const DeployFlags& flags, const std::string& yaml, const Json
   Deployment deployment{.dag = cell(plan, {"dag"}),
                         .call = {.method = "POST", .content_type = "application/json"}};
   const JsonTree body = {{"yaml", yaml}, {"plan", plan}};
-  deployment.call.body = body.dump(-1, ' ', false, JsonTree::error_handler_t::replace);
+  deployment.call.body = base::dump_json(body);
   ApiPath path("/v1/dags");
   path.segment(deployment.dag).segment("versions").query("world", flags.server.world);
   path.query("activate", flags.activate).query("expect_generation", flags.expect_generation);

@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/json_dump.h"
 #include "cli/console/console.h"
 #include "cli/console/text_file.h"
 #include "cli/tasks/api.h"
@@ -129,7 +130,7 @@ int run_head(const Session& session, const HeadFlags& flags) {
     return kExitFailed;
   }
   if (session.json()) {
-    print_body(answer->dump(-1, ' ', false, JsonTree::error_handler_t::replace));
+    print_body(base::dump_json(*answer));
     return kExitOk;
   }
   const std::string text = query_rows_text(*answer);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_dump.h"
 #include "base/rfc3339.h"
 #include "dispatcher/wire/problems.h"
 
@@ -50,8 +51,8 @@ class JsonText {
 
 std::string problem_text(const std::optional<Refusal>& refused, const std::optional<Error>& fault,
                          std::string_view request_id) {
-  return (refused ? problem_json(*refused, request_id) : problem_json(*fault, request_id))
-      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return base::dump_json(refused ? problem_json(*refused, request_id)
+                                 : problem_json(*fault, request_id));
 }
 
 /// One entry of `results`: whose it is, and its result or its problem. Attempt 0 is not told.

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/json_dump.h"
 #include "server/http/problem.h"
 #include "server/limits.h"
 
@@ -162,8 +163,7 @@ server::HttpResponse response_of(const ordered_json& problem,
   server::HttpResponse response;
   response.status = problem.at("status").get<int>();
   response.content_type = "application/problem+json";
-  // Texts may quote input that is not UTF-8; such bytes become U+FFFD instead of an exception.
-  response.body = problem.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  response.body = base::dump_json(problem);
   if (response.status == 429 || response.status == 503) {
     const auto seconds = retry_after.value_or(server::kRetryAfter);
     response.headers.push_back({"Retry-After", std::to_string(seconds.count())});

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "base/json_dump.h"
 #include "base/text.h"
 #include "server/limits.h"
 
@@ -64,8 +65,7 @@ HttpResponse problem_response(const Error& error, std::string_view request_id,
   HttpResponse response;
   response.status = shown_status;
   response.content_type = "application/problem+json";
-  // Texts may quote input that is not UTF-8; such bytes become U+FFFD instead of an exception.
-  response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  response.body = base::dump_json(body);
   if (shown_status == 429 || shown_status == 503) {
     response.headers.push_back({"Retry-After", std::to_string(kRetryAfter.count())});
   }
