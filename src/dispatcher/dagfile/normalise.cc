@@ -9,7 +9,6 @@
 #include "base/assert.h"
 #include "base/canonical_json.h"
 #include "base/canonical_number.h"
-#include "base/json.h"
 #include "dispatcher/dagfile/limits.h"
 #include "dispatcher/dagfile/schedule.h"
 #include "dispatcher/dagfile/tables.h"
@@ -59,16 +58,18 @@ JsonText& JsonText::texts(std::span<const std::string> values) {
   return close(']');
 }
 
-std::string JsonText::canonical() const {
-  const Result<JsonDocument> document =
-      JsonDocument::parse(out_, {.depth_max = 2 * kDagDepthMax, .bytes_max = 64 * kDagBytesMax});
-  WEIR_ASSERT(document.ok());
-  return base::canonical_json(document->root());
-}
+std::string JsonText::canonical() const { return base::canonical_json(parse_written(out_).root()); }
 
 void JsonText::separate() {
   if (!fresh_) out_ += ',';
   fresh_ = false;
+}
+
+JsonDocument parse_written(std::string_view json) {
+  Result<JsonDocument> document =
+      JsonDocument::parse(json, {.depth_max = 2 * kDagDepthMax, .bytes_max = 64 * kDagBytesMax});
+  WEIR_ASSERT(document.ok());
+  return *std::move(document);
 }
 
 // As deep as the document, whose depth kDagDepthMax bounds.

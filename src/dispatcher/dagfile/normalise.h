@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "dispatcher/dagfile/draft.h"
 
 /// The one form of documents that say the same (contract section 2.8).
@@ -36,6 +37,9 @@ class JsonText {
   std::string out_;
   bool fresh_ = true;  // nothing stands before, or a bracket, or a key
 };
+
+/// Reads back what JsonText wrote of a document; its size is bounded, so that this cannot fail.
+JsonDocument parse_written(std::string_view json);
 
 /// Appends a free-form value as JSON (section 2.1, point 4). It was checked by check_free_value, or
 /// only its size matters.

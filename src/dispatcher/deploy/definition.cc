@@ -6,19 +6,10 @@
 #include "base/assert.h"
 #include "base/canonical_json.h"
 #include "dispatcher/core/derived_ids.h"
-#include "dispatcher/dagfile/limits.h"
 #include "dispatcher/dagfile/normalise.h"
 
 namespace weir::dispatcher {
 namespace {
-
-/// The jobs' texts come from a document of bounded size, so that this cannot fail.
-JsonDocument parsed(std::string_view json) {
-  Result<JsonDocument> document =
-      JsonDocument::parse(json, {.depth_max = 2 * kDagDepthMax, .bytes_max = 64 * kDagBytesMax});
-  WEIR_ASSERT(document.ok());
-  return *std::move(document);
-}
 
 void add_optional_number(JsonText& out, std::string_view key,
                          const std::optional<std::int64_t>& value) {
@@ -66,7 +57,7 @@ void add_udf(JsonText& out, const DagJob& job, const KnownBundle* bundle) {
 }
 
 std::optional<std::vector<Column>> columns_of_config(const DagJob& job) {
-  const JsonDocument config = parsed(job.config_json);
+  const JsonDocument config = parse_written(job.config_json);
   const JsonValue list = config.root().find("columns");
   if (!list.is_object() || list.size() == 0) return {};
   std::vector<Column> columns;
@@ -83,7 +74,7 @@ std::optional<std::vector<Column>> columns_of_config(const DagJob& job) {
 
 }  // namespace
 
-NormalisedJobs::NormalisedJobs(const DagFile& file) : document_(parsed(file.normalised)) {
+NormalisedJobs::NormalisedJobs(const DagFile& file) : document_(parse_written(file.normalised)) {
   for (const JsonValue job : document_.root().find("jobs")) {
     jobs_.emplace(job.find("name").text(), job);
   }

@@ -5,19 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/assert.h"
 #include "base/canonical_json.h"
-#include "dispatcher/dagfile/limits.h"
+#include "dispatcher/dagfile/normalise.h"
 
 namespace weir::dispatcher {
 namespace {
-
-JsonDocument parsed(std::string_view json) {
-  Result<JsonDocument> document =
-      JsonDocument::parse(json, {.depth_max = 2 * kDagDepthMax, .bytes_max = 64 * kDagBytesMax});
-  WEIR_ASSERT(document.ok());
-  return *std::move(document);
-}
 
 bool same(JsonValue one, JsonValue other) {
   if (one.missing() || other.missing()) return one.missing() == other.missing();
@@ -55,13 +47,13 @@ std::string changed_input(JsonValue before, JsonValue after, JsonValue job_befor
 }  // namespace
 
 std::string reason_of_change(std::string_view definition_json, const JobNow& now) {
-  const JsonDocument before = parsed(definition_json);
-  const JsonDocument core = parsed(now.core_json);
+  const JsonDocument before = parse_written(definition_json);
+  const JsonDocument core = parse_written(now.core_json);
   const JsonValue core_before = before.root().find("core");
   for (const JsonValue field : core.root()) {
     if (!same(core_before.find(field.key()), field)) return std::string(field.key());
   }
-  const JsonDocument node = parsed(now.node_json);
+  const JsonDocument node = parse_written(now.node_json);
   const JsonValue node_before = before.root().find("node");
   const std::string_view strategy = "execution_strategy";
   if (!same(node_before.find(strategy), node.root().find(strategy))) return std::string(strategy);
@@ -69,8 +61,8 @@ std::string reason_of_change(std::string_view definition_json, const JobNow& now
 }
 
 bool same_inputs(std::string_view definition_json, const JobNow& now) {
-  const JsonDocument before = parsed(definition_json);
-  const JsonDocument node = parsed(now.node_json);
+  const JsonDocument before = parse_written(definition_json);
+  const JsonDocument node = parse_written(now.node_json);
   return same(before.root().find("node").find("inputs"), node.root().find("inputs"));
 }
 
