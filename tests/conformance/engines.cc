@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 
 #include "dagmanager/ports/memory_graph_store.h"
@@ -11,22 +10,12 @@
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "tests/conformance/postgres_engine.h"
+#include "tests/must.h"
 
 namespace weir::test {
 namespace {
 
 constexpr const char* kQueueTopic = "queue";
-
-[[noreturn]] void give_up(const Error& error) {
-  std::fprintf(stderr, "conformance engine: %s\n", error.describe().c_str());
-  std::abort();
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result.ok()) give_up(result.error());
-  return *std::move(result);
-}
 
 class MemoryGraph final : public GraphEngine {
  public:

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -19,6 +18,7 @@
 
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/process/pid_fd.h"
+#include "tests/must.h"
 
 namespace weir::test {
 namespace {
@@ -42,21 +42,6 @@ class RealClock final : public Clock {
     poll(nullptr, 0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(span).count()));
   }
 };
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::fprintf(stderr, "postgres fixture: %s\n", why.c_str());
-  std::abort();
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result.ok()) give_up(result.error().describe());
-  return *std::move(result);
-}
-
-void must(Result<void> result) {
-  if (!result.ok()) give_up(result.error().describe());
-}
 
 /// A folder under /tmp that says whose it is, and that the server's user may pass.
 fs::path make_temporary_folder() {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dispatcher/core/derived_ids.h"
+#include "tests/must.h"
 
 namespace weir::test {
 namespace {
@@ -37,15 +38,6 @@ using dispatcher::TaskClass;
 using dispatcher::TaskItem;
 using dispatcher::TaskSeed;
 using dispatcher::TaskStorePorts;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result.ok()) {
-    ADD_FAILURE() << result.error().describe();
-    std::abort();
-  }
-  return *std::move(result);
-}
 
 RunRequest manual_run(std::int64_t cursor) {
   const BuildId source(seed_id(20));

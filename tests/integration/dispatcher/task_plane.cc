@@ -5,20 +5,12 @@
 
 #include <utility>
 
+#include "tests/must.h"
+
 namespace weir::test {
 namespace {
 
 using postgres::Connection;
-
-/// What must be there for any test to mean something.
-template <class T>
-T must(Result<T> result) {
-  if (!result.ok()) {
-    ADD_FAILURE() << result.error().describe();
-    std::abort();
-  }
-  return *std::move(result);
-}
 
 std::unique_ptr<Connection> superuser_of(const FreshDatabase& database) {
   return must(Connection::connect({.dsn = database.superuser_dsn()}));

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kProgram = "/usr/sbin/pgbouncer";
-constexpr Statement kCount = {"test.count", "SELECT count(*) FROM t WHERE a > $1"};
+constexpr Statement kCountAbove = {"test.count", "SELECT count(*) FROM t WHERE a > $1"};
 constexpr int kClients = 6;
 constexpr int kServers = 2;
 
@@ -94,10 +94,10 @@ TEST_F(PgbouncerTest, ServesManyClientsWithUnnamedStatements) {
       Pipeline pipeline(*client);
       pipeline.begin();
       pipeline.add("INSERT INTO t VALUES ($1)", Params().int64(1));
-      pipeline.add(kCount, Params().int64(0));
+      pipeline.add(kCountAbove, Params().int64(0));
       pipeline.commit();
       ASSERT_TRUE(succeeded(pipeline.run()));
-      ASSERT_TRUE(succeeded(client->execute(kCount, Params().int64(0))));
+      ASSERT_TRUE(succeeded(client->execute(kCountAbove, Params().int64(0))));
     }
   }
   EXPECT_EQ(number("SELECT count(*) FROM t"), 3 * kClients);
@@ -110,7 +110,7 @@ TEST_F(PgbouncerTest, BreaksNamedStatementsWhichIsWhyThereIsAMode) {
     auto connection = connect(StatementMode::Named);
     ASSERT_TRUE(succeeded(connection));
     clients.push_back(*std::move(connection));
-    broke = !clients.back()->execute(kCount, Params().int64(0)).ok();
+    broke = !clients.back()->execute(kCountAbove, Params().int64(0)).ok();
   }
   EXPECT_TRUE(broke);
   EXPECT_FALSE(clients.back()->usable()) << "dropped, as its names cannot be trusted";
