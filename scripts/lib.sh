@@ -184,7 +184,7 @@ groups_of() {
   case "$1" in
     release) echo build run ;;
     bench) echo build run bench ;;
-    dev | coverage) echo build run test ;;
+    dev | test | coverage) echo build run test ;;
     asan | tsan | fuzz) echo build run test clang ;;
     lint) echo build run test bench clang lint ;;
     *) return 1 ;;
@@ -195,7 +195,7 @@ groups_of() {
 prepare_preset() {
   local preset=$1 groups
   groups=$(groups_of "$preset") || die "no preset $preset" \
-    "one of: release bench dev asan tsan fuzz lint coverage"
+    "one of: release bench dev test asan tsan fuzz lint coverage"
   # shellcheck disable=SC2086  # one word a group
   need_packages $groups
   "$ROOT/scripts/duckdb"

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """clang-format and clang-tidy over the tree, as scripts/lint prepares it. Run in the root folder.
 
-The name of a stamp in build/lint/clean is a hash of all that decides clang-tidy's findings in a
-source: the tool, .clang-tidy, the compile command, the source, and each header of ours it reaches.
+The lint preset compiles the sources of a folder several at a time, so that clang-tidy walks through
+the libraries' headers once for all of them, which is most of its work. The name of a stamp in
+build/lint/clean is a hash of all that decides the findings in such a unit: the tool, .clang-tidy,
+the compile command, the sources, and each header of ours they reach.
 """
 
 import argparse
@@ -74,42 +76,62 @@ class Includes:
         return self.direct[path]
 
 
-def stamp_of(source, command, tool, includes):
+def units_of(folder):
+    """What the lint preset compiles of a folder: the path of a unit's source, its command, and the
+    files of the folder that it is made of."""
+    with open(BUILD / "compile_commands.json", encoding="utf-8") as listing:
+        rows = json.load(listing)
+    here = Path.cwd()
+    for row in rows:
+        unit = Path(row["file"])
+        joined = "Unity" in unit.parts
+        parts = map(Path, INCLUDE.findall(unit.read_text())) if joined else [unit]
+        members = [path.relative_to(here) for path in parts if path.is_relative_to(here / folder)]
+        if members:
+            yield unit, row["command"], members
+
+
+def stamp_of(unit, command, tool, includes):
     digest = hashlib.sha256(f"{tool}\n{command}\n".encode())
     digest.update(Path(".clang-tidy").read_bytes())
-    for path in sorted(includes.of(source)):
+    for path in sorted(includes.of(unit)):
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return CLEAN / digest.hexdigest()
 
 
 def check_tidy(files, jobs):
-    """Runs clang-tidy over what has no stamp; gives how many sources have findings."""
-    here = Path.cwd()
-    with open(BUILD / "compile_commands.json", encoding="utf-8") as listing:
-        rows = {Path(row["file"]): row["command"] for row in json.load(listing)}
+    """Runs clang-tidy over the units of these files that have no stamp; gives how many units have
+    findings."""
     tool = subprocess.run([TIDY, "--version"], check=True, capture_output=True, text=True).stdout
     includes = Includes([Path("src"), BUILD / "proto"])
     CLEAN.mkdir(parents=True, exist_ok=True)
     if sum(1 for _ in CLEAN.iterdir()) > STAMPS_MAX:
         for stamp in CLEAN.iterdir():
             stamp.unlink()
-    files = [path for path in files if path.suffix == ".cc" and here / path in rows]
-    stamps = {path: stamp_of(path, rows[here / path], tool, includes) for path in files}
-    due = [path for path in files if not stamps[path].exists()]
-    known = len(files) - len(due)
-    print(f"clang-tidy: {len(files)} sources, {known} known to be clean", flush=True)
+    asked = set(files)
+    units = [unit for unit in units_of("src") if asked.intersection(unit[2])]
+    stamps = {unit: stamp_of(unit, command, tool, includes) for unit, command, _ in units}
+    due = [(unit, members) for unit, _, members in units if not stamps[unit].exists()]
+    sources = sum(len(members) for _, _, members in units)
+    print(
+        f"clang-tidy: {sources} sources in {len(units)} units, {len(units) - len(due)} units known"
+        " to be clean",
+        flush=True,
+    )
 
-    def run(path):
-        command = [TIDY, "--quiet", "-p", str(BUILD), str(path)]
+    def run(work):
+        unit, members = work
+        command = [TIDY, "--quiet", "-p", str(BUILD), str(unit)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 0:
-            stamps[path].touch()
-        return path, done.returncode, done.stdout
+            stamps[unit].touch()
+        return members, done.returncode, done.stdout
 
     faulty = 0
     with ThreadPoolExecutor(jobs) as pool:
-        for number, (path, code, text) in enumerate(pool.map(run, due), 1):
-            print(f"[{number}/{len(due)}] {path}{'' if code == 0 else ': findings'}", flush=True)
+        for number, (members, code, text) in enumerate(pool.map(run, due), 1):
+            names = f"{members[0].parent}: {' '.join(path.stem for path in members)}"
+            print(f"[{number}/{len(due)}] {names}{'' if code == 0 else ': findings'}", flush=True)
             if code != 0:
                 faulty += 1
                 print(text, flush=True)
@@ -127,7 +149,7 @@ def main():
     tidied = [path for path in options.files if path.parts[0] == "src"]
     faulty = check_tidy(tidied if options.files else sources(["src"]), options.jobs)
     verdict = "format " + ("differs (scripts/lint --fix mends it)" if unformatted else "holds")
-    print(f"lint: {len(formatted)} files, {verdict}; {faulty} sources with findings")
+    print(f"lint: {len(formatted)} files, {verdict}; {faulty} units with findings")
     return 1 if unformatted or faulty else 0
 
 
