@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "base/blake3.h"
+#include "base/rfc3339.h"
 #include "base/text.h"
-#include "dagmanager/core/control_events.h"
 
 namespace weir::test {
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kAllEvents = 100'000;
 
-std::string time_text(Instant at) { return dm::rfc3339(at); }
+std::string time_text(Instant at) { return base::rfc3339_micros(at); }
 
 std::string shape_text(const graph::TopicShape& shape) {
   return std::to_string(shape.partitions) + "/" + std::to_string(shape.replication) + "/" +

@@ -46,7 +46,7 @@ std::optional<int> take_exponent(std::string_view text) {
 }
 
 /// Whether it stands as we would write it: digits, no needless zero before them, a point between.
-bool is_plain(std::string_view text) {
+bool is_plain_number(std::string_view text) {
   if (text.size() > kDigitsMax || text.empty()) return false;
   std::string_view rest = text;
   const std::string_view whole = take_digits(rest);
@@ -72,7 +72,7 @@ void shift(std::string& whole, std::string& fraction, int exponent) {
 }  // namespace
 
 std::optional<std::string> plain_decimal(std::string_view text) {
-  if (is_plain(text)) return std::string(text);
+  if (is_plain_number(text)) return std::string(text);
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   std::string whole(take_digits(text));

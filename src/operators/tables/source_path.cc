@@ -18,14 +18,14 @@ constexpr std::int64_t kDaysMin = -719'162;   // 0001-01-01
 
 Error path_invalid(std::string what) { return fatal_error("path_invalid", std::move(what)); }
 
-bool is_plain(char c) {
+bool is_plain_letter(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
 }
 
 bool is_plain_value(std::string_view value) {
   return !value.empty() && value.size() <= kValueBytesMax && value != "." && value != ".." &&
-         std::ranges::all_of(value, is_plain);
+         std::ranges::all_of(value, is_plain_letter);
 }
 
 std::optional<std::string> cursor_text(const std::optional<Cursor>& cursor) {
