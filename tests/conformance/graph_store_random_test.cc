@@ -318,6 +318,8 @@ class RandomGraph {
       if (own && random_.chance(60)) intent.gives_up = graph::TopicName(own.topic());
     }
     batch.intents.push_back(std::move(intent));
+    // As before each diff: what other instances stored is known when names are reserved.
+    ASSERT_TRUE(succeeded(store(1).read(nullptr)));
     std::array<Reservation, 2> reserved;
     reserve(batch, reserved);
   }
