@@ -9,6 +9,7 @@
 
 #include "dispatcher/ports/dags/postgres_dag_store.h"
 #include "dispatcher/ports/database/postgres_schema.h"
+#include "dispatcher/ports/registry/postgres_commit_ledger.h"
 #include "dispatcher/ports/registry/postgres_dataset_reader.h"
 #include "dispatcher/ports/registry/postgres_registry_reader.h"
 #include "dispatcher/ports/registry/postgres_user_store.h"
@@ -118,6 +119,7 @@ Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& co
   stores->registry = std::make_unique<PostgresRegistryReader>(pool);
   stores->users = std::make_unique<PostgresUserStore>(pool);
   stores->housekeeping = std::make_unique<PostgresHousekeeping>(*stores->slow, *stores->data_pool);
+  stores->commits = std::make_unique<PostgresCommitLedger>(*stores->slow);
   return stores;
 }
 

@@ -20,6 +20,7 @@
 #include "dispatcher/ports/wakeup_queue.h"
 #include "drivers/postgres/pool.h"
 #include "storage/object_store.h"
+#include "storage/staging_waste.h"
 
 namespace weir::dispatcher {
 
@@ -39,6 +40,7 @@ struct DispatcherStores {
   std::unique_ptr<RegistryReader> registry;
   std::unique_ptr<UserStore> users;
   std::unique_ptr<PostgresHousekeeping> housekeeping;
+  std::unique_ptr<storage::CommitLedger> commits;
 };
 
 /// Reads the operator registry, opens the object store, brings both schemas up to this build and

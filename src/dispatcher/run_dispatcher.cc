@@ -125,23 +125,25 @@ class Dispatcher : public Nudges {
     worker_tokens_ = std::make_unique<WorkerTokens>(
         [this] { return read_worker_tokens(*stores_->pool); }, clock_);
     desk_ = std::make_unique<WakeupDesk>(*stores.queue, clock_);
-    relay_ =
-        std::make_unique<OutboxRelay>(OutboxRelayParts{.outbox = *stores.outbox,
-                                                       .queue = *stores.queue,
-                                                       .clock = clock_,
-                                                       .random = random_,
-                                                       .log = server::log(),
-                                                       .desk = *desk_});
-    loop_ = std::make_unique<ChoreLoop>(ChoreLoopParts{.store = *stores.tasks,
-                                                       .clock = clock_,
-                                                       .log = server::log(),
-                                                       .outbox_due = [this] { relay_->nudge(); },
-                                                       .wakeups_due = [this] { desk_->ring(); },
-                                                       .looked = [this](const DueInstants& due) {
-                                                         worker_tokens_->confirm(due.worker_tokens);
-                                                       }});
-    housekeeper_ = std::make_unique<Housekeeper>(HousekeeperParts{
-        .work = *stores.housekeeping, .metrics = metrics_, .clock = clock_, .log = server::log()});
+    relay_ = std::make_unique<OutboxRelay>(OutboxRelayParts{.outbox = *stores.outbox,
+                                                            .queue = *stores.queue,
+                                                            .clock = clock_,
+                                                            .random = random_,
+                                                            .log = server::log(),
+                                                            .desk = *desk_});
+    loop_ = std::make_unique<ChoreLoop>(ChoreLoopParts{
+        .store = *stores.tasks,
+        .clock = clock_,
+        .log = server::log(),
+        .outbox_due = [this] { relay_->nudge(); },
+        .wakeups_due = [this] { desk_->ring(); },
+        .looked = [this](const DueInstants& due) { worker_tokens_->confirm(due.worker_tokens); }});
+    housekeeper_ = std::make_unique<Housekeeper>(HousekeeperParts{.work = *stores.housekeeping,
+                                                                  .objects = *stores.objects,
+                                                                  .commits = *stores.commits,
+                                                                  .metrics = metrics_,
+                                                                  .clock = clock_,
+                                                                  .log = server::log()});
     tasks_ = std::make_unique<TaskService>(TaskServiceParts{.store = *stores.tasks,
                                                             .datasets = *stores.datasets,
                                                             .objects = *stores.objects,

@@ -75,4 +75,26 @@ Result<RemovedObjects> remove_attempt(ObjectStore& store, const ObjectPrefix& at
   return store.remove_prefix(attempt, limit);
 }
 
+Result<std::size_t> remove_waste(ObjectStore& store, CommitLedger& ledger, Instant before,
+                                 const std::function<bool()>& go_on) {
+  std::size_t removed = 0;
+  for (const std::string_view under : {"datasets/", "scratch/"}) {
+    WEIR_TRY(ObjectPrefix prefix, ObjectPrefix::parse(under));
+    AttemptScan scan(store, std::move(prefix), before);
+    while (!scan.done() && go_on()) {
+      WEIR_TRY(const auto found, scan.next());
+      WEIR_TRY(const auto waste, removable(store, ledger, found));
+      for (const AttemptFiles& attempt : waste) {
+        for (bool done = false; !done && go_on();) {
+          WEIR_TRY(const RemovedObjects step,
+                   remove_attempt(store, attempt.prefix, kObjectPageMax));
+          removed += step.removed;
+          done = step.done;
+        }
+      }
+    }
+  }
+  return removed;
+}
+
 }  // namespace weir::storage

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -65,5 +66,11 @@ Result<std::vector<AttemptFiles>> removable(ObjectStore& store, CommitLedger& le
 /// is left.
 Result<RemovedObjects> remove_attempt(ObjectStore& store, const ObjectPrefix& attempt,
                                       std::size_t limit);
+
+/// One pass over `datasets/` and `scratch/`: removes what is older than `before` and removable, in
+/// steps, as long as `go_on` says so; gives how many objects went. Whatever ended it, the next pass
+/// goes on with what is left.
+Result<std::size_t> remove_waste(ObjectStore& store, CommitLedger& ledger, Instant before,
+                                 const std::function<bool()>& go_on);
 
 }  // namespace weir::storage

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dispatcher/loops/limits.h"
+#include "storage/limits.h"
 
 namespace weir::dispatcher {
 
@@ -45,7 +46,8 @@ void Housekeeper::run() {
   Duration audit_at = begun + kAuditPeriod;
   Duration keep_at = begun + kKeepPeriod;
   Duration recount_at = begun + kRecountPeriod;
-  while (sleep_until(std::min({audit_at, keep_at, recount_at}))) {
+  Duration sweep_at = begun + kSweepDelay;
+  while (sleep_until(std::min({audit_at, keep_at, recount_at, sweep_at}))) {
     const Duration now = parts_.clock.monotonic();
     if (now >= audit_at) {
       audit();
@@ -58,6 +60,10 @@ void Housekeeper::run() {
     if (now >= recount_at) {
       recount();
       recount_at = now + kRecountPeriod;
+    }
+    if (now >= sweep_at) {
+      sweep();
+      sweep_at = now + kSweepPeriod;
     }
   }
 }
@@ -103,6 +109,18 @@ void Housekeeper::recount() {
   for (const Recounted& counter : *wrong) {
     parts_.log.error("a counter was wrong and was set right",
                      {{"build", counter.build}, {"queue", counter.queue}});
+  }
+}
+
+void Housekeeper::sweep() {
+  const Instant before = parts_.clock.now() - storage::kStagingRetention;
+  const auto removed =
+      storage::remove_waste(parts_.objects, parts_.commits, before, [this] { return !stopping(); });
+  if (!removed.ok()) {
+    parts_.log.warning("files of attempts without a commit stay",
+                       {{"reason", removed.error().reason()}});
+  } else if (*removed > 0) {
+    parts_.log.info("files of attempts without a commit are removed", {{"objects", *removed}});
   }
 }
 

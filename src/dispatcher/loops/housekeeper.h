@@ -8,18 +8,22 @@
 #include "dispatcher/ports/registry/postgres_housekeeping.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "storage/staging_waste.h"
 
 namespace weir::dispatcher {
 
 struct HousekeeperParts {
   PostgresHousekeeping& work;
+  storage::ObjectStore& objects;
+  storage::CommitLedger& commits;
   server::Metrics& metrics;
   Clock& clock;
   server::Log& log;
 };
 
 /// The slow loops (contract section 6.5) in one thread: the auditor each kAuditPeriod, history and
-/// what is past its time each kKeepPeriod, the recount each kRecountPeriod.
+/// what is past its time each kKeepPeriod, the recount each kRecountPeriod, the files of attempts
+/// that committed nothing each kSweepPeriod (section 6.7, point 5).
 class Housekeeper {
  public:
   explicit Housekeeper(HousekeeperParts parts) : parts_(parts) {}
@@ -34,6 +38,7 @@ class Housekeeper {
   void audit();
   void keep();
   void recount();
+  void sweep();
 
  private:
   void run() WEIR_EXCLUDES(mutex_);

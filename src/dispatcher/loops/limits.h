@@ -36,5 +36,9 @@ inline constexpr Duration kAuditPeriod = std::chrono::seconds(60);
 /// counters are recounted.
 inline constexpr Duration kKeepPeriod = std::chrono::minutes(10);
 inline constexpr Duration kRecountPeriod = std::chrono::hours(1);
+/// How often files that nobody committed are looked for, which lists the whole store; for the first
+/// time so long after the start, since a process may not live for a day.
+inline constexpr Duration kSweepPeriod = std::chrono::hours(24);
+inline constexpr Duration kSweepDelay = std::chrono::minutes(10);
 
 }  // namespace weir::dispatcher

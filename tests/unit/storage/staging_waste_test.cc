@@ -109,6 +109,25 @@ TEST_F(StagingWasteTest, RemovesInBoundedStepsAndMarkersFirst) {
   EXPECT_TRUE(verify_commit(store_, *kept).ok()) << "attempt 11 only begins like attempt 1";
 }
 
+TEST_F(StagingWasteTest, IsRemovedInOnePassAndWhatWasCommittedStays) {
+  const auto kept = write_commit(store_, place("a", 1), "0-9");
+  ASSERT_TRUE(write_commit(store_, place("a", 2), "0-9").ok());
+  const TaskId task = place().task;
+  ASSERT_TRUE(put_text(store_, *scratch_prefix(task, 1).key("x"), "x").ok());
+  ledger_.locations.insert(kept->named.prefix);
+  const Instant later = clock_.now() + Duration(1);
+  EXPECT_EQ(*remove_waste(store_, ledger_, clock_.now(), [] { return true; }), 0U) << "too young";
+  EXPECT_EQ(*remove_waste(store_, ledger_, later, [] { return false; }), 0U) << "not to go on";
+  const auto removed = remove_waste(store_, ledger_, later, [] { return true; });
+  ASSERT_TRUE(removed.ok()) << removed.error().describe();
+  EXPECT_TRUE(store_.list(staging_prefix(place("a", 2)), {})->objects.empty());
+  EXPECT_TRUE(store_.list(scratch_prefix(task, 1), {})->objects.empty());
+  EXPECT_TRUE(verify_commit(store_, *kept).ok());
+  EXPECT_GT(*removed, 1U);
+  ledger_.down = true;
+  EXPECT_FALSE(remove_waste(store_, ledger_, later, [] { return true; }).ok());
+}
+
 TEST_F(StagingWasteTest, FindsEveryAttemptOnceOverFaultsAndShortPages) {
   for (int i = 1; i <= 40; ++i) {
     ASSERT_TRUE(write_commit(store_, place("t" + std::to_string(i % 7), i), "0-9").ok());
