@@ -101,9 +101,13 @@ class YamlTreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
     const std::size_t offset = begin_event(mark);
-    refuse_tag(offset);
+    const bool tagged = refuse_tag(offset);
     const bool plain = tag == "?";
     if (wants_key()) return take_key(offset, value, plain);
+    if (tagged) {
+      add(YamlKind::Refused, offset);
+      return;
+    }
     set_text(add(plain ? YamlKind::Plain : YamlKind::Quoted, offset), value);
   }
 
@@ -167,9 +171,10 @@ class YamlTreeBuilder final : public YAML::EventHandler {
   bool wants_key() const { return !open_.empty() && open_.back().key_next; }
 
   /// A tag is known by its first byte: the parser reports quotes as a tag too.
-  void refuse_tag(std::size_t offset) {
-    if (offset >= text_.size() || text_[offset] != '!') return;
+  bool refuse_tag(std::size_t offset) {
+    if (offset >= text_.size() || text_[offset] != '!') return false;
     faults_.at_byte(offset, code::kYamlFeature, "tags are not read; the field decides the type");
+    return true;
   }
 
   void take_key(std::size_t offset, std::string_view key, bool plain) {

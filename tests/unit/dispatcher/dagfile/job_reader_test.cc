@@ -24,6 +24,7 @@ TEST(JobReader, TellsFaultsOfTheDocumentItself) {
       {"cron", "  max_attempts: 3", "  max_attempts: «E_RANGE»0"},
       {"cron", "  max_attempts: 3", "  max_attempts: «E_TYPE»\"3\""},
       {"cron", "  max_attempts: 3", "  max_attempts: «E_TYPE»03"},
+      {"cron", "  max_attempts: 3", "  max_attempts: «E_YAML_FEATURE»!!int 3"},
       {"cron", "  max_attempts: 3", "  max_attempts: «E_RANGE»99999999999999999999"},
       {"cron", "  max_attempts: 3", "  «E_UNKNOWN_FIELD»name: x"},
       {"cron", "  max_attempts: 3", "  priority: «E_VALUE»urgent"},
