@@ -150,6 +150,7 @@ class ConfigReader {
     if (job_.config["columns"].there()) {
       job_.columns = read_columns(job_.config["columns"].value, errors_, code::kConfig);
     }
+    check_column_order();
     check_root();
     check_cursor_column();
     check_unique_key();
@@ -157,6 +158,17 @@ class ConfigReader {
 
   static bool is_delimiter(std::string_view text) {
     return text.size() == 1 && text != "\"" && text != "\n" && text != "\r";
+  }
+
+  /// The normalised document knows columns by name alone, so that a file without a header can only
+  /// be read in that order.
+  void check_column_order() {
+    const Field& header = job_.config["header"];
+    if (!header.good || header.boolean || !job_.columns) return;
+    if (std::ranges::is_sorted(*job_.columns, {}, &Column::name)) return;
+    at_value("columns",
+             "with `header: false` fields are taken in the order of their columns' names; give"
+             " names that sort as the file does (`c1_time`, `c2_price`), or a file with a header");
   }
 
   void check_root() {

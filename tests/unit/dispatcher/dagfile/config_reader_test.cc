@@ -17,6 +17,8 @@ TEST(ConfigReader, TellsFaultsOfAnOperatorsConfig) {
       {"ingest", "format: csv", "«E_TYPE»format:"},
       {"ingest", "format: csv", "format: csv\n      header: «E_CONFIG»\"true\""},
       {"ingest", "format: csv", "format: csv\n      delimiter: «E_CONFIG»;;"},
+      {"ingest", "columns:\n        at: bigint",
+       "header: false\n      columns:\n        «E_CONFIG»z: text\n        at: bigint"},
       {"ingest", "format: csv", "format: csv\n      null_text: «E_CONFIG»0"},
       {"ingest", "format: csv", "format: csv\n      missing: «E_CONFIG»skip"},
       {"ingest", "      path: trades/*.csv\n      format", "      «E_CONFIG»format"},
