@@ -108,7 +108,12 @@ std::shared_ptr<NodesAhead> NodesAhead::begin(Pool& pool, Places& places,
 }
 
 std::optional<NodesAhead::Written> NodesAhead::finish(const std::vector<NodeRecord>& nodes) {
-  if (!connection_ || !std::ranges::equal(nodes, rows_, {}, &NodeRecord::row)) return std::nullopt;
+  if (!connection_) return std::nullopt;
+  if (!std::ranges::equal(nodes, rows_, {}, &NodeRecord::row)) {
+    connection_.reset();  // its locks would be in the way of the change
+    place_.reset();
+    return std::nullopt;
+  }
   auto results = pipeline_.finish();
   Pool::Lease connection = *std::exchange(connection_, std::nullopt);
   place_.reset();
