@@ -20,7 +20,7 @@ std::optional<TaskId> task_of(const OutboxRecord& row) {
 
 }  // namespace
 
-OutboxRelay::OutboxRelay(OutboxRelayParts parts) : parts_(std::move(parts)) {}
+OutboxRelay::OutboxRelay(OutboxRelayParts parts) : parts_(parts) {}
 
 OutboxRelay::~OutboxRelay() { stop(); }
 

@@ -219,6 +219,10 @@ def test_b10_a_wake_up_that_comes_twice_is_harmless(plane):
     task_id = one_task(plane, "b10w")
     mine = f"payload->>'task_id' = '{task_id}'"
 
+    def gone():
+        plane.heartbeat(fence)  # keeps the lease, as long as there is one
+        return plane.number(f"SELECT count(*) FROM queue_messages WHERE {mine}") == 0
+
     def ring():
         plane.query(
             "INSERT INTO queue_messages (queue_name, payload) SELECT"
@@ -227,7 +231,7 @@ def test_b10_a_wake_up_that_comes_twice_is_harmless(plane):
             " generate_series(1, 10)"
         )
         # The worker gets none for 60 s once it said that it does not run the operator.
-        until(lambda: plane.number(f"SELECT count(*) FROM queue_messages WHERE {mine}") == 0, 100)
+        until(gone, 100, 1)
 
     fence = fence_of(plane.claim_one(task_id))
     ring()
