@@ -41,6 +41,7 @@ Result<std::vector<bool>> PostgresCommitLedger::names_any(std::span<const std::s
   pipeline.commit();
   WEIR_TRY(const auto results, pipeline.run());
   std::vector<bool> named;
+  named.reserve(prefixes.size());
   for (std::size_t row = 0; row < prefixes.size(); ++row) {
     named.push_back(results[at].boolean(row, 0));
   }
