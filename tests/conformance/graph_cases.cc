@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "base/blake3.h"
 #include "base/rfc3339.h"
@@ -227,6 +228,26 @@ void Diff::add_promotion(const dm::NodeRecord& node, std::size_t intent) {
 }
 
 Result<dm::Committed> Diff::commit() { return store_.commit(change_); }
+
+void write_side_by_side(dm::GraphStore& one, dm::GraphStore& other, int writers, int diffs) {
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < writers; ++writer) {
+    threads.emplace_back([&, writer] {
+      dm::GraphStore& store = writer % 2 == 0 ? one : other;
+      const auto binding = make_binding("s" + std::to_string(writer), "w1");
+      for (int i = 0; i < diffs; ++i) {
+        const std::string own = std::to_string(writer) + "." + std::to_string(i);
+        while (true) {
+          Diff diff(store, binding, {make_node("shared" + std::to_string(i)), make_node(own)});
+          const auto committed = diff.run();
+          if (committed.ok()) break;
+          ASSERT_EQ(committed.error().reason(), "graph_moved");
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
 
 std::string describe(const dm::GraphIndex& index, Shown shown) {
   std::vector<std::string> lines;

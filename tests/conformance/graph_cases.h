@@ -69,6 +69,11 @@ class Diff {
   dagmanager::GraphChange change_;
 };
 
+/// `writers` threads at once, on two stores of one graph in turn, store `diffs` diffs each: a node
+/// that all of them want at the same time, and one of their own.
+void write_side_by_side(dagmanager::GraphStore& one, dagmanager::GraphStore& other, int writers,
+                        int diffs);
+
 /// The graph as lines of text, without row numbers, so that stores can be compared.
 enum class Shown : std::uint8_t { All, NoIntents };
 std::string describe(const dagmanager::GraphIndex& index, Shown shown = Shown::All);

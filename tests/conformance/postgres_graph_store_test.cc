@@ -26,6 +26,7 @@ using test::make_query_node;
 using test::make_sentinel;
 using test::reason_of;
 using test::succeeded;
+using test::write_side_by_side;
 
 class PostgresGraphStoreTest : public testing::Test {
  protected:
@@ -364,27 +365,7 @@ TEST_F(PostgresGraphStoreTest, SaysThatTheOutcomeIsUnknownOfACommitThatNeverWas)
 TEST_F(PostgresGraphStoreTest, KeepsOneOrderUnderManyWriters) {
   constexpr int kWriters = 6;
   constexpr int kDiffs = 15;
-  std::vector<std::thread> writers;
-  std::atomic<int> moved = 0;
-  for (int writer = 0; writer < kWriters; ++writer) {
-    writers.emplace_back([&, writer] {
-      test::PostgresInstance& instance = writer % 2 == 0 ? *one_ : *other_;
-      const auto binding = make_binding("s" + std::to_string(writer), "w1");
-      for (int i = 0; i < kDiffs; ++i) {
-        const std::string own = std::to_string(writer) + "." + std::to_string(i);
-        // Everyone wants the same shared node at the same time, and one of their own.
-        while (true) {
-          Diff diff(instance.store(), binding,
-                    {make_node("shared" + std::to_string(i)), make_node(own)});
-          const auto committed = diff.run();
-          if (committed.ok()) break;
-          ASSERT_EQ(reason_of(committed), "graph_moved");
-          ++moved;
-        }
-      }
-    });
-  }
-  for (std::thread& writer : writers) writer.join();
+  write_side_by_side(one_->store(), other_->store(), kWriters, kDiffs);
   EXPECT_EQ(describe(one_->store()), describe(other_->store()));
   EXPECT_EQ(describe(one_->store()), fresh_copy());
   EXPECT_EQ(graph_.number("SELECT count(*) FROM weir_dagmanager.compute_node"),

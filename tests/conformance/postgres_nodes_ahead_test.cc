@@ -3,8 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <thread>
-
 #include "tests/conformance/graph_cases.h"
 #include "tests/conformance/postgres_engine.h"
 
@@ -19,6 +17,7 @@ using test::make_binding;
 using test::make_node;
 using test::reason_of;
 using test::succeeded;
+using test::write_side_by_side;
 
 class NodesAheadTest : public testing::Test {
  protected:
@@ -116,24 +115,7 @@ TEST_F(NodesAheadTest, RefuseAnArtifactOfAnotherSize) {
 TEST_F(NodesAheadTest, KeepOneOrderUnderManyWriters) {
   constexpr int kWriters = 10;  // more than may write ahead at a time
   constexpr int kDiffs = 10;
-  std::vector<std::thread> writers;
-  for (int writer = 0; writer < kWriters; ++writer) {
-    writers.emplace_back([&, writer] {
-      test::PostgresInstance& instance = writer % 2 == 0 ? *one_ : *other_;
-      const auto binding = make_binding("s" + std::to_string(writer), "w1");
-      for (int i = 0; i < kDiffs; ++i) {
-        const std::string own = std::to_string(writer) + "." + std::to_string(i);
-        while (true) {
-          Diff diff(instance.store(), binding,
-                    {make_node("shared" + std::to_string(i)), make_node(own)});
-          const auto committed = diff.run();
-          if (committed.ok()) break;
-          ASSERT_EQ(reason_of(committed), "graph_moved");
-        }
-      }
-    });
-  }
-  for (std::thread& writer : writers) writer.join();
+  write_side_by_side(one_->store(), other_->store(), kWriters, kDiffs);
   EXPECT_EQ(describe(one_->store()), describe(other_->store()));
   EXPECT_EQ(describe(one_->store()), fresh_copy());
   EXPECT_EQ(nodes(), kWriters * kDiffs + kDiffs);

@@ -26,6 +26,10 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A state folder of its own; its server starts from a copy of the shared one's files.
+constexpr const char* kBusy =
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series("
+    "1,%' AND pid <> pg_backend_pid()";
+
 class PrivateClusterTest : public testing::Test {
  protected:
   PrivateClusterTest() {
@@ -64,6 +68,16 @@ class PrivateClusterTest : public testing::Test {
     const auto rows = (*connection)->execute(sql);
     EXPECT_TRUE(succeeded(rows));
     return rows.ok() ? rows->int64(0, 0) : -1;
+  }
+
+  /// Kills the server once a BusySession's query runs, and waits until it has ended.
+  static void kill_while_busy(const PrivateCluster& cluster) {
+    for (int i = 0; i < 2'000 && number(cluster, kBusy) == 0; ++i) {
+      test::real_clock().sleep_for(Duration(10'000));
+    }
+    kill(cluster.pid(), SIGKILL);
+    pollfd exit{.fd = cluster.exit_fd(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(poll(&exit, 1, 20'000), 1);
   }
   /// An owner in another process: says its server's process id once that runs, then is killed.
   int start_owner_and_kill_it() const {
@@ -204,20 +218,11 @@ class BusySession {
   std::thread thread_;
 };
 
-constexpr const char* kBusy =
-    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series("
-    "1,%' AND pid <> pg_backend_pid()";
-
 TEST_F(PrivateClusterTest, StopsTheBackendsOfAServerThatWasKilled) {
   const auto cluster = start();
   ASSERT_TRUE(cluster);
   const BusySession busy(*cluster);
-  for (int i = 0; i < 2'000 && number(*cluster, kBusy) == 0; ++i) {
-    test::real_clock().sleep_for(Duration(10'000));
-  }
-  kill(cluster->pid(), SIGKILL);
-  pollfd exit{.fd = cluster->exit_fd(), .events = POLLIN, .revents = 0};
-  ASSERT_EQ(poll(&exit, 1, 20'000), 1);
+  ASSERT_NO_FATAL_FAILURE(kill_while_busy(*cluster));
   EXPECT_FALSE(cluster->running());
   ASSERT_FALSE(busy.has_ended()) << "the session must be one that does not see it";
   ASSERT_TRUE(succeeded(cluster->stop()));
@@ -228,12 +233,7 @@ TEST_F(PrivateClusterTest, StartsAgainWhileABackendOfTheKilledServerIsBusy) {
   const auto cluster = start();
   ASSERT_TRUE(cluster);
   const BusySession busy(*cluster);
-  for (int i = 0; i < 2'000 && number(*cluster, kBusy) == 0; ++i) {
-    test::real_clock().sleep_for(Duration(10'000));
-  }
-  kill(cluster->pid(), SIGKILL);
-  pollfd exit{.fd = cluster->exit_fd(), .events = POLLIN, .revents = 0};
-  ASSERT_EQ(poll(&exit, 1, 20'000), 1);
+  ASSERT_NO_FATAL_FAILURE(kill_while_busy(*cluster));
   ASSERT_TRUE(succeeded(cluster->start()));
   EXPECT_TRUE(busy.has_ended());
   EXPECT_EQ(number(*cluster, "SELECT 1::bigint"), 1);

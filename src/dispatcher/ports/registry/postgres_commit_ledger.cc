@@ -3,9 +3,8 @@
 
 #include <utility>
 
-#include "dispatcher/ports/database/org_scope.h"
+#include "dispatcher/ports/database/all_orgs.h"
 #include "dispatcher/ports/database/postgres_limits.h"
-#include "drivers/postgres/pipeline.h"
 #include "drivers/postgres/pool.h"
 
 namespace weir::dispatcher {
@@ -30,20 +29,13 @@ SELECT CASE WHEN a.version IS NULL
 
 Result<std::vector<bool>> PostgresCommitLedger::names_any(std::span<const std::string> prefixes) {
   WEIR_TRY(const auto connection, pool_.acquire(kTaskSessionWait));
-  postgres::Pipeline pipeline(*connection);
-  pipeline.begin();
-  postgres::Params scope;
-  scope.text(kAllOrgs);
-  pipeline.add(kSetOrg, std::move(scope));
   postgres::Params asked;
   asked.text_array(prefixes, [](const std::string& prefix) { return std::string_view(prefix); });
-  const std::size_t at = pipeline.add(kNamesAny, std::move(asked));
-  pipeline.commit();
-  WEIR_TRY(const auto results, pipeline.run());
+  WEIR_TRY(const postgres::Rows rows, AllOrgs::run_one(*connection, kNamesAny, std::move(asked)));
   std::vector<bool> named;
   named.reserve(prefixes.size());
   for (std::size_t row = 0; row < prefixes.size(); ++row) {
-    named.push_back(results[at].boolean(row, 0));
+    named.push_back(rows.boolean(row, 0));
   }
   return named;
 }

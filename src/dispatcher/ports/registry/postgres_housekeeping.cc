@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "dispatcher/ports/database/org_scope.h"
+#include "dispatcher/ports/database/all_orgs.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pipeline.h"
@@ -87,27 +87,6 @@ ON CONFLICT (build_id, queue, slot) DO UPDATE
   SET queued = c.queued + excluded.queued, running = c.running + excluded.running,
       retry_wait = c.retry_wait + excluded.retry_wait
 RETURNING build_id::text, queue)"};
-
-/// A transaction over all organisations.
-class AllOrgs {
- public:
-  explicit AllOrgs(postgres::Connection& connection) : pipeline_(connection) {
-    pipeline_.begin();
-    Params scope;
-    scope.text(kAllOrgs);
-    pipeline_.add(kSetOrg, std::move(scope));
-  }
-  std::size_t add(const Statement& statement, Params params = {}) {
-    return pipeline_.add(statement, std::move(params));
-  }
-  Result<std::vector<Rows>> run() {
-    pipeline_.commit();
-    return pipeline_.run();
-  }
-
- private:
-  Pipeline pipeline_;
-};
 
 std::size_t affected(const Rows& rows) { return static_cast<std::size_t>(rows.affected()); }
 

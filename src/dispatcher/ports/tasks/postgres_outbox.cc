@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatcher/ports/tasks/postgres_outbox.h"
 
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -140,6 +141,20 @@ Result<void> write(postgres::Connection& connection, const std::vector<OutboxRec
   return {};
 }
 
+/// A transaction of its own on a session of its own; `add` queues its statements.
+Result<std::vector<Rows>> run_alone(postgres::Pool& pool,
+                                    const std::function<void(Pipeline&)>& add) {
+  auto lease = pool.acquire(kTaskSessionWait);
+  if (!lease.ok()) return as_port_error(std::move(lease).error());
+  Pipeline pipeline(**lease);
+  queue_open(pipeline);
+  add(pipeline);
+  pipeline.commit();
+  auto results = pipeline.run();
+  if (!results.ok()) return as_port_error(std::move(results).error());
+  return results;
+}
+
 Result<std::vector<OutboxRecord>> take_rows(postgres::Connection& connection, std::size_t limit) {
   WEIR_TRY(const std::vector<Rows> results,
            run_first(connection, kReadyOutside,
@@ -202,8 +217,6 @@ Result<void> PostgresOutbox::settle(std::span<const OutboxSettled> rows) {
 }
 
 Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms) {
-  auto lease = pool_.acquire(kTaskSessionWait);
-  if (!lease.ok()) return as_port_error(std::move(lease).error());
   Params params;
   params.int64(static_cast<std::int64_t>(limit))
       .int32(kWakeupDeliveriesMax)
@@ -211,16 +224,15 @@ Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const Q
       .int64_array(rooms,
                    [](const QueueRoom& room) { return static_cast<std::int64_t>(room.room); })
       .int64(kWakeupVisibility.count());
-  Pipeline pipeline(**lease);
-  queue_open(pipeline);
-  pipeline.add(kMayBeUndone);
-  const std::size_t handed_at = pipeline.add(kHandOver, std::move(params));
-  const std::size_t others_at = pipeline.add(kOthersReady);
-  pipeline.commit();
-  const auto results = pipeline.run();
-  if (!results.ok()) return as_port_error(results.error());
-  const Rows& rows = (*results)[handed_at];
-  HandedOver handed{.rows = rows.size(), .others = (*results)[others_at].boolean(0, 0)};
+  std::size_t handed_at = 0;
+  std::size_t others_at = 0;
+  WEIR_TRY(const std::vector<Rows> results, run_alone(pool_, [&](Pipeline& pipeline) {
+             pipeline.add(kMayBeUndone);
+             handed_at = pipeline.add(kHandOver, std::move(params));
+             others_at = pipeline.add(kOthersReady);
+           }));
+  const Rows& rows = results[handed_at];
+  HandedOver handed{.rows = rows.size(), .others = results[others_at].boolean(0, 0)};
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const auto queue = parse_queue_name(rows.text(row, 0));
     if (rows.is_null(row, 2) || !queue) continue;
@@ -231,17 +243,14 @@ Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const Q
 }
 
 Result<std::size_t> PostgresOutbox::publish_control_events(std::size_t limit) {
-  auto lease = pool_.acquire(kTaskSessionWait);
-  if (!lease.ok()) return as_port_error(std::move(lease).error());
-  Pipeline pipeline(**lease);
-  queue_open(pipeline);
-  pipeline.add(kOnePublisher);
-  const std::size_t at =
-      pipeline.add(kPublishEvents, std::move(Params().int64(static_cast<std::int64_t>(limit))));
-  pipeline.commit();
-  const auto results = pipeline.run();
-  if (!results.ok()) return as_port_error(results.error());
-  return static_cast<std::size_t>((*results)[at].affected());
+  Params params;
+  params.int64(static_cast<std::int64_t>(limit));
+  std::size_t at = 0;
+  WEIR_TRY(const std::vector<Rows> results, run_alone(pool_, [&](Pipeline& pipeline) {
+             pipeline.add(kOnePublisher);
+             at = pipeline.add(kPublishEvents, std::move(params));
+           }));
+  return static_cast<std::size_t>(results[at].affected());
 }
 
 }  // namespace weir::dispatcher

@@ -127,8 +127,7 @@ class Claims {
   /// not tell of these.
   void note_marks(const Group& group, const Rows& found) {
     if (!named_.empty()) return;
-    if (group.window.size() < group.search.limit) marks_.forget();
-    if (group.window.size() < group.search.limit) return;
+    if (group.window.size() < group.search.limit) return marks_.forget();
     for (const ReadyMarks::Mark& mark : marks_of(found)) marks_.set(mark);
   }
 
