@@ -36,16 +36,28 @@ void ChoreLoop::nudge(Duration after) {
 
 void ChoreLoop::run() {
   Duration next = parts_.clock.monotonic();
-  while (sleep_until(next)) next = parts_.clock.monotonic() + run_once();
+  while (sleep_until(next)) {
+    const Duration pause = run_once();
+    next = parts_.clock.monotonic() + pause;
+  }
+}
+
+Duration ChoreLoop::left_until(Duration at) const {
+  const Duration until = nudged_for_ ? std::min(at, *nudged_for_) : at;
+  return std::max(until - parts_.clock.monotonic(), Duration::zero());
+}
+
+Duration ChoreLoop::time_left(Duration at) {
+  const base::MutexLock lock(mutex_);
+  return left_until(at);
 }
 
 /// False once it stops.
 bool ChoreLoop::sleep_until(Duration at) {
   const base::MutexLock lock(mutex_);
   while (!stopping_) {
-    const Duration until = nudged_for_ ? std::min(at, *nudged_for_) : at;
-    const Duration left = until - parts_.clock.monotonic();
-    if (left <= Duration::zero()) break;
+    const Duration left = left_until(at);
+    if (left == Duration::zero()) break;
     changed_.wait_for(mutex_, left);
   }
   nudged_for_.reset();
@@ -76,29 +88,32 @@ Duration ChoreLoop::run_once() {
     parts_.log.warning("the loops wait for the database", {{"reason", due.error().reason()}});
     return std::exchange(pause_, std::min(pause_ * 2, kLoopPeriodMax));
   }
+  // What follows takes time, which must not make what is due meanwhile late by as much.
+  const Duration looked = parts_.clock.monotonic();
   pause_ = kLoopRetry;
   if (parts_.looked) parts_.looked(*due);
-  Duration next = kLoopPeriodMax;
+  Duration next = looked + kLoopPeriodMax;
   for (int at = 0; at < kChores; ++at) {
     const std::optional<Instant>& when = due->chores[static_cast<std::size_t>(at)];
     if (!when) continue;
-    next = std::min(next, *when <= due->now ? run_chore(static_cast<Chore>(at)) : *when - due->now);
-  }
-  if (due->outbox) {
-    if (*due->outbox <= due->now) {
-      parts_.outbox_due();
+    if (*when > due->now) {
+      next = std::min(next, looked + (*when - due->now));
     } else {
-      next = std::min(next, *due->outbox - due->now);
+      const Duration again = run_chore(static_cast<Chore>(at));
+      next = std::min(next, parts_.clock.monotonic() + again);
     }
   }
-  if (due->wakeups) {
-    if (*due->wakeups <= due->now) {
-      parts_.wakeups_due();
+  const auto tell = [&](const std::optional<Instant>& when, const std::function<void()>& whom) {
+    if (!when) return;
+    if (*when <= due->now) {
+      whom();
     } else {
-      next = std::min(next, *due->wakeups - due->now);
+      next = std::min(next, looked + (*when - due->now));
     }
-  }
-  return next;
+  };
+  tell(due->outbox, parts_.outbox_due);
+  tell(due->wakeups, parts_.wakeups_due);
+  return std::max(next - parts_.clock.monotonic(), Duration::zero());
 }
 
 }  // namespace weir::dispatcher

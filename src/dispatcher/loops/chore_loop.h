@@ -42,12 +42,18 @@ class ChoreLoop {
   /// Something may be due in `after`.
   void nudge(Duration after) WEIR_EXCLUDES(mutex_);
 
-  /// One look and what is due by it; gives when to look again. The thread does nothing else.
+  /// One look and what is due by it; gives in what time from its return to look again. The thread
+  /// does nothing else but to sleep for time_left() of that.
   Duration run_once();
+
+  /// The time until a look that is to be at `at` of the monotonic clock: shorter, or none, after a
+  /// nudge for an earlier instant.
+  Duration time_left(Duration at) WEIR_EXCLUDES(mutex_);
 
  private:
   void run() WEIR_EXCLUDES(mutex_);
   bool sleep_until(Duration at) WEIR_EXCLUDES(mutex_);
+  Duration left_until(Duration at) const WEIR_REQUIRES(mutex_);
   Duration run_chore(Chore chore);
 
   const ChoreLoopParts parts_;

@@ -180,3 +180,23 @@ def test_b31_what_the_installation_lacks_is_told_at_deploy_only(plane, validator
     assert line[told["E_NOT_AVAILABLE"]["column"] - 1:].startswith(("udf", "buffered", "trigger"))
     [error] = deployed(plane, DOCUMENTS["cron"], "/v1/dags/another/versions")
     assert (error["code"], error["line"], error["column"]) == ("E_NAME_MISMATCH", 1, 7)
+
+
+def test_b31_a_name_that_another_dag_publishes_is_told_at_its_key(plane, validator):
+    """Only an installation knows who publishes what. The owner's own file is sound; a second DAG
+    may be prepared, and its cutover is refused."""
+    owner = DOCUMENTS["cron"].replace("name: demo", "name: owner").replace("relayed:", "taken:")
+    plane.deploy(owner)
+    assert deployed(plane, owner) == []
+    case = Case("cron", "  relayed:\n", "  mine:\n    from: {job: tick, output: 0}\n"
+                "  «E_DATASET_OWNED»taken:\n")
+    text, expected = case.text()
+    told = deployed(plane, text)
+    assert places(told) == expected
+    assert told[0]["path"] == "publish.taken" and "taken" in told[0]["detail"]
+    assert validator.offline(text)["errors"] == validator.snapshot(text)["errors"] == []
+    refused = plane.user("POST", "/v1/dags/demo/versions", text, kind="application/yaml")
+    assert (refused.status, refused.body["code"]) == (409, "dataset_owned"), refused
+    assert refused.body["datasets"] == ["taken"]
+    plane.deploy(text, "?activate=none")
+    plane.check()
