@@ -150,7 +150,6 @@ class ConfigReader {
     if (job_.config["columns"].there()) {
       job_.columns = read_columns(job_.config["columns"].value, errors_, code::kConfig);
     }
-    check_column_order();
     check_root();
     check_cursor_column();
     check_unique_key();
@@ -158,17 +157,6 @@ class ConfigReader {
 
   static bool is_delimiter(std::string_view text) {
     return text.size() == 1 && text != "\"" && text != "\n" && text != "\r";
-  }
-
-  /// The normalised document knows columns by name alone, so that a file without a header can only
-  /// be read in that order.
-  void check_column_order() {
-    const Field& header = job_.config["header"];
-    if (!header.good || header.boolean || !job_.columns) return;
-    if (std::ranges::is_sorted(*job_.columns, {}, &Column::name)) return;
-    at_value("columns",
-             "with `header: false` fields are taken in the order of their columns' names; give"
-             " names that sort as the file does (`c1_time`, `c2_price`), or a file with a header");
   }
 
   void check_root() {
@@ -226,6 +214,16 @@ class ConfigReader {
 };
 
 }  // namespace
+
+std::vector<std::string> deciding_order(const JobDraft& job) {
+  if (!job.columns || job.config["format"].text() != "csv") return {};
+  const Field& header = job.config["header"];
+  if (!header.good || header.boolean) return {};
+  if (std::ranges::is_sorted(*job.columns, {}, &Column::name)) return {};
+  std::vector<std::string> names;
+  for (const Column& column : *job.columns) names.push_back(column.name);
+  return names;
+}
 
 void read_config(Draft& draft, JobDraft& job) { ConfigReader(draft, job).read(); }
 

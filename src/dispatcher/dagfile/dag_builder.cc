@@ -47,6 +47,9 @@ class JobBuilder {
     job.tuning = tuning_of();
     job.config_json = config_of(/*identity=*/false);
     job.identity_json = config_of(/*identity=*/true);
+    for (const YamlValue column : from_.fields["config"].value.find("columns")) {
+      job.column_order.emplace_back(column.key());
+    }
     return job;
   }
 
@@ -124,6 +127,8 @@ class JobBuilder {
         out.key(rule.field.name).raw(rule.default_json);
       }
     }
+    if (const auto order = deciding_order(from_); !order.empty())
+      out.key(kColumnsOrder).texts(order);
     return out.close('}').canonical();
   }
 

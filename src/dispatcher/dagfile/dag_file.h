@@ -88,6 +88,9 @@ struct DagJob {
   JobTuning tuning = {};
   std::string config_json = "{}";    ///< canonical, defaults filled in: what the operator gets
   std::string identity_json = "{}";  ///< the same without what is execution-only: what is hashed
+  /// Names of `config.columns` in the order of the file, which the JSON above has sorted; in this
+  /// order they are shown. Not part of any identity.
+  std::vector<std::string> column_order = {};
   std::optional<DagUdf> udf = {};
   std::optional<std::int64_t> max_concurrency = {};
 };

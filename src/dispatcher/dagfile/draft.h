@@ -102,6 +102,10 @@ void check_publish(Draft& draft);  ///< where outputs are kept
 void check_links(Draft& draft);    ///< `where`, strategies along edges, unused jobs
 /// Reads `config` of a job whose operator is known, and checks what a table cannot say.
 void read_config(Draft& draft, JobDraft& job);
+/// The names of table_ingest's columns as the file has them, where that order decides what is read:
+/// csv without a header, whose fields have their order alone (section 6.19). Empty elsewhere, and
+/// where it is the order of names, in which mappings stand in normalised documents anyway.
+std::vector<std::string> deciding_order(const JobDraft& job);
 /// The model of a draft without errors.
 DagFile make_dag_file(const Draft& draft);
 

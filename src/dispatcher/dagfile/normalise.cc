@@ -190,7 +190,7 @@ class Normaliser {
     write_part(job, "scaling", job.scaling);
     if (job.fields["config"].value.size() > 0) {
       out_.key("config");
-      write_free(job.fields["config"].value);
+      write_config(job);
     }
     write_secrets(job.fields["secrets"].value);
     out_.close('}');
@@ -200,6 +200,18 @@ class Normaliser {
     if (!job.fields[name].there()) return;
     out_.key(name);
     write_fields(fields);
+  }
+
+  void write_config(const JobDraft& job) {
+    const YamlValue config = job.fields["config"].value;
+    const std::vector<std::string> order = deciding_order(job);
+    if (order.empty()) return write_free(config);
+    out_.open('{');
+    for (const YamlValue member : config) {
+      out_.key(member.key());
+      write_free(member);
+    }
+    out_.key(kColumnsOrder).texts(order).close('}');
   }
 
   void write_secrets(YamlValue list) {

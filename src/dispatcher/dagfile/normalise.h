@@ -12,6 +12,10 @@
 /// The one form of documents that say the same (contract section 2.8).
 namespace weir::dispatcher {
 
+/// Beside `columns` in the config of a table_ingest whose deciding_order() is not empty: the names
+/// in that order. No key that a file may have.
+inline constexpr std::string_view kColumnsOrder = "columns_order";
+
 /// Writes JSON, member by member; commas come by themselves.
 class JsonText {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatcher/deploy/definition.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -56,6 +57,7 @@ void add_udf(JsonText& out, const DagJob& job, const KnownBundle* bundle) {
   out.key("sha256").text(bundle->sha256).close('}');
 }
 
+/// In the order of the file.
 std::optional<std::vector<Column>> columns_of_config(const DagJob& job) {
   const JsonDocument config = parse_written(job.config_json);
   const JsonValue list = config.root().find("columns");
@@ -69,6 +71,9 @@ std::optional<std::vector<Column>> columns_of_config(const DagJob& job) {
     if (enum_of<std::size_t>(kColumnTypes, column.type) == std::nullopt) return {};
     columns.push_back(std::move(column));
   }
+  std::ranges::sort(columns, {}, [&](const Column& column) {
+    return std::ranges::find(job.column_order, column.name) - job.column_order.begin();
+  });
   return columns;
 }
 

@@ -34,6 +34,31 @@ Result<void> read_dialect(JsonValue root, CsvDialect& dialect) {
   return {};
 }
 
+/// Puts the columns into an order of their names; the rest stays behind.
+void put_in_order(std::vector<Column>& columns, const std::vector<std::string>& names) {
+  std::ranges::stable_sort(columns, {}, [&](const Column& column) {
+    return std::ranges::find(names, column.name) - names.begin();
+  });
+}
+
+/// The order in which the fields of a file without a header stand, else that of the version that is
+/// written: `columns` itself, a mapping, comes in none.
+Result<std::vector<std::string>> column_order(JsonValue root, const TaskPayload& payload) {
+  std::vector<std::string> names;
+  const JsonValue given = root.find("columns_order");
+  if (!given.is_null() && !given.is_array()) {
+    return config_invalid("`columns_order` must be a list of names");
+  }
+  if (given.is_array()) {
+    for (const JsonValue name : given) names.emplace_back(name.text());
+    return names;
+  }
+  if (const TaskOutput* output = payload.output(0); output != nullptr) {
+    for (const ColumnSpec& column : output->columns) names.push_back(column.name);
+  }
+  return names;
+}
+
 Result<void> check_cursor(const IngestConfig& config, const TaskPayload& payload) {
   if (!config.feeds_cursors()) return {};
   const auto column = std::ranges::find(config.columns, config.cursor_column, &Column::name);
@@ -58,6 +83,8 @@ Result<IngestConfig> IngestConfig::parse(const TaskPayload& payload) {
   if (!known) return config_invalid("`format` must be csv, jsonl or parquet");
   config.format = *known;
   WEIR_TRY(config.columns, read_columns(root.find("columns")));
+  WEIR_TRY(const auto order, column_order(root, payload));
+  put_in_order(config.columns, order);
   WEIR_TRY(auto cursor_column, optional_text(root, "cursor_column"));
   config.cursor_column = std::move(cursor_column).value_or("");
   WEIR_CHECK(read_dialect(root, config.dialect));

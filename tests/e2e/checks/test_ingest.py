@@ -144,6 +144,33 @@ def test_b29_each_format_gives_the_same_rows_in_files_and_in_a_table(plane, calm
     assert seen[0] == seen[1] == seen[2]
 
 
+def test_b29_columns_are_shown_and_read_in_the_order_of_the_file(plane, calm):
+    """Of a file without a header their order is all that its fields have; another order is another
+    document and another build."""
+    (plane.odd / "bare.csv").write_text("b,3,x\n", encoding="utf-8")
+
+    def text(*columns):
+        config = ("config:", "  root: odd", "  path: bare.csv", "  format: csv",
+                  "  header: false", f"  columns: {{ {', '.join(columns)} }}")
+        return dag("bare", {"job": "files", "operator": "table_ingest", "extra": config},
+                   {"job": "rows", "operator": "table_ingest", "update": "append",
+                    "extra": (*config, "unique_key: [zone]")},
+                   publish={"bare_files": ("files", ", storage: s3"),
+                            "bare_rows": ("rows", ", storage: postgres, write_mode: direct")})
+
+    made = plane.deploy(text("zone: text", "number: bigint", "flag: text"))
+    plane.run_job("bare", cursor=1)
+    settled(plane, "bare")
+    for dataset in ("bare_files", "bare_rows"):
+        told = json.loads(plane.ok("dataset", "head", dataset, "-o", "json"))
+        assert [column["name"] for column in told["columns"]] == ["zone", "number", "flag"]
+        assert told["rows"] == [["b", 3, "x"]]
+    again = plane.deploy(text("zone: text", "number: bigint", "flag: text"), status=200)
+    assert again["dag_version_id"] == made["dag_version_id"]
+    other = plane.deploy(text("flag: text", "number: bigint", "zone: text"), "?activate=none")
+    assert other["created"] and other["yaml_hash"] != made["yaml_hash"]
+
+
 def test_b29_the_rows_of_a_grant_are_read_back_and_no_others(plane, calm):
     plane.deploy(both("b29again", DAY))
     plane.run_job("b29again", cursor=1)

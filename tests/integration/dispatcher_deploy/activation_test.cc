@@ -190,7 +190,7 @@ TEST_F(Activation, MakesTheTablesOfDirectOutputs) {
   EXPECT_THAT(texts("SELECT column_name || ' ' || data_type || ' ' || is_nullable"
                     " FROM information_schema.columns WHERE table_name = '" +
                     tables[0] + "' AND column_name NOT LIKE '\\_weir%' ORDER BY ordinal_position"),
-              ElementsAre("block_hash text NO", "block_number bigint NO",
+              ElementsAre("block_number bigint NO", "block_hash text NO",
                           "block_time timestamp with time zone NO", "gas_used numeric YES"));
   EXPECT_EQ(number("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
                    " WHERE c.relname = '" +

@@ -246,5 +246,46 @@ jobs:
   EXPECT_NE(file.normalised.find(R"x("config":{"end":10})x"), std::string::npos);
 }
 
+/// A table_ingest of csv with these members of its config.
+DagFile ingesting(std::string_view config) {
+  return sound(R"x(name: d
+jobs:
+  - {name: go, activation: source, runtime: lambda, operator: trigger_manual, outputs: 1,
+     source: {kind: manual}}
+  - {name: load, activation: reactive, runtime: ecs_platform, operator: table_ingest, outputs: 1,
+     inputs: [{from: {job: go, output: 0}}], execution_strategy: PerUpdate,
+     update_strategy: replace, config: {path: a.csv, )x" +
+               std::string(config) + "}}\n");
+}
+
+TEST(DagIdentity, KeepsTheOrderOfColumnsBesideWhatIsHashed) {
+  const DagFile one = ingesting("format: csv, columns: {time: bigint, open: double}");
+  const DagFile other = ingesting("format: csv, columns: {open: double, time: bigint}");
+  EXPECT_EQ(one.jobs[1].column_order, (std::vector<std::string>{"time", "open"}));
+  EXPECT_EQ(other.jobs[1].column_order, (std::vector<std::string>{"open", "time"}));
+  EXPECT_EQ(one.yaml_hash, other.yaml_hash) << "files name their columns";
+  EXPECT_EQ(identities(one)[1].node, identities(other)[1].node);
+  EXPECT_EQ(one.jobs[1].config_json.find("columns_order"), std::string::npos);
+}
+
+TEST(DagIdentity, TheOrderOfColumnsOfAFileWithoutAHeaderDecidesWhatIsRead) {
+  const DagFile sorted =
+      ingesting("format: csv, header: false, columns: {open: double, time: bigint}");
+  const DagFile other =
+      ingesting("format: csv, header: false, columns: {time: bigint, open: double}");
+  EXPECT_NE(sorted.yaml_hash, other.yaml_hash);
+  EXPECT_NE(identities(sorted)[1].core, identities(other)[1].core);
+  EXPECT_NE(identities(sorted)[1].node, identities(other)[1].node);
+  constexpr std::string_view kOrder = R"x("columns_order":["time","open"])x";
+  for (const std::string& json : {other.normalised, other.jobs[1].config_json}) {
+    EXPECT_NE(json.find(kOrder), std::string::npos) << json;
+  }
+  // In the order of names a document is as it was before the order was kept.
+  EXPECT_EQ(sorted.normalised.find("columns_order"), std::string::npos);
+  const DagFile lines =
+      ingesting("format: jsonl, header: false, columns: {time: bigint, open: double}");
+  EXPECT_EQ(lines.normalised.find("columns_order"), std::string::npos) << "lines name theirs";
+}
+
 }  // namespace
 }  // namespace weir::dispatcher

@@ -200,6 +200,29 @@ TEST_F(TableIngest, ReadsWhatRfc4180Allows) {
             duckdb::Value(std::string("a;\"b\"\r\nc1|2|?3")));
 }
 
+TEST_F(TableIngest, ReadsAFileWithoutAHeaderInTheOrderOfItsColumns) {
+  write("a.csv", "one,1\ntwo,2\n");
+  auto payload = ingest(csv("a.csv", R"(,"header":false,"columns_order":["note","id"])"));
+  ASSERT_EQ(outcome(payload), "ok");
+  EXPECT_EQ(query(committed(payload), "string_agg(note || id, ',' ORDER BY id)"),
+            duckdb::Value(std::string("one1,two2")));
+  payload = ingest(csv("a.csv", R"(,"header":false)"));
+  EXPECT_EQ(fault(payload).substr(0, 24), "source_invalid a.csv:1: ") << "id and note by name";
+  EXPECT_EQ(outcome(ingest(csv("a.csv", R"(,"columns_order":7)"))), "config_invalid");
+}
+
+TEST_F(TableIngest, WritesColumnsInTheOrderOfTheVersion) {
+  write("a.csv", "id,note\n1,x\n");
+  auto payload = ingest(csv("a.csv"));
+  payload.outputs[0].columns = {{"note", "text", true}, {"id", "bigint", false}};
+  ASSERT_EQ(outcome(payload), "ok");
+  const auto commit = committed(payload);
+  EXPECT_EQ(query(commit, "(SELECT string_agg(name, ',') FROM parquet_schema('" +
+                              commit.location.substr(std::string("file://").size()) +
+                              commit.objects.at(0).key + "') WHERE num_children IS NULL)"),
+            duckdb::Value(std::string("note,id")));
+}
+
 TEST_F(TableIngest, KeepsEveryTypeAsItIs) {
   const std::string columns =
       R"({"t":"text","i":"bigint","d":"double","b":"boolean","n":"numeric","z":"timestamptz",)"
