@@ -62,6 +62,26 @@ void examine_queue(postgres::Connection& session, std::vector<Finding>& findings
   findings.push_back(std::move(finding));
 }
 
+/// Sources of open builds that should have fired: nobody does it, or their schedule cannot be read.
+void examine_sources(postgres::Connection& session, std::vector<Finding>& findings) {
+  const auto rows = session.execute(
+      "SELECT count(*), coalesce(min(b.dag_name || '/' || b.job_name), '')"
+      " FROM state.source_state s JOIN state.builds b USING (build_id)"
+      " WHERE s.kind = 'cron' AND s.enabled AND b.dispatch = 'open'"
+      " AND s.next_fire_at < clock_timestamp() - make_interval(secs => $1)",
+      postgres::Params().number(static_cast<double>(kSourceWarn.count())));
+  if (!rows.ok()) {
+    findings.push_back({"sources", Health::Fail, rows.error().describe(), "see the line above"});
+    return;
+  }
+  if (rows->int64(0, 0) == 0) return;
+  findings.push_back({"sources", Health::Warn,
+                      grouped(rows->int64(0, 0)) + " cron sources are due and do not fire, first " +
+                          std::string(rows->text(0, 1)),
+                      "see the dispatcher's log; a schedule that it cannot read needs another"
+                      " version of the DAG"});
+}
+
 /// One schema's database; the session, if it can be worked with.
 std::unique_ptr<postgres::Connection> examine_database(const std::string& dsn, const char* schema,
                                                        std::vector<Finding>& findings) {
@@ -128,7 +148,9 @@ std::vector<Finding> examine_databases(const dispatcher::DispatcherConfig& confi
   if (!state) return findings;
   examine_clock(*state, clock, findings);
   const auto named = state->execute("SELECT set_config('weir.org', '*', false)");
-  if (named.ok()) examine_queue(*state, findings);
+  if (!named.ok()) return findings;
+  examine_queue(*state, findings);
+  examine_sources(*state, findings);
   return findings;
 }
 

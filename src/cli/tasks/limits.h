@@ -46,5 +46,7 @@ inline constexpr Duration kClockWarn = std::chrono::seconds(1);
 inline constexpr Duration kClockFail = std::chrono::seconds(30);
 /// A wake-up that waits longer for a worker is worth a word.
 inline constexpr std::chrono::seconds kQueueWarn{60};
+/// A cron source that is due for longer than this and has not fired is told.
+inline constexpr std::chrono::seconds kSourceWarn{60};
 
 }  // namespace weir::cli

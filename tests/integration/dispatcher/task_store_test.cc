@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -197,6 +198,60 @@ TEST(PostgresTaskStore, FiresACronSourceOnceAndMakesTheRunOfAnAlwaysOnSource) {
   EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.tasks WHERE state = 'queued'"), 1);
   ASSERT_TRUE(tasks.store().due()->chores[6]);
   EXPECT_GT(*tasks.store().due()->chores[6], tasks.store().due()->now);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(PostgresTaskStore, FiresTheOtherSourcesWhereOneScheduleCannotBeRead) {
+  TaskSeed seed = test::trades_seed();
+  JobSeed& ticks = seed.dag_versions[0].jobs[0];
+  ticks.source = SeedSource::Cron;
+  ticks.operator_name = "trigger_cron";
+  ticks.schedule = "rate(1 minute)";
+  JobSeed quotes = ticks;
+  quotes.name = "quotes";
+  seed.dag_versions[0].jobs.push_back(quotes);
+  seed.sources[0].kind = SeedSource::Cron;
+  seed.sources[0].next_fire_at = Instant(std::chrono::seconds(1'700'000'040));
+  BuildSeed built = seed.builds[0];
+  built.build_id = BuildId(test::seed_id(77));
+  built.job = quotes.name;
+  seed.builds.push_back(built);
+  DatasetSeed dataset = seed.datasets[0];
+  dataset.dataset = DatasetUuid(test::seed_id(78));
+  dataset.job = quotes.name;
+  dataset.dataset_id = "quotes";
+  seed.datasets.push_back(dataset);
+  seed.dataset_versions.push_back({.version = DatasetVersionId(test::seed_id(79)),
+                                   .dataset = dataset.dataset,
+                                   .build_id = built.build_id});
+  SourceSeed source = seed.sources[0];
+  source.build_id = built.build_id;
+  seed.sources.push_back(source);
+  StoredTasks tasks(seed);
+  const auto set_schedule = [&](const std::string& text) {
+    tasks.plane().script(
+        "UPDATE state.builds SET definition = jsonb_set(definition,"
+        " '{source,schedule}', to_jsonb('" +
+        text +
+        "'::text))"
+        " WHERE job_name = 'quotes'");
+  };
+  set_schedule("every full moon");
+  const ChorePage page = tasks.chore(Chore::FireSources);
+  EXPECT_EQ(page.done, 1U);
+  const auto told = std::ranges::find_if(page.notes, [](const std::string& note) {
+    return note.starts_with("trades/quotes does not fire: its schedule \"every full moon\"");
+  });
+  EXPECT_NE(told, page.notes.end());
+  // It is told once, and makes nobody look again and again.
+  const ChorePage again = tasks.chore(Chore::FireSources);
+  EXPECT_EQ(again.done, 0U);
+  EXPECT_TRUE(again.notes.empty());
+  const auto due = tasks.store().due();
+  ASSERT_TRUE(due.ok() && due->chores[6]);
+  EXPECT_GT(*due->chores[6], due->now);
+  set_schedule("rate(1 minute)");
+  EXPECT_EQ(tasks.chore(Chore::FireSources).done, 1U);
   test::expect_clean_audit(tasks.plane());
 }
 

@@ -92,6 +92,12 @@ constexpr Statement kClearOwed = {
   " + c.canceled), 0) FROM state.task_counts c WHERE c.build_id = s.build_id)"         \
   " AND NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::bigint[]) AS k (build, epoch)"  \
   " WHERE k.build = s.build_id AND k.epoch = s.run_epoch)"
+// A source whose schedule could not be read is not due again before it has another one; who found
+// that out says so: of the parameters `builds` and `schedules`.
+#define WEIR_UNREADABLE(builds, schedules)                             \
+  " AND NOT EXISTS (SELECT FROM unnest(" builds "::uuid[], " schedules \
+  "::text[]) AS k (build, schedule) WHERE k.build = s.build_id"        \
+  " AND k.schedule = coalesce(b.definition->'source'->>'schedule', ''))"
 #define WEIR_SOURCES \
   "FROM state.source_state s JOIN state.builds b ON b.build_id = s.build_id WHERE "
 
@@ -101,7 +107,8 @@ constexpr Statement kDueSources = {
     " b.job_name, b.world::text, b.definition->'source'->>'schedule', b.opened_at,"
     " clock_timestamp() " WEIR_SOURCES
     "s.kind = 'cron' AND s.enabled AND s.next_fire_at <= " WEIR_NOW
-    " AND b.dispatch = 'open' ORDER BY s.next_fire_at, s.build_id LIMIT $1::bigint)"
+    " AND b.dispatch = 'open'" WEIR_UNREADABLE(
+        "$4", "$5") " ORDER BY s.next_fire_at, s.build_id LIMIT $1::bigint)"
     " UNION ALL (SELECT s.build_id, s.kind, s.next_fire_at, s.last_fire_at, s.run_epoch, b.org_id,"
     " b.dag_name, b.job_name, b.world::text, NULL, b.opened_at, "
     "clock_timestamp() " WEIR_SOURCES WEIR_RUN_MISSING " ORDER BY s.build_id LIMIT $1::bigint)"};
@@ -117,7 +124,8 @@ constexpr Statement kUpdateSources = {
 
 // $1 how many may be out of a queue that is filled up; $4 when this store last filled one up.
 // What is due at once is due at the instant that the first column gives, at which its reader
-// compares: the clock is read once. $5 the queues whose messages are looked for.
+// compares: the clock is read once. $5 the queues whose messages are looked for. $6 and $7 as in
+// WEIR_UNREADABLE.
 constexpr Statement kDue = {
     "chore_due",
     "SELECT n.at,"
@@ -134,7 +142,8 @@ constexpr Statement kDue = {
     " AND sum(outstanding) < $1::bigint) AS q),"
     " (SELECT min(woken_at) + interval '60 seconds' FROM state.tasks WHERE woken_at IS NOT NULL),"
     " least((SELECT min(s.next_fire_at) " WEIR_SOURCES
-    "s.kind = 'cron' AND s.enabled AND b.dispatch = 'open'),"
+    "s.kind = 'cron' AND s.enabled AND b.dispatch = 'open'" WEIR_UNREADABLE("$6", "$7")
+    "),"
     " (SELECT n.at WHERE EXISTS (SELECT " WEIR_SOURCES WEIR_RUN_MISSING
     "))),"
     " (SELECT min(available_at) FROM state.outbox WHERE state IN ('pending', 'sending')),"
@@ -384,6 +393,22 @@ void PostgresTaskStore::name_known_runs(Params& params) const {
       .int64_array(known_runs_, [](const auto& run) { return run.second; });
 }
 
+void PostgresTaskStore::name_unreadable(Params& params) const {
+  const base::MutexLock lock(mutex_);
+  params.uuid_array(unreadable_, [](const auto& source) { return source.first.uuid(); })
+      .text_array(unreadable_, [](const auto& source) { return source.second; });
+}
+
+/// Leaves a row of kDueSources out from now on, so that the others have their turn.
+std::string PostgresTaskStore::note_unreadable(const Rows& rows, std::size_t row,
+                                               const Error& error) {
+  const std::string schedule(rows.text_if(row, 9).value_or(""));
+  const base::MutexLock lock(mutex_);
+  unreadable_[id_of<BuildId>(rows, row, 0)] = schedule;
+  return std::string(rows.text(row, 6)) + "/" + std::string(rows.text(row, 7)) +
+         " does not fire: its schedule \"" + schedule + "\" cannot be read, " + error.message();
+}
+
 Result<ChorePage> PostgresTaskStore::fire_sources(Connection& connection, std::size_t limit) {
   ChorePage page;
   Pipeline first(connection);
@@ -391,13 +416,18 @@ Result<ChorePage> PostgresTaskStore::fire_sources(Connection& connection, std::s
   Params wanted;
   wanted.int64(static_cast<std::int64_t>(limit) + 1);
   name_known_runs(wanted);
+  name_unreadable(wanted);
   const std::size_t at = first.add(kDueSources, std::move(wanted));
   first.commit();
   WEIR_TRY(const std::vector<Rows> found, first.run());
   std::vector<DueSource> due;
   for (std::size_t row = 0; row < found[at].size(); ++row) {
-    WEIR_TRY(auto source, due_source(found[at], row));
-    if (source) due.push_back(*std::move(source));
+    auto source = due_source(found[at], row);
+    if (!source.ok()) {
+      page.notes.push_back(note_unreadable(found[at], row, source.error()));
+    } else if (*source) {
+      due.push_back(**std::move(source));
+    }
   }
   page.more = due.size() > limit;
   due.resize(std::min(due.size(), limit));
@@ -529,6 +559,7 @@ Result<DueInstants> PostgresTaskStore::due() {
       }
     }
     params.text_array(all_queues(), [](const QueueName& queue) { return queue.text(); });
+    name_unreadable(params);
     WEIR_TRY(const Rows row, look(connection, kDue, std::move(params)));
     due.now = row.instant(0, 0);
     for (std::size_t chore = 0; chore < due.chores.size(); ++chore) {

@@ -78,6 +78,11 @@ class PostgresTaskStore final : public TaskStore {
   Result<ChorePage> sweep(postgres::Connection& connection, Chore chore, std::size_t limit);
   /// Adds the parameters that say what is in `known_runs_`.
   void name_known_runs(postgres::Params& params) const WEIR_EXCLUDES(mutex_);
+  /// Takes a source into `unreadable_`; gives what is told about it.
+  std::string note_unreadable(const postgres::Rows& rows, std::size_t row, const Error& error)
+      WEIR_EXCLUDES(mutex_);
+  /// Adds the parameters that say what is in `unreadable_`.
+  void name_unreadable(postgres::Params& params) const WEIR_EXCLUDES(mutex_);
 
   postgres::Pool& pool_;
   postgres::Pool* const looks_;
@@ -87,6 +92,9 @@ class PostgresTaskStore final : public TaskStore {
   /// Epochs of always_on sources whose run is there although an earlier epoch had none: by build,
   /// as many as there are such sources.
   std::map<BuildId, std::int64_t> known_runs_ WEIR_GUARDED_BY(mutex_);
+  /// Cron sources whose schedule cannot be read, and that schedule: they are not asked for while it
+  /// stands so; by build, as many as there are such sources.
+  std::map<BuildId, std::string> unreadable_ WEIR_GUARDED_BY(mutex_);
   /// The last claims got nothing: whether there is anything is asked before the next.
   bool idle_ WEIR_GUARDED_BY(mutex_) = false;
   /// When this store last rang for a queue that owed: one that is pulled waits from then on.
