@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dispatcher/ports/task_limits.h"
+
 namespace weir::dispatcher {
 
 WakeupDesk::WakeupDesk(WakeupQueue& queue, const Clock& clock) : queue_(queue), clock_(clock) {}
@@ -32,7 +34,7 @@ std::optional<WakeupDesk::Ticket> WakeupDesk::wait(const WakeupRequest& request,
     may_hold = !known_empty(request.queues);
   }
   Result<Messages> found = Messages{};
-  if (may_hold) found = ask(request.worker_id, request.queues, request.max);
+  if (may_hold) found = ask(request.worker_id, request.queues, request.max, rings);
   if (found.ok() && found->empty() && request.wait > Duration::zero()) {
     const base::MutexLock lock(mutex_);
     if (!stopping_) {
@@ -65,30 +67,62 @@ bool WakeupDesk::suits(const std::string& worker_id, const TaskId& task) const {
   return found == unsuited_.end() || found->second <= clock_.monotonic();
 }
 
-/// Messages of the queues that are for this worker; the others stay for others.
+/// Messages of the queues that are for this worker; it passes over those that are not, and then
+/// gives them back. `rings` is how many there were before, and afterwards counts its own.
 Result<WakeupDesk::Messages> WakeupDesk::ask(const std::string& worker_id,
-                                             const std::vector<QueueName>& queues,
-                                             std::size_t max) {
-  std::uint64_t rings = 0;
-  {
-    const base::MutexLock lock(mutex_);
-    rings = rings_;
-  }
-  WEIR_TRY(const Messages received, queue_.receive(queues, max));
+                                             const std::vector<QueueName>& queues, std::size_t max,
+                                             std::uint64_t& rings) {
   Messages suited;
   Messages others;
-  {
-    const base::MutexLock lock(mutex_);
-    for (const ReceivedWakeup& message : received) {
-      (suits(worker_id, message.task_id) ? suited : others).push_back(message);
+  Result<void> asked;
+  for (std::size_t wanted = max; suited.empty() && others.size() < kUnsuitedPassed;
+       wanted = kWakeupsReceiveMax) {
+    auto received = queue_.receive(queues, wanted);
+    if (!received.ok()) {
+      asked = std::move(received).error();
+      break;
     }
-    remember(suited);
-    if (received.size() < max && others.empty()) {
+    const base::MutexLock lock(mutex_);
+    for (ReceivedWakeup& message : *received) {
+      const bool taken = suited.size() < max && suits(worker_id, message.task_id);
+      (taken ? suited : others).push_back(std::move(message));
+    }
+    if (received->size() == wanted) continue;
+    if (others.empty()) {
       for (const QueueName& queue : queues) empty_at_[queue] = rings;
     }
+    break;
   }
-  give_back(others);
+  if (!others.empty()) {
+    give_back(others);
+    ring_for(others, rings);
+  }
+  if (suited.empty() && !asked.ok()) return std::move(asked).error();
+  const base::MutexLock lock(mutex_);
+  remember(suited);
   return suited;
+}
+
+/// Messages are there again that others may not have found meanwhile. Who waits for none of them
+/// is not asked for.
+void WakeupDesk::ring_for(const Messages& messages, std::uint64_t& rings) {
+  const base::MutexLock lock(mutex_);
+  if (rings == rings_) ++rings;
+  ++rings_;
+  for (const Parked& parked : parked_) {
+    if (!wants_one(parked, messages)) continue;
+    rung_ = true;
+    changed_.notify_all();
+    return;
+  }
+}
+
+bool WakeupDesk::wants_one(const Parked& parked, const Messages& messages) const {
+  for (const ReceivedWakeup& message : messages) {
+    const bool its_queue = std::ranges::find(parked.queues, message.queue) != parked.queues.end();
+    if (its_queue && suits(parked.worker_id, message.task_id)) return true;
+  }
+  return false;
 }
 
 /// What cannot be given back shows up again when its time is over.
@@ -230,15 +264,17 @@ void WakeupDesk::serve() {
     std::string worker_id;
     std::vector<QueueName> queues;
     std::size_t max = 0;
+    std::uint64_t rings = 0;
     {
       const base::MutexLock lock(mutex_);
       const auto found = std::ranges::find(parked_, ticket, &Parked::ticket);
       if (found == parked_.end() || known_empty(found->queues)) continue;
+      rings = rings_;
       worker_id = found->worker_id;
       queues = found->queues;
       max = found->max;
     }
-    auto messages = ask(worker_id, queues, max);
+    auto messages = ask(worker_id, queues, max, rings);
     if (!messages.ok() || messages->empty()) continue;
     Answer answer;
     {

@@ -24,6 +24,9 @@ namespace weir::dispatcher {
 inline constexpr Duration kUnsuitedFor = std::chrono::seconds(60);
 /// Pairs of a worker and such a task that are kept; beyond, the oldest are forgotten.
 inline constexpr std::size_t kUnsuitedMax = 4096;
+/// Messages that one look passes over since the asking worker does not run them; those behind them
+/// wait for the next look.
+inline constexpr std::size_t kUnsuitedPassed = 1024;
 /// Messages given lately whose receipts are kept.
 inline constexpr std::size_t kGivenMax = 1024;
 
@@ -86,12 +89,14 @@ class WakeupDesk {
   void serve() WEIR_EXCLUDES(mutex_);
   std::vector<Parked> take_due() WEIR_EXCLUDES(mutex_);
   Result<Messages> ask(const std::string& worker_id, const std::vector<QueueName>& queues,
-                       std::size_t max) WEIR_EXCLUDES(mutex_);
+                       std::size_t max, std::uint64_t& rings) WEIR_EXCLUDES(mutex_);
+  void ring_for(const Messages& messages, std::uint64_t& rings) WEIR_EXCLUDES(mutex_);
   void give_back(const Messages& messages);
   void remember(const Messages& given) WEIR_REQUIRES(mutex_);
   void note_unsuited(const std::string& worker_id, const TaskId& task) WEIR_REQUIRES(mutex_);
   bool known_empty(const std::vector<QueueName>& queues) const WEIR_REQUIRES(mutex_);
   bool suits(const std::string& worker_id, const TaskId& task) const WEIR_REQUIRES(mutex_);
+  bool wants_one(const Parked& parked, const Messages& messages) const WEIR_REQUIRES(mutex_);
 
   WakeupQueue& queue_;
   const Clock& clock_;

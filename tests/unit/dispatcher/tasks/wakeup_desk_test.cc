@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
+#include <semaphore>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "server/system_clock.h"
@@ -29,6 +33,11 @@ class TestQueue final : public WakeupQueue {
   }
   Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
                                               std::size_t max) override {
+    auto received = take(queues, max);
+    if (while_received) std::exchange(while_received, nullptr)();
+    return received;
+  }
+  std::vector<ReceivedWakeup> take(std::span<const QueueName> queues, std::size_t max) {
     const base::MutexLock lock(mutex_);
     ++asked_;
     std::vector<ReceivedWakeup> received;
@@ -57,6 +66,9 @@ class TestQueue final : public WakeupQueue {
   Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) override {
     return receipts.size();
   }
+
+  /// Called once, while the next received messages are with whoever asked for them.
+  std::function<void()> while_received;
 
   int asked() const {
     const base::MutexLock lock(mutex_);
@@ -118,11 +130,25 @@ class WakeupDeskTest : public testing::Test {
     return messages;
   }
 
+  /// So many wake-ups of kQueue as a transaction leaves them.
+  std::vector<RungTask> rung(int count) {
+    std::vector<RungTask> tasks;
+    for (int at = 0; at < count; ++at) {
+      tasks.push_back({OutboxId(base::uuid_v7(clock_.now(), random_)),
+                       {kQueue, TaskId(base::uuid_v7(clock_.now(), random_))}});
+    }
+    return tasks;
+  }
+  static WakeupReceipt receipt_of(const RungTask& task) {
+    return {std::string(kToldMessage), task.outbox_id.text()};
+  }
+
   server::SystemClock clock_;
   server::SystemRandom random_;
   TaskId last_{};
   TestQueue queue_;
-  WakeupDesk desk_{queue_, clock_};
+  std::counting_semaphore<> relay_due_{0};
+  WakeupDesk desk_{queue_, clock_, [this] { relay_due_.release(); }};
 };
 
 TEST_F(WakeupDeskTest, AnswersAtOnceWhereThereIsAMessage) {
@@ -171,6 +197,55 @@ TEST_F(WakeupDeskTest, GivesBackWhatNobodyWaitsForAnyMore) {
   EXPECT_EQ(queue_.waiting(), 1u);
 }
 
+TEST_F(WakeupDeskTest, TellsWhoWaitsAtOnceAndKeepsTheRelayAwayUntilItIsAcknowledged) {
+  Waiter first;
+  Waiter second;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), first.answer()));
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), second.answer()));
+  const std::vector<RungTask> tasks = rung(5);
+  desk_.tell(tasks);
+  EXPECT_EQ(first.answered.get(), 4u);
+  EXPECT_EQ(second.answered.get(), 1u);
+  EXPECT_EQ(desk_.told().size(), 5u);
+  EXPECT_FALSE(relay_due_.try_acquire());
+  const std::array receipts = {receipt_of(tasks[0]), WakeupReceipt{"7", "r"}};
+  EXPECT_EQ(*desk_.acknowledge(receipts), 2u);
+  relay_due_.acquire();
+  const auto told = desk_.told();
+  EXPECT_EQ(told.size(), 4u);
+  EXPECT_EQ(std::ranges::find(told, tasks[0].outbox_id), told.end());
+}
+
+TEST_F(WakeupDeskTest, LeavesToTheRelayWhatNobodyWaitsFor) {
+  desk_.tell(rung(1));
+  EXPECT_TRUE(desk_.told().empty());
+  Waiter other;
+  ASSERT_TRUE(desk_.wait(request(kOther, std::chrono::hours(1)), other.answer()));
+  desk_.tell(rung(1));
+  EXPECT_TRUE(desk_.told().empty());
+  EXPECT_TRUE(other.waits());
+}
+
+TEST_F(WakeupDeskTest, LeavesToTheRelayWhatTheToldWorkerDoesNotRun) {
+  Waiter waiter;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), waiter.answer()));
+  const std::vector<RungTask> tasks = rung(1);
+  desk_.tell(tasks);
+  ASSERT_EQ(waiter.answered.get(), 1u);
+  desk_.pass_on("w", std::array{tasks[0].wakeup.task_id});
+  relay_due_.acquire();
+  EXPECT_TRUE(desk_.told().empty());
+}
+
+TEST_F(WakeupDeskTest, LeavesToTheRelayWhatIsNotAcknowledgedInTime) {
+  Waiter waiter;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), waiter.answer()));
+  desk_.tell(rung(1));
+  ASSERT_EQ(waiter.answered.get(), 1u);
+  relay_due_.acquire();
+  EXPECT_TRUE(desk_.told().empty());
+}
+
 TEST_F(WakeupDeskTest, DoesNotAskAgainForAQueueThatWasEmptyBeforeItIsRung) {
   Waiter first;
   Waiter second;
@@ -209,6 +284,53 @@ TEST_F(WakeupDeskTest, GivesAWorkerNoWakeUpOfWhatItDoesNotRun) {
   Waiter able;
   EXPECT_FALSE(desk_.wait(wanted, able.answer()));
   EXPECT_EQ(able.answered.get(), 1u);
+}
+
+TEST_F(WakeupDeskTest, PassesOverAPileOfUnsuitedOnesWithinOneRing) {
+  std::vector<TaskId> pile;
+  for (int at = 0; at < 500; ++at) {
+    put(kQueue);
+    pile.push_back(last_);
+  }
+  desk_.pass_on("w", pile);
+  Waiter unable;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), unable.answer()));
+  EXPECT_EQ(queue_.waiting(), 500u);
+  put(kQueue);
+  const int before = queue_.asked();
+  desk_.ring();
+  EXPECT_EQ(unable.answered.get(), 1u);
+  EXPECT_EQ(queue_.asked() - before, 3) << "4, 256, the rest";
+  EXPECT_EQ(queue_.waiting(), 500u);
+}
+
+TEST_F(WakeupDeskTest, PassesOverNoMoreThanItsBoundAtOnceAndComesToTheRestByTheNextRing) {
+  std::vector<TaskId> pile;
+  for (std::size_t at = 0; at < kUnsuitedPassed + 600; ++at) {
+    put(kQueue);
+    pile.push_back(last_);
+  }
+  desk_.pass_on("w", pile);
+  put(kQueue);
+  Waiter unable;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), unable.answer()));
+  EXPECT_TRUE(unable.waits());
+  desk_.ring();
+  EXPECT_EQ(unable.answered.get(), 1u);
+  EXPECT_EQ(queue_.waiting(), pile.size());
+}
+
+TEST_F(WakeupDeskTest, WhoFoundNothingWhileOthersPassedOverItsMessagesIsServed) {
+  put(kQueue);
+  desk_.pass_on("w", std::array{last_});
+  auto wanted = request(kQueue, std::chrono::hours(1));
+  wanted.worker_id = "able";
+  Waiter able;
+  queue_.while_received = [&] { ASSERT_TRUE(desk_.wait(wanted, able.answer())); };
+  Waiter unable;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), unable.answer()));
+  EXPECT_EQ(able.answered.get(), 1u);
+  EXPECT_TRUE(unable.waits());
 }
 
 TEST_F(WakeupDeskTest, AnswersWithNothingWhenTheWaitIsOver) {
