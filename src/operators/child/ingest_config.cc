@@ -36,9 +36,11 @@ Result<void> read_dialect(JsonValue root, CsvDialect& dialect) {
 
 /// Puts the columns into an order of their names; the rest stays behind.
 void put_in_order(std::vector<Column>& columns, const std::vector<std::string>& names) {
-  std::ranges::stable_sort(columns, {}, [&](const Column& column) {
-    return std::ranges::find(names, column.name) - names.begin();
-  });
+  auto placed = columns.begin();
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(placed, columns.end(), name, &Column::name);
+    if (found != columns.end()) std::rotate(placed++, found, found + 1);
+  }
 }
 
 /// The order in which the fields of a file without a header stand, else that of the version that is
