@@ -359,9 +359,8 @@ Result<ChorePage> PostgresTaskStore::refill(Connection& connection, std::size_t 
   Params cleared;
   cleared.text_array(refills, [](const Refill& refill) { return refill.queue.text(); });
   pipeline.add(kClearOwed, std::move(cleared));
-  for (const Refill& refill : refills) queue_pick(pipeline, refill.search);
-  transaction.read_tasks();
-  transaction.read();
+  for (const Refill& refill : refills) transaction.pick(refill.search, false);
+  transaction.read_jobs(false);
   WEIR_TRY(const std::vector<Rows> results, transaction.load());
   std::set<std::pair<Instant, TaskId>> picked;
   for (const TaskId& task : transaction.loaded()) {

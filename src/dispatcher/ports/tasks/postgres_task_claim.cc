@@ -8,6 +8,7 @@
 #include "dispatcher/ports/task_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_in_process.h"
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
+#include "dispatcher/ports/tasks/postgres_task_sql.h"
 #include "dispatcher/ports/tasks/postgres_task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_transaction.h"
 
@@ -21,9 +22,8 @@ using postgres::Statement;
 constexpr Statement kLockTurns = {
     "task_lock_turns",
     "SELECT count(*) FROM (SELECT FROM state.task_counts c WHERE c.slot = 0 AND c.build_id IN"
-    " (SELECT t.build_id FROM (SELECT DISTINCT build_id, dag_version_id FROM state.tasks"
-    " WHERE task_id = ANY(current_setting('weir.tasks')::uuid[])) AS t"
-    " JOIN state.builds b ON b.build_id = t.build_id"
+    " (SELECT t.build_id FROM " WEIR_NOTED_JOBS
+    " AS t JOIN state.builds b ON b.build_id = t.build_id"
     " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
     " WHERE j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
 
@@ -54,18 +54,22 @@ class Claims {
       if (request.max > 0) join_group(request);
     }
     named_.insert(named.begin(), named.end());
-    transaction_.name(named, claims);
+    if (!named.empty() || !claims.empty()) transaction_.name(named, claims);
     for (Group& group : groups_) {
       ++group.search.limit;  // One more than is wanted tells whether there is more.
       if (from_marks && named_.empty()) group.search.marks = marks_.use(group.search.queues);
       group.result = queue_window(transaction_.pipeline(), group.search);
     }
     queue_window_switches(transaction_.pipeline());
-    transaction_.lock_tasks();
-    for (const Group& group : groups_) queue_pick(transaction_.pipeline(), group.search);
-    if (!groups_.empty()) transaction_.read_tasks();
+    const bool names = !named.empty() || !claims.empty();
+    if (names) {
+      transaction_.lock_tasks();
+      transaction_.read_attempts();
+      transaction_.read_triggers();
+    }
+    for (const Group& group : groups_) transaction_.pick(group.search, true);
     transaction_.pipeline().add(kLockTurns);
-    transaction_.read({.tokens = {}, .contexts = true});
+    transaction_.read_jobs(true);
     WEIR_TRY(const std::vector<Rows> results, transaction_.load());
     for (Group& group : groups_) {
       group.window = window_of(results[group.result]);

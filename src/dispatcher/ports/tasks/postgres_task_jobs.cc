@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
+#include "dispatcher/ports/tasks/postgres_task_sql.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/pipeline.h"
 
@@ -119,9 +120,8 @@ const Statement kReadInputs = {
     "SELECT x.dag_version_id, x.build_id, s.input_index, d.dataset_uuid, s.dataset_version,"
     " n.dataset_id, v.kind, e.where_filter, v.schema, CASE WHEN v.kind IN ('table', 'parquet')"
     " THEN p.definition->'config'->>'cursor_column' END"
-    " FROM (SELECT DISTINCT build_id, dag_version_id FROM state.tasks"
-    " WHERE task_id = ANY(current_setting('weir.tasks')::uuid[])) AS x"
-    " JOIN state.builds b ON b.build_id = x.build_id"
+    " FROM " WEIR_NOTED_JOBS
+    " AS x JOIN state.builds b ON b.build_id = x.build_id"
     " JOIN state.subscriptions s ON s.consumer_build_id = x.build_id"
     " JOIN state.dataset_versions v ON v.dataset_version = s.dataset_version"
     " JOIN state.builds p ON p.build_id = v.build_id"

@@ -42,7 +42,7 @@ class JobCache {
   std::map<JobKey, std::shared_ptr<const JobContext>> jobs_ WEIR_GUARDED_BY(mutex_);
 };
 
-/// The inputs of the jobs of the tasks that stand in the setting weir.tasks.
+/// The inputs of the jobs that were noted (postgres_task_sql.h).
 extern const postgres::Statement kReadInputs;
 /// Reads them, with the job they belong to.
 std::vector<std::pair<JobKey, InputContext>> inputs_of(const postgres::Rows& rows);

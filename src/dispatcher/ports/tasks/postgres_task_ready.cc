@@ -26,15 +26,19 @@ using postgres::Statement;
   " <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[]) AND t.available_at <=" \
   " (SELECT clock_timestamp()) AND (NOT " unrung "::bool OR t.woken_at IS NULL)"
 
-#define WEIR_WINDOWS "current_setting('weir.windows')::uuid[]"
+// The array, kept under a name that ends so beside the window's own.
+#define WEIR_KEEP(ending, array) \
+  "set_config($6::text || '" ending "', coalesce(" array ", '{}')::text, true)"
+#define WEIR_KEPT(ending, type) "current_setting($1::text || '" ending "')::" type "[]"
 
 // $1 queues, $2 limit, $3 operator names, $4 operators as name@version (both NULL: any), $5 only
-// those without a wake-up, $6 the setting that the window becomes (with the ending `_ordered`:
-// those of it whose operator is ordered), $7 to $9 builds, queues and the ranks at which to begin
-// there. A build that has a limit offers as many as it may still run to who claims; to who rings,
-// all as long as it may run another, for each of them is claimable and must have a wake-up or be
-// owed one (I24). Of a build whose operator is ordered: the first unfinished task of each input,
-// and what has no place in an order among its first ones.
+// those without a wake-up, $6 the beginning of the names of the settings that keep the window: with
+// `_ordered`, those of it whose operator is ordered; with `_builds`, `_queues`, `_sizes` and
+// `_firsts`, how many of the others are of each build and queue, and from which rank on; $7 to $9
+// builds, queues and the ranks at which to begin there. A build that has a limit offers as many as
+// it may still run to who claims; to who rings, all as long as it may run another, for each of them
+// is claimable and must have a wake-up or be owed one (I24). Of a build whose operator is ordered:
+// the first unfinished task of each input, and what has no place in an order among its first ones.
 constexpr Statement kFindWindow = {
     "task_find_window",
     "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"
@@ -79,48 +83,51 @@ constexpr Statement kFindWindow = {
     " WHERE t.order_seq IS NULL AND " WEIR_READY("$5") ")"
     ") AS u ORDER BY rank_at, task_id LIMIT o.room) AS f"
     " ORDER BY f.rank_at, f.task_id LIMIT $2::bigint)"
-    " SELECT set_config($6::text, coalesce(array_agg(task_id), '{}')::text, true),"
-    " set_config('weir.windows', (" WEIR_WINDOWS
-    " || coalesce(array_agg(task_id), '{}'))::text, true), (SELECT string_agg(build_id || ' ' ||"
-    " queue || ' ' || (extract(epoch FROM rank_at) * 1000000)::bigint, ' ') FROM (SELECT build_id,"
-    " queue, min(rank_at) AS rank_at FROM found WHERE whole GROUP BY build_id, queue) AS n),"
-    " set_config($6::text || '_ordered', coalesce(array_agg(task_id) FILTER (WHERE ordered),"
-    " '{}')::text, true) FROM found"};
+    ", groups AS MATERIALIZED (SELECT build_id, queue, whole, ordered, count(*) AS size,"
+    " min(rank_at) AS first FROM found GROUP BY build_id, queue, whole, ordered)"
+    " SELECT f.tasks, f.kept, g.marks, g.kept FROM"
+    " (SELECT coalesce(array_agg(task_id), '{}')::text AS tasks, " WEIR_KEEP(
+        "_ordered",
+        "array_agg(task_id) FILTER (WHERE ordered)") " AS kept FROM found) AS f,"
+    " (SELECT string_agg(build_id || ' ' || queue || ' ' ||"
+    " (extract(epoch FROM first) * 1000000)::bigint, ' ') FILTER (WHERE whole) AS marks,"
+    " " WEIR_APPEND("weir.window_builds", "uuid", "array_agg(build_id)") " || " WEIR_KEEP(
+        "_builds", "array_agg(build_id) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
+        "_queues", "array_agg(queue) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
+        "_sizes", "array_agg(size) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
+        "_firsts", "array_agg(first) FILTER (WHERE NOT ordered)") " AS kept FROM groups) AS g"};
 
 constexpr Statement kLockWindowSwitches = {
     "task_lock_window_switches",
-    WEIR_LOCK_SWITCHES_OF("(SELECT DISTINCT build_id FROM state.tasks WHERE task_id = ANY("
-                          "current_setting('weir.tasks')::uuid[] || " WEIR_WINDOWS
-                          ")) AS t JOIN state.builds b USING (build_id)")};
+    WEIR_LOCK_SWITCHES_OF("(SELECT build_id FROM state.tasks WHERE task_id = " WEIR_NAMED_TASKS
+                          " UNION SELECT unnest(current_setting('weir.window_builds')::uuid[]))"
+                          " AS t JOIN state.builds b USING (build_id)")};
 
-// $1 the window's setting, $2 only those without a wake-up. As many of each build as the window
-// has, the first ones that nobody has locked, from the window's first on: before it the index holds
-// none but what is gone.
+// $1 the beginning of the names of the window's settings, $2 only those without a wake-up, $3
+// whether their triggers are told too. As many of each build as the window has, the first ones that
+// nobody has locked, from the window's first on: before it the index holds none but what is gone.
+// Then the window's own tasks of ordered builds: there is no other to take instead. coalesce keeps
+// these a look-up by key: the index of what is ready would be read whole.
 constexpr Statement kPick = {
     "task_pick",
-    "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
-    " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
-    " FROM (SELECT w.build_id, w.queue, count(*) AS n, min(w.rank_at) AS first,"
-    " b.dispatch = 'open' AS open,"
-    " w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%' AS ungated"
-    " FROM state.tasks w JOIN state.builds b ON b.build_id = w.build_id"
-    " WHERE w.task_id = ANY(current_setting($1::text)::uuid[])"
-    " AND coalesce(b.definition->>'ordered', 'false') <> 'true'"
-    " GROUP BY w.build_id, w.queue, b.dispatch) AS o"
-    " CROSS JOIN LATERAL (SELECT t.task_id FROM state.tasks t WHERE t.queue = o.queue"
-    " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.first AND " WEIR_READY(
-        "$2") " ORDER BY t.rank_at, t.task_id LIMIT o.n FOR UPDATE SKIP LOCKED) AS p"};
-
-// The window's own tasks of ordered builds: there is no other to take instead. coalesce
-// keeps it a look-up by key: the index of what is ready would be read whole.
-constexpr Statement kPickOrdered = {
-    "task_pick_ordered",
-    "SELECT set_config('weir.tasks', (current_setting('weir.tasks')::uuid[]"
-    " || coalesce(array_agg(p.task_id), '{}'))::text, true)"
-    " FROM (SELECT t.task_id FROM state.tasks t WHERE coalesce(t.state, '') = 'queued'"
-    " AND t.task_id = ANY(current_setting($1::text || '_ordered')::uuid[])"
-    " AND t.task_id <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[])"
-    " AND (NOT $2::bool OR t.woken_at IS NULL) FOR UPDATE SKIP LOCKED) AS p"};
+    WEIR_NOTING(
+        "(SELECT p.* FROM (SELECT w.build_id, w.queue, w.size, w.first,"
+        " b.dispatch = 'open' AS open,"
+        " w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%' AS ungated FROM"
+        " unnest(" WEIR_KEPT("_builds", "uuid") ", " WEIR_KEPT("_queues", "text") ", " WEIR_KEPT(
+            "_sizes", "bigint") ", " WEIR_KEPT("_firsts", "timestamptz")
+        ") AS w (build_id, queue, size, first) JOIN state.builds b ON b.build_id = w.build_id) AS o"
+        " CROSS JOIN LATERAL (SELECT * FROM state.tasks t WHERE t.queue = o.queue"
+        " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.first"
+        " AND " WEIR_READY("$2") " ORDER BY t.rank_at, t.task_id LIMIT o.size"
+        " FOR UPDATE SKIP LOCKED) AS p) UNION ALL (SELECT * FROM (SELECT * FROM state.tasks t"
+        " WHERE coalesce(t.state, '') = 'queued' AND t.task_id = ANY(" WEIR_KEPT("_ordered", "uuid")
+        ") AND t.task_id <> ALL ((SELECT current_setting('weir.tasks')::uuid[])::uuid[])"
+        " AND (NOT $2::bool OR t.woken_at IS NULL) FOR UPDATE SKIP LOCKED) AS q)")
+    ", picked AS MATERIALIZED (SELECT " WEIR_APPEND("weir.tasks", "uuid", "array_agg(task_id)")
+    " FROM found) SELECT " WEIR_TASK_COLUMNS ", " WEIR_HANDED_OVER ", " WEIR_EVENT_COLUMNS
+    " FROM picked, " WEIR_NOTED " LEFT JOIN LATERAL (SELECT * FROM state.events f"
+    " WHERE $3::bool AND f.event_id = t.trigger_event_id OFFSET 0) AS e ON true"};
 
 std::string versioned(const OperatorName& name) { return name.name + "@" + name.version; }
 
@@ -184,12 +191,10 @@ std::vector<ReadyMarks::Mark> marks_of(const Rows& rows) {
 
 void queue_window_switches(Pipeline& pipeline) { pipeline.add(kLockWindowSwitches); }
 
-void queue_pick(Pipeline& pipeline, const ReadySearch& search) {
-  for (const Statement* statement : {&kPick, &kPickOrdered}) {
-    Params params;
-    params.text(search.window).boolean(search.unrung_only);
-    pipeline.add(*statement, std::move(params));
-  }
+std::size_t queue_pick(Pipeline& pipeline, const ReadySearch& search, bool triggers) {
+  Params params;
+  params.text(search.window).boolean(search.unrung_only).boolean(triggers);
+  return pipeline.add(kPick, std::move(params));
 }
 
 }  // namespace weir::dispatcher

@@ -28,14 +28,15 @@ struct ReadySearch {
   std::optional<std::vector<OperatorName>> operators = {};
   bool unrung_only = false;                  ///< those without a wake-up
   std::vector<ReadyMarks::Mark> marks = {};  ///< where it begins; elsewhere at the first
-  std::string window = "weir.window";  ///< the setting of the transaction that keeps what it found
+  /// Begins the names of the transaction's settings that keep what it found.
+  std::string window = "weir.window";
 };
 
 /// The queues of a runtime.
 std::vector<QueueName> queues_of(QueueRuntime runtime);
 
-/// Queues the search, which locks nothing: the first ready tasks in claim order that are not in
-/// weir.tasks become the setting `window`. Gives the index of its result.
+/// Queues the search, which locks nothing, for the first ready tasks in claim order that are not in
+/// weir.tasks: the window. Gives the index of its result.
 std::size_t queue_window(postgres::Pipeline& pipeline, const ReadySearch& search);
 /// The tasks of a window.
 std::vector<TaskId> window_of(const postgres::Rows& rows);
@@ -44,7 +45,9 @@ std::vector<ReadyMarks::Mark> marks_of(const postgres::Rows& rows);
 /// Queues the shared switch locks of the DAGs of weir.tasks and of all windows so far.
 void queue_window_switches(postgres::Pipeline& pipeline);
 /// Queues what locks as many tasks of each build as the window has of it, the first ones that are
-/// free, and adds them to weir.tasks. `search` is the one that made the window.
-void queue_pick(postgres::Pipeline& pipeline, const ReadySearch& search);
+/// free, adds them to weir.tasks and notes their jobs. `search` is the one that made the window.
+/// Gives the index of its result: their rows, then whether their root was handed over, then, with
+/// `triggers`, the columns of their events.
+std::size_t queue_pick(postgres::Pipeline& pipeline, const ReadySearch& search, bool triggers);
 
 }  // namespace weir::dispatcher

@@ -20,6 +20,7 @@ namespace weir::dispatcher {
   " t.input_index, t.invalidation_id, t.order_seq, t.scope, t.available_at, t.rank_at,"     \
   " t.next_retry_at, t.deadline_at, t.cancel_requested_at, t.cancel_reason, t.last_error,"  \
   " t.result, t.woken_at, t.wakeups, t.created_at, t.started_at, t.finished_at"
+inline constexpr std::size_t kTaskColumns = 31;
 
 /// The columns that `attempt_of` reads, of a table named `a`.
 #define WEIR_ATTEMPT_COLUMNS                                                                      \

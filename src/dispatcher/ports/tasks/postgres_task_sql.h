@@ -11,7 +11,10 @@
 #include "drivers/postgres/statement.h"
 
 /// The statements by which every transaction of the task store locks and reads. The tasks that a
-/// transaction is about stand in its setting weir.tasks, as the text of a uuid[].
+/// transaction is about stand in its setting weir.tasks, as the text of a uuid[]. What reads their
+/// rows leaves their jobs in weir.job_builds and weir.job_versions and their ordered inputs in
+/// weir.ordered_builds and weir.ordered_inputs, pairs of arrays in which a pair may stand twice: so
+/// that what is the same for all tasks of a job is not looked up for each.
 namespace weir::dispatcher::sql {
 
 inline constexpr std::array kRuntimes = {QueueRuntime::Lambda, QueueRuntime::EcsPlatform,
@@ -28,10 +31,41 @@ inline constexpr postgres::Statement kOpen = {
     " true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off',"
     " true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off',"
     " true), set_config('jit', 'off', true), set_config('weir.tasks', '{}', true),"
-    " set_config('weir.windows', '{}', true)"};
+    " set_config('weir.window_builds', '{}', true), set_config('weir.job_builds', '{}', true),"
+    " set_config('weir.job_versions', '{}', true), set_config('weir.ordered_builds', '{}', true),"
+    " set_config('weir.ordered_inputs', '{}', true)"};
 
 #define WEIR_NAMED_TASKS "ANY(current_setting('weir.tasks')::uuid[])"
 #define WEIR_UNFINISHED "IN ('queued', 'running', 'retry_wait')"
+
+// clang-format off: one line of SQL a line.
+/// The setting with what else is to stand in it, an array of `type`.
+#define WEIR_APPEND(setting, type, more)                                        \
+  "set_config('" setting "', (current_setting('" setting "')::" type "[]"       \
+  " || coalesce(" more ", '{}'))::text, true)"
+
+/// The head of a statement whose rows are those of the query `rows` over state.tasks: it notes
+/// their jobs and ordered inputs. Selects from WEIR_NOTED, where `t` are the rows.
+#define WEIR_NOTING(rows)                                                       \
+  "WITH found AS MATERIALIZED (" rows "), jobs AS MATERIALIZED (SELECT "        \
+  WEIR_APPEND("weir.job_builds", "uuid", "array_agg(build_id)") ", "            \
+  WEIR_APPEND("weir.job_versions", "uuid", "array_agg(dag_version_id)")         \
+  " FROM (SELECT DISTINCT build_id, dag_version_id FROM found) AS j),"          \
+  " orders AS MATERIALIZED (SELECT "                                            \
+  WEIR_APPEND("weir.ordered_builds", "uuid", "array_agg(build_id)") ", "        \
+  WEIR_APPEND("weir.ordered_inputs", "int", "array_agg(input_index)")           \
+  " FROM (SELECT DISTINCT build_id, input_index FROM found"                     \
+  " WHERE order_seq IS NOT NULL) AS o) "
+// clang-format on
+#define WEIR_NOTED "jobs, orders, found AS t"
+/// The jobs that were noted.
+#define WEIR_NOTED_JOBS                                                        \
+  "(SELECT DISTINCT * FROM unnest(current_setting('weir.job_builds')::uuid[]," \
+  " current_setting('weir.job_versions')::uuid[]) AS n (build_id, dag_version_id))"
+/// The ordered inputs that were noted.
+#define WEIR_NOTED_ORDERS                                                          \
+  "(SELECT DISTINCT * FROM unnest(current_setting('weir.ordered_builds')::uuid[]," \
+  " current_setting('weir.ordered_inputs')::int[]) AS n (build_id, input_index))"
 
 /// $1 the tasks, $2 how many of those that are first in their order come along, $3 and $4 workers
 /// and claims whose active attempts come along.
@@ -71,28 +105,34 @@ inline constexpr postgres::Statement kLockSwitches = {
 
 inline constexpr postgres::Statement kLockTasks = {
     "task_lock",
-    "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS
-    " ORDER BY t.task_id FOR UPDATE"};
+    WEIR_NOTING("SELECT * FROM state.tasks WHERE task_id = " WEIR_NAMED_TASKS
+                " ORDER BY task_id FOR UPDATE") "SELECT " WEIR_TASK_COLUMNS " FROM " WEIR_NOTED};
 
 inline constexpr postgres::Statement kLockFreeTasks = {
     "task_lock_free",
-    "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS
-    " ORDER BY t.task_id FOR UPDATE SKIP LOCKED"};
+    WEIR_NOTING("SELECT * FROM state.tasks WHERE task_id = " WEIR_NAMED_TASKS
+                " ORDER BY task_id FOR UPDATE SKIP LOCKED") "SELECT " WEIR_TASK_COLUMNS
+                                                            " FROM " WEIR_NOTED};
 
 inline constexpr postgres::Statement kReadTasks = {
     "task_read",
-    "SELECT " WEIR_TASK_COLUMNS " FROM state.tasks t WHERE t.task_id = " WEIR_NAMED_TASKS};
+    WEIR_NOTING(
+        "SELECT * FROM state.tasks WHERE task_id = " WEIR_NAMED_TASKS) "SELECT " WEIR_TASK_COLUMNS
+                                                                       " FROM " WEIR_NOTED};
 
-/// The current attempt of each task, its lease, and, where effects are undecided, whether a switch
-/// that led to the build handed the task's root over (6.11). OFFSET keeps each look-up one by key:
-/// a plan made while the tables were empty would read them whole for every call.
+/// Of a task `t`: whether effects are undecided and a switch that led to the build handed the
+/// task's root over (6.11).
+#define WEIR_HANDED_OVER                                                       \
+  "t.effects IS NULL AND EXISTS (SELECT FROM state.effect_handoffs h"          \
+  " JOIN state.deploys d ON d.deploy_id = h.deploy_id"                         \
+  " JOIN state.dag_version_builds v ON v.pointer_set_id = d.to_pointer_set_id" \
+  " WHERE h.root_event_id = t.root_event_id AND v.build_id = t.build_id AND d.world = 'live')"
+
+/// The current attempt of each task, its lease, and what was handed over. OFFSET keeps each look-up
+/// one by key: a plan made while the tables were empty would read them whole for every call.
 inline constexpr postgres::Statement kReadAttempts = {
     "task_read_attempts",
-    "SELECT " WEIR_ATTEMPT_COLUMNS ", t.task_id, " WEIR_LEASE_COLUMNS
-    ", t.effects IS NULL AND EXISTS (SELECT FROM state.effect_handoffs h"
-    " JOIN state.deploys d ON d.deploy_id = h.deploy_id"
-    " JOIN state.dag_version_builds v ON v.pointer_set_id = d.to_pointer_set_id"
-    " WHERE h.root_event_id = t.root_event_id AND v.build_id = t.build_id AND d.world = 'live')"
+    "SELECT " WEIR_ATTEMPT_COLUMNS ", t.task_id, " WEIR_LEASE_COLUMNS ", " WEIR_HANDED_OVER
     " FROM state.tasks t LEFT JOIN LATERAL (SELECT * FROM state.attempts f"
     " WHERE f.task_id = t.task_id AND f.attempt = t.attempt OFFSET 0) AS a ON true"
     " LEFT JOIN LATERAL (SELECT * FROM state.leases f WHERE f.task_id = t.task_id OFFSET 0) AS l"
@@ -116,10 +156,8 @@ inline constexpr postgres::Statement kReadByToken = {
   " FROM state.task_counts n WHERE n.build_id = b.build_id) END"
 
 inline constexpr postgres::Statement kReadFacts = {
-    "task_read_facts", "SELECT x.dag_version_id, " WEIR_FACT_COLUMNS
-                       " FROM (SELECT DISTINCT build_id, dag_version_id FROM state.tasks"
-                       " WHERE task_id = " WEIR_NAMED_TASKS
-                       ") AS x CROSS JOIN LATERAL (SELECT * FROM state.builds f"
+    "task_read_facts", "SELECT x.dag_version_id, " WEIR_FACT_COLUMNS " FROM " WEIR_NOTED_JOBS
+                       " AS x CROSS JOIN LATERAL (SELECT * FROM state.builds f"
                        " WHERE f.build_id = x.build_id OFFSET 0) AS b"
                        " CROSS JOIN LATERAL (SELECT * FROM state.jobs f WHERE f.dag_version_id ="
                        " x.dag_version_id AND f.name = b.job_name OFFSET 0) AS j"};
@@ -127,9 +165,8 @@ inline constexpr postgres::Statement kReadFacts = {
 /// The first unfinished tasks of each ordered input that a task reads; $1: how many.
 inline constexpr postgres::Statement kReadHeads = {
     "task_read_heads",
-    "SELECT g.build_id, g.input_index, h.task_id, h.order_seq FROM"
-    " (SELECT DISTINCT build_id, input_index FROM state.tasks WHERE task_id = " WEIR_NAMED_TASKS
-    " AND order_seq IS NOT NULL) AS g CROSS JOIN LATERAL (SELECT o.task_id, o.order_seq"
+    "SELECT g.build_id, g.input_index, h.task_id, h.order_seq FROM " WEIR_NOTED_ORDERS
+    " AS g CROSS JOIN LATERAL (SELECT o.task_id, o.order_seq"
     " FROM state.tasks o WHERE o.build_id = g.build_id AND o.input_index = g.input_index"
     " AND o.order_seq IS NOT NULL AND o.state " WEIR_UNFINISHED
     " ORDER BY o.order_seq, o.task_id LIMIT $1::int) AS h"
@@ -143,11 +180,14 @@ inline constexpr postgres::Statement kReadHeads = {
 inline constexpr postgres::Statement kReadTriggers = {
     "task_read_triggers",
     "SELECT t.task_id, " WEIR_EVENT_COLUMNS
-    ", c.cursor_int, c.cursor_text"
     " FROM state.tasks t JOIN state.events e ON e.event_id = t.trigger_event_id"
-    " LEFT JOIN state.dataset_cursors c ON c.build_id = t.build_id"
-    " AND c.input_index = t.input_index AND c.dataset_version = e.dataset_version"
     " WHERE t.task_id = " WEIR_NAMED_TASKS};
+
+/// How far the builds have read.
+inline constexpr postgres::Statement kReadCursors = {
+    "task_read_cursors",
+    "SELECT build_id, input_index, dataset_version, cursor_int, cursor_text"
+    " FROM state.dataset_cursors WHERE build_id = ANY(current_setting('weir.job_builds')::uuid[])"};
 
 inline constexpr postgres::Statement kReadMeters = {
     "task_read_meters",

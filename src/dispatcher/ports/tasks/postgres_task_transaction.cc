@@ -63,18 +63,31 @@ void TaskTransaction::lock_tasks(bool skip) {
 
 void TaskTransaction::read_tasks() { task_results_.push_back(pipeline_.add(sql::kReadTasks)); }
 
+void TaskTransaction::read_attempts() { attempts_at_ = pipeline_.add(sql::kReadAttempts); }
+
+void TaskTransaction::read_triggers() { triggers_at_ = pipeline_.add(sql::kReadTriggers); }
+
+void TaskTransaction::pick(const ReadySearch& search, bool triggers) {
+  picked_at_.push_back(queue_pick(pipeline_, search, triggers));
+}
+
 void TaskTransaction::read(const Reads& reads) {
-  attempts_at_ = pipeline_.add(sql::kReadAttempts);
+  read_attempts();
   if (!reads.tokens.empty()) {
     Params params;
     params.uuid_array(reads.tokens, [](const LeaseToken& token) { return token.uuid(); });
     earlier_at_ = pipeline_.add(sql::kReadByToken, std::move(params));
   }
+  if (reads.contexts) read_triggers();
+  read_jobs(reads.contexts);
+}
+
+void TaskTransaction::read_jobs(bool contexts) {
   facts_at_ = pipeline_.add(sql::kReadFacts);
   heads_at_ = pipeline_.add(sql::kReadHeads, std::move(Params().int32(kOrderHeads)));
-  contexts_ = reads.contexts;
+  contexts_ = contexts;
   if (contexts_) {
-    triggers_at_ = pipeline_.add(sql::kReadTriggers);
+    cursors_at_ = pipeline_.add(sql::kReadCursors);
     inputs_at_ = pipeline_.add(kReadInputs);
   }
   meters_at_ = pipeline_.add(sql::kReadMeters);
@@ -84,11 +97,13 @@ void TaskTransaction::read(const Reads& reads) {
 Result<std::vector<Rows>> TaskTransaction::load() {
   WEIR_TRY(std::vector<Rows> results, pipeline_.run());
   for (const std::size_t at : task_results_) take_tasks(results[at]);
+  for (const std::size_t at : picked_at_) take_picked(results[at]);
   if (attempts_at_) take_attempts(results[*attempts_at_]);
   if (earlier_at_) take_earlier(results[*earlier_at_]);
   if (facts_at_) take_facts(results[*facts_at_]);
   if (heads_at_) take_heads(results[*heads_at_]);
   if (triggers_at_) take_triggers(results[*triggers_at_]);
+  if (cursors_at_) take_cursors(results[*cursors_at_]);
   if (inputs_at_) {
     for (auto& [key, input] : inputs_of(results[*inputs_at_])) {
       inputs_[key].push_back(std::move(input));
@@ -156,7 +171,25 @@ void TaskTransaction::take_triggers(const Rows& rows) {
     const auto found = rows_.find(id_of<TaskId>(rows, at, 0));
     if (found == rows_.end()) continue;
     found->second.trigger = sql::event_of(rows, at, 1);
-    found->second.consumed = cursor_of(rows, at, 10, 11);
+  }
+}
+
+void TaskTransaction::take_picked(const Rows& rows) {
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    TaskRecord task = task_of(rows, at);
+    Row& row = rows_[task.task_id];
+    row.view.task = std::move(task);
+    row.handed_over = rows.boolean(at, kTaskColumns);
+    const std::size_t event = kTaskColumns + 1;
+    if (!rows.is_null(at, event)) row.trigger = sql::event_of(rows, at, event);
+  }
+}
+
+void TaskTransaction::take_cursors(const Rows& rows) {
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    const CursorKey key{id_of<BuildId>(rows, at, 0), static_cast<int>(rows.int64(at, 1)),
+                        id_of<DatasetVersionId>(rows, at, 2)};
+    if (const auto cursor = cursor_of(rows, at, 3, 4)) consumed_.insert_or_assign(key, *cursor);
   }
 }
 
@@ -229,7 +262,9 @@ void TaskTransaction::write(const TaskView& view, const Change& change) {
   if (change.empty()) return;
   Row& row = rows_[view.task.task_id];
   const bool limited = facts(view).max_concurrency.has_value();
-  writes_.add(view.task, row.had_lease, limited, change);
+  std::optional<DatasetVersionId> read;
+  if (row.trigger) read = row.trigger->version;
+  writes_.add(view.task, {.had_lease = row.had_lease, .limited = limited, .read = read}, change);
   apply(row.view, change);
   for (auto& [key, facts] : facts_) {
     if (key.second == view.task.build_id) apply(facts, change);
@@ -258,7 +293,11 @@ TaskScope TaskTransaction::frozen_scope(const TaskRecord& task) const {
     }
   }
   const auto row = rows_.find(task.task_id);
-  if (task.life.scope.cursor_to && row != rows_.end()) scope.cursor_from = row->second.consumed;
+  if (!task.life.scope.cursor_to || row == rows_.end()) return scope;
+  const auto& trigger = row->second.trigger;
+  if (!trigger || !task.input_index) return scope;
+  const auto consumed = consumed_.find({task.build_id, *task.input_index, trigger->version});
+  if (consumed != consumed_.end()) scope.cursor_from = consumed->second;
   return scope;
 }
 

@@ -15,6 +15,7 @@
 #include "dispatcher/core/wakeups.h"
 #include "dispatcher/ports/task_context.h"
 #include "dispatcher/ports/tasks/postgres_task_jobs.h"
+#include "dispatcher/ports/tasks/postgres_task_ready.h"
 #include "dispatcher/ports/tasks/postgres_task_write.h"
 #include "drivers/postgres/pipeline.h"
 
@@ -59,6 +60,13 @@ class TaskTransaction {
     bool contexts = false;                ///< what a claim freezes and a payload tells
   };
   void read(const Reads& reads);
+  /// The parts of `read`: of the tasks named so far, and of all jobs of tasks that were read. What
+  /// `pick` gives is read already: a queued task has neither attempt nor lease.
+  void read_attempts();
+  void read_triggers();
+  void read_jobs(bool contexts);
+  /// Locks what the window of the search has and adds it to the tasks; `triggers` as in contexts.
+  void pick(const ReadySearch& search, bool triggers);
   void read() { read(Reads{}); }
   /// Runs what was queued and takes the rows. Gives all results by the index of their statement.
   Result<std::vector<postgres::Rows>> load();
@@ -109,7 +117,6 @@ class TaskTransaction {
   struct Row {
     TaskView view;
     std::optional<EventContext> trigger;
-    std::optional<Cursor> consumed;  ///< the consumer's cursor of the trigger's version
     bool handed_over = false;
     bool had_lease = false;
   };
@@ -125,6 +132,8 @@ class TaskTransaction {
   void take_facts(const postgres::Rows& rows);
   void take_heads(const postgres::Rows& rows);
   void take_triggers(const postgres::Rows& rows);
+  void take_picked(const postgres::Rows& rows);
+  void take_cursors(const postgres::Rows& rows);
   void take_meters(const postgres::Rows& rows);
   Result<void> find_archived();
   Result<void> flush();
@@ -138,9 +147,9 @@ class TaskTransaction {
   std::vector<TaskId> named_;
   bool contexts_ = false;
   // Indexes of results.
-  std::vector<std::size_t> task_results_;
+  std::vector<std::size_t> task_results_, picked_at_;
   std::optional<std::size_t> attempts_at_, earlier_at_, facts_at_, heads_at_, triggers_at_,
-      inputs_at_, meters_at_, now_at_;
+      inputs_at_, cursors_at_, meters_at_, now_at_;
 
   Instant now_{};
   std::map<TaskId, Row> rows_;
@@ -150,6 +159,7 @@ class TaskTransaction {
   std::map<JobKey, std::string> worlds_;
   std::map<OrderKey, std::vector<Head>> heads_;
   std::map<JobKey, std::vector<InputContext>> inputs_;
+  std::map<CursorKey, Cursor> consumed_;
   std::map<JobKey, std::shared_ptr<const JobContext>> jobs_;
   WakeupBudget budget_;
   TaskWrites writes_;

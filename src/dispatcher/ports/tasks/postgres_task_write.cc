@@ -85,21 +85,30 @@ constexpr Statement kInsertOutbox = {
     " $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]) AS u (a, b, c, d, e, f, g)"
     " ON CONFLICT (outbox_id) DO NOTHING"};
 
-// A consumer's cursor never goes back. Several tasks of a batch may move one row.
+// A consumer's cursor never goes back.
+#define WEIR_ADVANCE_CURSORS                                                                    \
+  "INSERT INTO state.dataset_cursors AS c (build_id, input_index, dataset_version, cursor_int," \
+  " cursor_text, updated_at) "
+#define WEIR_CURSORS_ADVANCED                                                                 \
+  " ON CONFLICT (build_id, input_index, dataset_version) DO UPDATE SET"                       \
+  " cursor_int = greatest(c.cursor_int, excluded.cursor_int),"                                \
+  " cursor_text = greatest(c.cursor_text COLLATE \"C\", excluded.cursor_text COLLATE \"C\")," \
+  " updated_at = excluded.updated_at"
+
+// Several tasks of a batch may move one row.
 constexpr Statement kAdvanceCursors = {
-    "task_advance_cursors",
-    "INSERT INTO state.dataset_cursors AS c (build_id, input_index, dataset_version, cursor_int,"
-    " cursor_text, updated_at)"
-    " SELECT t.build_id, t.input_index, e.dataset_version, max(u.number),"
+    "task_advance_cursors", WEIR_ADVANCE_CURSORS
+    "SELECT t.build_id, t.input_index, e.dataset_version, max(u.number),"
     " max(u.label COLLATE \"C\"), clock_timestamp()"
     " FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS u (task_id, number, label)"
     " JOIN state.tasks t ON t.task_id = u.task_id JOIN state.events e"
     " ON e.event_id = t.trigger_event_id WHERE t.input_index IS NOT NULL"
-    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
-    " ON CONFLICT (build_id, input_index, dataset_version) DO UPDATE SET"
-    " cursor_int = greatest(c.cursor_int, excluded.cursor_int),"
-    " cursor_text = greatest(c.cursor_text COLLATE \"C\", excluded.cursor_text COLLATE \"C\"),"
-    " updated_at = excluded.updated_at"};
+    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3" WEIR_CURSORS_ADVANCED};
+
+constexpr Statement kReachCursors = {
+    "task_reach_cursors", WEIR_ADVANCE_CURSORS
+    "SELECT a, b, c, d, e, clock_timestamp() FROM unnest($1::uuid[], $2::int[], $3::uuid[],"
+    " $4::bigint[], $5::text[]) AS u (a, b, c, d, e)" WEIR_CURSORS_ADVANCED};
 
 // The invalidation's row first, so that of two last tasks one sees the other (6.16).
 constexpr Statement kLockInvalidations = {
@@ -201,7 +210,7 @@ std::string_view check_word(CheckMove move) {
 
 }  // namespace
 
-void TaskWrites::add(const TaskRecord& task, bool had_lease, bool limited, const Change& change) {
+void TaskWrites::add(const TaskRecord& task, const Beside& beside, const Change& change) {
   if (change.empty()) return;
   const TaskRecord& row = change.created ? *change.created : task;
   if (change.created) created_.push_back(*change.created);
@@ -217,7 +226,7 @@ void TaskWrites::add(const TaskRecord& task, bool had_lease, bool limited, const
   }
   if (change.ended) add_end(row.task_id, *change.ended);
   if (change.lease_change == LeaseChange::Put) {
-    auto& put = had_lease ? leases_moved_ : leases_new_;
+    auto& put = beside.had_lease ? leases_moved_ : leases_new_;
     put.insert_or_assign(row.task_id, *change.lease);
   }
   // A lease that nobody saw is not written at all.
@@ -227,19 +236,32 @@ void TaskWrites::add(const TaskRecord& task, bool had_lease, bool limited, const
   }
   outbox_.insert(outbox_.end(), change.outbox.begin(), change.outbox.end());
   if (change.counts != CountDelta{}) {
-    counts_[{row.build_id, row.queue.text(), limited ? 0 : slot_}] += change.counts;
+    counts_[{row.build_id, row.queue.text(), beside.limited ? 0 : slot_}] += change.counts;
   }
   if (change.meter != MeterDelta{}) {
     MeterDelta& meter = meters_[row.queue.text()];
     meter.outstanding += change.meter.outstanding;
     meter.owed = meter.owed || change.meter.owed;
   }
-  if (change.cursor_to && row.trigger_event_id)
-    cursors_.push_back({row.task_id, *change.cursor_to});
+  if (change.cursor_to && row.trigger_event_id) add_cursor(row, beside.read, *change.cursor_to);
   if (change.invalidation_done) invalidated_.push_back(row.task_id);
   if (change.slot_freed) slots_freed_.insert(row.build_id);
   if (change.publish) publishes_.insert_or_assign(row.task_id, *change.publish);
   if (change.check) checks_.insert_or_assign(row.task_id, *change.check);
+}
+
+void TaskWrites::add_cursor(const TaskRecord& task, const std::optional<DatasetVersionId>& read,
+                            const Cursor& cursor) {
+  if (!task.input_index) return;
+  if (!read) {
+    cursors_.push_back({task.task_id, cursor});
+    return;
+  }
+  Reached& reached = cursors_reached_[{task.build_id, *task.input_index, *read}];
+  const auto* number = std::get_if<std::int64_t>(&cursor);
+  if (number != nullptr) reached.number = std::max(reached.number.value_or(*number), *number);
+  const auto* text = std::get_if<std::string>(&cursor);
+  if (text != nullptr) reached.text = std::max(reached.text.value_or(*text), *text);
 }
 
 /// An attempt that this transaction opened is written as it ends.
@@ -427,6 +449,16 @@ void TaskWrites::queue_beside(Pipeline& pipeline) const {
 
 // Last of all: everyone who reads an input moves the same row, and holds it until the commit.
 void TaskWrites::queue_cursors(Pipeline& pipeline) const {
+  if (!cursors_reached_.empty()) {
+    const auto& reached = cursors_reached_;
+    Params params;
+    params.uuid_array(reached, [](const auto& row) { return std::get<0>(row.first).uuid(); })
+        .int32_array(reached, [](const auto& row) { return std::get<1>(row.first); })
+        .uuid_array(reached, [](const auto& row) { return std::get<2>(row.first).uuid(); })
+        .int64_array(reached, [](const auto& row) { return row.second.number; })
+        .text_array(reached, [](const auto& row) { return row.second.text; });
+    pipeline.add(kReachCursors, std::move(params));
+  }
   if (cursors_.empty()) return;
   Params params;
   params.uuid_array(cursors_, [](const TaskCursor& c) { return c.task.uuid(); })

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,9 @@ class Pipeline;
 
 namespace weir::dispatcher {
 
+/// A consumer's cursor: the build, its input and the version that is read.
+using CursorKey = std::tuple<BuildId, int, DatasetVersionId>;
+
 /// What the decisions of one transaction change, table by table, and the statements that write it:
 /// one a table, and none for a table without changes. Only for the sources of PostgresTaskStore.
 class TaskWrites {
@@ -26,9 +30,14 @@ class TaskWrites {
   /// `slot`: of counters and meters, 0 to 15.
   explicit TaskWrites(int slot) : slot_(slot) {}
 
-  /// Takes what a decision changes. `task` is the row before it, `had_lease` whether it had one;
-  /// `limited`: the build has a max_concurrency.
-  void add(const TaskRecord& task, bool had_lease, bool limited, const Change& change);
+  /// What stands beside a task.
+  struct Beside {
+    bool had_lease = false;
+    bool limited = false;                       ///< its build has a max_concurrency
+    std::optional<DatasetVersionId> read = {};  ///< the version of its trigger, if that is known
+  };
+  /// Takes what a decision changes. `task` is the row before it.
+  void add(const TaskRecord& task, const Beside& beside, const Change& change);
   /// Owes the queue a wake-up.
   void owe(const QueueName& queue) { meters_[queue.text()].owed = true; }
   /// The queues' promise of a puller that comes back until then; nothing: it does not (6.4).
@@ -48,6 +57,11 @@ class TaskWrites {
     int slot = 0;
     friend auto operator<=>(const CountKey&, const CountKey&) = default;
   };
+  /// As far as tasks of this transaction go.
+  struct Reached {
+    std::optional<std::int64_t> number;
+    std::optional<std::string> text;
+  };
   struct TaskCursor {
     TaskId task;
     Cursor cursor;
@@ -58,6 +72,8 @@ class TaskWrites {
   };
 
   void add_end(const TaskId& task, const AttemptEnd& end);
+  void add_cursor(const TaskRecord& task, const std::optional<DatasetVersionId>& read,
+                  const Cursor& cursor);
   void queue_tasks(postgres::Pipeline& pipeline) const;
   std::size_t queue_opened(postgres::Pipeline& pipeline) const;
   void queue_attempts(postgres::Pipeline& pipeline) const;
@@ -81,7 +97,8 @@ class TaskWrites {
   std::map<CountKey, CountDelta> counts_;
   std::map<std::string, MeterDelta> meters_;
   std::map<std::string, std::optional<Instant>> promises_;
-  std::vector<TaskCursor> cursors_;
+  std::vector<TaskCursor> cursors_;               ///< of tasks whose trigger was not read
+  std::map<CursorKey, Reached> cursors_reached_;  ///< of the others
   std::vector<TaskId> invalidated_;
   std::map<TaskId, PublishState> publishes_;
   std::map<TaskId, CheckMove> checks_;
