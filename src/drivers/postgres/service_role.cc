@@ -68,11 +68,13 @@ std::string grant_sql(const ServiceRole& role, const Right& right) {
          std::string(right.object) + " TO " + role.name;
 }
 
-/// All in one transaction, one process at a time: catalogue rows cannot be changed side by side.
+/// All in one transaction, one process at a time: catalogue rows cannot be changed side by side,
+/// and those of a schema's tables hold the rights of all roles.
 std::string grant_script(const ServiceRole& role, const Standing& standing,
                          const std::vector<Right>& missing) {
   std::string script =
-      "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('weir role " + role.name + "', 0));";
+      "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('weir rights " + role.schema +
+      "', 0)); SELECT pg_advisory_xact_lock(hashtextextended('weir role " + role.name + "', 0));";
   if (!standing.role_exists) {
     script += "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '" + role.name +
               "') THEN CREATE ROLE " + role.name + " NOLOGIN;";
@@ -121,8 +123,9 @@ Result<LoginStanding> read_login_standing(Connection& connection) {
 
 Result<RoleReport> prepare_service_role(Connection& connection, const ServiceRole& role) {
   RoleReport report;
-  // Who makes the role meanwhile, in another database, has also taken its name.
-  for (int attempt = 0; attempt < kGrantTriesMax; ++attempt) {
+  // Who makes the role meanwhile, in another database, has also taken its name. What the last try
+  // did is looked at too.
+  for (int attempt = 0; attempt <= kGrantTriesMax; ++attempt) {
     WEIR_TRY(const Standing standing, read_standing(connection, role.name));
     report.exists = standing.role_exists;
     report.may_take_on = standing.is_member;
@@ -134,7 +137,8 @@ Result<RoleReport> prepare_service_role(Connection& connection, const ServiceRol
     const bool can_be_made = standing.role_exists || standing.may_make_roles;
     const bool can_join = !standing.is_member && standing.may_make_roles;
     const bool has_tried = attempt > 0 && report.failure.empty();
-    if (!can_be_made || (report.complete && !can_join) || has_tried) return report;
+    const bool is_last = attempt == kGrantTriesMax;
+    if (!can_be_made || (report.complete && !can_join) || has_tried || is_last) return report;
     const auto granted = run_grants(connection, grant_script(role, standing, missing));
     if (!granted.ok() && !connection.usable()) return granted.error();
     report.failure = granted.ok() ? "" : granted.error().message();
