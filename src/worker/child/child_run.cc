@@ -222,6 +222,12 @@ class Child {
 
 Result<ChildEnd> run_child(const ChildSpec& spec, StopSignal& stop, const Clock& clock,
                            const std::function<void()>& started) {
+  StopWish wish = stop.wish();
+  if (wish.reason != StopReason::None) {
+    ChildEnd end;
+    end.stop = std::move(wish);
+    return end;
+  }
   Child child(spec, stop, clock);
   WEIR_CHECK(child.start());
   if (started) started();

@@ -43,7 +43,8 @@ struct ChildEnd {
 /// gets SIGTERM, and after the grace SIGKILL; when the leader has ended, what is left of the group
 /// is killed at once. So nothing of the group runs on return.
 /// The kernel kills the leader if the calling thread dies. `started` is called once it runs.
-/// UNAVAILABLE `spawn_failed` if it cannot be started.
+/// One that was asked to stop before is not started. UNAVAILABLE `spawn_failed` if it cannot be
+/// started.
 Result<ChildEnd> run_child(const ChildSpec& spec, StopSignal& stop, const Clock& clock,
                            const std::function<void()>& started = {});
 

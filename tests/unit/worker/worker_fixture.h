@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -17,6 +18,24 @@
 #include "worker/worker.h"
 
 namespace weir::worker {
+
+/// Stands still, so that every attempt is as short as can be; a test moves it on, or lets it go.
+class HeldClock final : public Clock {
+ public:
+  Instant now() const override { return real_.now(); }
+  Duration monotonic() const override {
+    return (goes_ ? real_.monotonic() : held_) + Duration(moved_.load());
+  }
+  void sleep_for(Duration span) override { real_.sleep_for(span); }
+  void move(Duration span) { moved_ += span.count(); }
+  void go() { goes_ = true; }
+
+ private:
+  server::SystemClock real_;
+  const Duration held_ = real_.monotonic();
+  std::atomic<Duration::rep> moved_ = 0;
+  std::atomic<bool> goes_ = false;
+};
 
 /// A worker over a fake dispatcher, whose operators are scripts of a test.
 class WorkerTest : public ::testing::Test {
@@ -43,7 +62,8 @@ class WorkerTest : public ::testing::Test {
         {{"name", name}, {"version", "1"}, {"command", {"/bin/sh", "./" + name + ".sh"}}});
   }
 
-  void start() {
+  /// What a worker works with, but for itself.
+  void furnish() {
     write_text(config_.operators_file, operators_.dump());
     auto scratch = Scratch::open(config_.scratch_folder, random_);
     ASSERT_TRUE(scratch.ok());
@@ -53,10 +73,14 @@ class WorkerTest : public ::testing::Test {
     auto objects = storage::FolderObjectStore::open(*root, random_);
     ASSERT_TRUE(objects.ok());
     objects_ = std::move(*objects);
+  }
+
+  void start() {
+    furnish();
     auto worker = Worker::create(config_, {.dispatcher = dispatcher_,
                                            .objects = *objects_,
                                            .rows = nullptr,
-                                           .clock = clock_,
+                                           .clock = *clock_used_,
                                            .random = random_,
                                            .log = log_,
                                            .scratch = *scratch_,
@@ -80,6 +104,7 @@ class WorkerTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   server::SystemClock clock_;
+  const Clock* clock_used_ = &clock_;
   server::SystemRandom random_;
   server::Log log_{{.level = server::LogLevel::Off}};
   FakeDispatcher dispatcher_;

@@ -2,13 +2,16 @@
 #include "worker/child/scratch.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <vector>
 
 #include "server/system_clock.h"
 #include "tests/unit/worker/child/temporary_folder.h"
+#include "worker/child/limits.h"
 
 namespace weir::worker {
 namespace {
@@ -28,6 +31,99 @@ TEST(Scratch, GivesAnAttemptAnEmptyFolderAndRemovesIt) {
   EXPECT_TRUE(fs::is_empty(*attempt));
   Scratch::remove(*attempt);
   EXPECT_FALSE(fs::exists(*attempt));
+}
+
+/// Names a folder whatever it is called.
+ino_t number_of(const fs::path& folder) {
+  struct stat facts{};
+  EXPECT_EQ(stat(folder.c_str(), &facts), 0);
+  return facts.st_ino;
+}
+
+graph::TaskId task_of(std::uint8_t number) { return graph::TaskId(base::Uuid{{number}}); }
+
+TEST(Scratch, GivesTheEmptyFolderOfAnEndedAttemptToTheNext) {
+  const TemporaryFolder folder;
+  server::SystemRandom random;
+  const auto scratch = Scratch::open(folder.path() / "s", random);
+  ASSERT_TRUE(scratch.ok());
+  const auto first = (*scratch)->make(task_of(1), 1);
+  ASSERT_TRUE(first.ok());
+  const ino_t number = number_of(*first);
+  ASSERT_EQ(chmod(first->c_str(), 0755), 0);
+  (*scratch)->give_back(*first);
+  const auto second = (*scratch)->make(task_of(2), 1);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(number_of(*second), number);
+  EXPECT_NE(*second, *first);
+  EXPECT_FALSE(fs::exists(*first)) << "one attempt has it";
+  EXPECT_TRUE(fs::is_empty(*second));
+  EXPECT_EQ(fs::status(*second).permissions(), fs::perms::owner_all);
+  const auto third = (*scratch)->make(task_of(3), 1);
+  ASSERT_TRUE(third.ok());
+  EXPECT_NE(number_of(*third), number) << "no two at once";
+}
+
+TEST(Scratch, GivesNoFolderOnInWhichAnAttemptLeftAnything) {
+  const TemporaryFolder folder;
+  server::SystemRandom random;
+  const auto scratch = Scratch::open(folder.path() / "s", random);
+  ASSERT_TRUE(scratch.ok());
+  for (std::uint8_t number = 1; number < 5; ++number) {
+    const auto attempt = (*scratch)->make(task_of(number), 1);
+    ASSERT_TRUE(attempt.ok());
+    EXPECT_TRUE(fs::is_empty(*attempt));
+    if (number == 1) write_text(*attempt / ".hidden", "x");
+    if (number == 2) fs::create_directory(*attempt / "folder");
+    if (number == 3) fs::create_symlink("/nowhere", *attempt / "link");
+    (*scratch)->give_back(*attempt);
+    EXPECT_EQ(fs::exists(*attempt), number == 4) << "what is kept is empty";
+  }
+}
+
+TEST(Scratch, KeepsNoMoreFoldersThanItsBound) {
+  const TemporaryFolder folder;
+  server::SystemRandom random;
+  const auto scratch = Scratch::open(folder.path() / "s", random);
+  ASSERT_TRUE(scratch.ok());
+  std::vector<fs::path> attempts;
+  for (std::size_t number = 0; number < kSpareFoldersMax + 3; ++number) {
+    const auto attempt = (*scratch)->make(task_of(static_cast<std::uint8_t>(number)), 1);
+    ASSERT_TRUE(attempt.ok());
+    attempts.push_back(*attempt);
+  }
+  for (const fs::path& attempt : attempts) (*scratch)->give_back(attempt);
+  std::size_t kept = 0;
+  for (const auto& entry : fs::directory_iterator((*scratch)->folder())) {
+    kept += entry.is_directory() ? 1 : 0;
+  }
+  EXPECT_EQ(kept, kSpareFoldersMax);
+}
+
+TEST(Scratch, AfterACrashNothingOfItIsSeenAgain) {
+  const TemporaryFolder folder;
+  server::SystemRandom random;
+  const pid_t other = fork();
+  if (other == 0) {
+    server::SystemRandom own_random;
+    const auto scratch = Scratch::open(folder.path() / "s", own_random);
+    if (scratch.ok()) {
+      const auto spare = (*scratch)->make(task_of(1), 1);
+      if (spare.ok()) (*scratch)->give_back(*spare);
+      const auto working = (*scratch)->make(task_of(1), 2);
+      if (working.ok()) write_text(*working / "secret", "x");
+    }
+    _exit(0);  // as if killed: nothing is cleaned
+  }
+  int status = 0;
+  waitpid(other, &status, 0);
+  const auto scratch = Scratch::open(folder.path() / "s", random);
+  ASSERT_TRUE(scratch.ok());
+  EXPECT_EQ((*scratch)->swept(), 1U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path() / "s"), {}), 1);
+  const auto again = (*scratch)->make(task_of(1), 2);
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(fs::is_empty(*again));
 }
 
 TEST(Scratch, RemovesLinksAndNotWhatTheyName) {
