@@ -48,7 +48,10 @@ class Dispatcher : public Nudges {
  public:
   static Result<std::unique_ptr<Dispatcher>> create(const DispatcherConfig& config) {
     std::unique_ptr<Dispatcher> role(new Dispatcher(config));
-    WEIR_TRY(role->stores_, open_stores(config, role->clock_, role->random_));
+    WEIR_TRY(role->stores_,
+             open_stores(config, role->clock_, role->random_, [&role = *role](auto rung) {
+               if (role.desk_) role.desk_->tell(rung);
+             }));
     WEIR_TRY(role->mint_, CapabilityMint::create({.key_path = config.capability_key_file},
                                                  role->clock_, role->random_));
     WEIR_TRY(role->issuer_, UserIssuer::create(config, role->clock_, role->random_));
@@ -124,7 +127,7 @@ class Dispatcher : public Nudges {
     DispatcherStores& stores = *stores_;
     worker_tokens_ = std::make_unique<WorkerTokens>(
         [this] { return read_worker_tokens(*stores_->pool); }, clock_);
-    desk_ = std::make_unique<WakeupDesk>(*stores.queue, clock_);
+    desk_ = std::make_unique<WakeupDesk>(*stores.queue, clock_, [this] { relay_->nudge(); });
     relay_ = std::make_unique<OutboxRelay>(OutboxRelayParts{.outbox = *stores.outbox,
                                                             .queue = *stores.queue,
                                                             .clock = clock_,

@@ -120,7 +120,7 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
   if (!wanted.ok()) return fail(wanted.error());
   std::size_t acked = 0;
   if (!wanted->acknowledged.empty()) {
-    const auto removed = api.queue.acknowledge(wanted->acknowledged);
+    const auto removed = api.desk.acknowledge(wanted->acknowledged);
     if (!removed.ok()) return fail(removed.error());
     acked = *removed;
   }

@@ -185,7 +185,7 @@ void InlineExecutor::run() {
     more = run_claim(std::move(named));
     // Answered or not, the wake-ups go: what can be claimed is rung again (3.3.1).
     if (receipts.empty()) continue;
-    if (const auto removed = parts_.queue.acknowledge(receipts); !removed.ok()) {
+    if (const auto removed = parts_.desk.acknowledge(receipts); !removed.ok()) {
       parts_.log.warning("wake-ups stay in the queue", {{"reason", removed.error().reason()}});
     }
   }

@@ -20,6 +20,8 @@ inline constexpr std::size_t kChorePage = 500;
 inline constexpr int kChorePagesInTurn = 20;
 
 inline constexpr std::size_t kRelayPage = 500;
+/// How long the relay waits for the claims of what was told straight, so that it goes once for all.
+inline constexpr Duration kToldWait = std::chrono::milliseconds(5);
 
 /// Tasks that the inline executor claims at once, and the threads that run them.
 inline constexpr std::size_t kInlineClaim = 64;

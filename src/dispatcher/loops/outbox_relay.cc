@@ -48,6 +48,13 @@ void OutboxRelay::run() {
     {
       const base::MutexLock lock(mutex_);
       while (!nudged_ && !stopping_) changed_.wait(mutex_);
+      // Who was told straight claims now; once it has, its rows go out without a message.
+      const Duration until = parts_.clock.monotonic() + kToldWait;
+      while (!stopping_ && !parts_.desk.told().empty()) {
+        const Duration left = until - parts_.clock.monotonic();
+        if (left <= Duration::zero()) break;
+        changed_.wait_for(mutex_, left);
+      }
       if (stopping_) return;
       nudged_ = false;
     }
@@ -61,8 +68,9 @@ void OutboxRelay::run() {
 Result<std::size_t> OutboxRelay::run_once() {
   std::size_t total = 0;
   while (true) {
-    WEIR_TRY(HandedOver handed, parts_.outbox.hand_out(kRelayPage, parts_.desk.rooms()));
-    if (handed.rows > handed.given.size()) parts_.desk.ring();
+    WEIR_TRY(HandedOver handed,
+             parts_.outbox.hand_out(kRelayPage, parts_.desk.rooms(), parts_.desk.told()));
+    if (handed.messages > handed.given.size()) parts_.desk.ring();
     if (!handed.given.empty()) parts_.desk.deliver(std::move(handed.given));
     total += handed.rows;
     bool more = handed.rows == kRelayPage;

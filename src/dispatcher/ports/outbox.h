@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,14 @@ struct OutboxSettled {
   std::uint64_t draw = 0;
 };
 
+/// A wake-up that a transaction left in the outbox, told once it stands.
+struct RungTask {
+  OutboxId outbox_id;
+  WakeupMessage wakeup;
+};
+
+using Rung = std::function<void(std::span<const RungTask>)>;
+
 /// How many messages of a queue somebody waits for.
 struct QueueRoom {
   QueueName queue;
@@ -29,6 +38,8 @@ struct QueueRoom {
 /// What became of ready wake-ups.
 struct HandedOver {
   std::size_t rows = 0;
+  /// Those that became messages: no bell is rung for a task whose wake-up is answered already.
+  std::size_t messages = 0;
   /// Of these, the messages that went straight to whoever waits for them, handed out as by
   /// WakeupQueue::receive.
   std::vector<ReceivedWakeup> given = {};
@@ -50,11 +61,12 @@ class Outbox {
 
   /// Where queue and outbox are one database: hands at most `limit` ready wake-ups to the queue in
   /// one transaction, without taking them first; the first of a queue, as many as it has room for,
-  /// are handed out at once. Elsewhere none.
-  virtual Result<HandedOver> hand_out(std::size_t limit, std::span<const QueueRoom> rooms) = 0;
+  /// are handed out at once. Elsewhere none. Rows in `held` stay for a later time.
+  virtual Result<HandedOver> hand_out(std::size_t limit, std::span<const QueueRoom> rooms,
+                                      std::span<const OutboxId> held) = 0;
   /// The same where nobody waits; gives how many.
   Result<std::size_t> hand_over(std::size_t limit) {
-    WEIR_TRY(const HandedOver handed, hand_out(limit, {}));
+    WEIR_TRY(const HandedOver handed, hand_out(limit, {}, {}));
     return handed.rows;
   }
   /// Publishes ready control events into `control_events`, in one transaction (3.5.2), at most

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "dispatcher/ports/outbox.h"
 #include "dispatcher/ports/task_requests.h"
 
 namespace weir::dispatcher {
@@ -14,6 +15,9 @@ namespace weir::dispatcher {
 /// What a task store draws ids and chances from.
 struct TaskStorePorts {
   Random& random;  ///< ids, lease tokens, jitter; safe from any thread
+  /// Told of the wake-ups of each transaction as soon as it stands, on the caller's thread; a hint:
+  /// the outbox has them. Empty: nobody is.
+  Rung rung = {};
 };
 
 /// Port: tasks, events and what moves between them (contract sections 4 to 6). Any number of

@@ -8,7 +8,8 @@
 
 namespace weir::dispatcher {
 
-WakeupDesk::WakeupDesk(WakeupQueue& queue, const Clock& clock) : queue_(queue), clock_(clock) {}
+WakeupDesk::WakeupDesk(WakeupQueue& queue, const Clock& clock, std::function<void()> relay_due)
+    : queue_(queue), clock_(clock), relay_due_(std::move(relay_due)) {}
 
 WakeupDesk::~WakeupDesk() { stop(); }
 
@@ -148,33 +149,101 @@ std::vector<QueueRoom> WakeupDesk::rooms() const {
   return rooms;
 }
 
+WakeupDesk::Answers WakeupDesk::hand_to_parked(Messages& messages) {
+  Answers answers;
+  for (auto at = parked_.begin(); at != parked_.end() && !messages.empty();) {
+    Messages given;
+    Messages left;
+    for (ReceivedWakeup& message : messages) {
+      const bool wanted = given.size() < at->max &&
+                          std::ranges::find(at->queues, message.queue) != at->queues.end() &&
+                          suits(at->worker_id, message.task_id);
+      (wanted ? given : left).push_back(std::move(message));
+    }
+    messages = std::move(left);
+    if (given.empty()) {
+      ++at;
+      continue;
+    }
+    answers.emplace_back(std::move(at->answer), std::move(given));
+    at = parked_.erase(at);
+  }
+  return answers;
+}
+
 void WakeupDesk::deliver(Messages messages) {
-  std::vector<std::pair<Answer, Messages>> answers;
+  Answers answers;
   {
     const base::MutexLock lock(mutex_);
-    for (auto at = parked_.begin(); at != parked_.end() && !messages.empty();) {
-      Messages given;
-      Messages left;
-      for (ReceivedWakeup& message : messages) {
-        const bool wanted = given.size() < at->max &&
-                            std::ranges::find(at->queues, message.queue) != at->queues.end() &&
-                            suits(at->worker_id, message.task_id);
-        (wanted ? given : left).push_back(std::move(message));
-      }
-      messages = std::move(left);
-      if (given.empty()) {
-        ++at;
-        continue;
-      }
-      remember(given);
-      answers.emplace_back(std::move(at->answer), std::move(given));
-      at = parked_.erase(at);
-    }
+    answers = hand_to_parked(messages);
+    for (const auto& [answer, given] : answers) remember(given);
   }
   for (auto& [answer, given] : answers) answer(std::move(given));
   if (messages.empty()) return;
   give_back(messages);
   ring();
+}
+
+void WakeupDesk::tell(std::span<const RungTask> rung) {
+  Answers answers;
+  {
+    const base::MutexLock lock(mutex_);
+    if (parked_.empty() || stopping_) return;
+    Messages messages;
+    for (const RungTask& task : rung) {
+      if (told_.size() + messages.size() == kToldMax) break;
+      messages.push_back({.queue = task.wakeup.queue,
+                          .message_id = std::string(kToldMessage),
+                          .receipt = task.outbox_id.text(),
+                          .task_id = task.wakeup.task_id});
+    }
+    answers = hand_to_parked(messages);
+    const Duration until = clock_.monotonic() + kToldFor;
+    for (const auto& [answer, given] : answers) {
+      for (const ReceivedWakeup& message : given) {
+        const auto row = std::ranges::find(
+            rung, message.task_id, [](const RungTask& task) { return task.wakeup.task_id; });
+        told_.insert_or_assign(message.task_id, Told{row->outbox_id, until});
+      }
+    }
+    if (!answers.empty()) changed_.notify_all();  // it ends some time
+  }
+  for (auto& [answer, given] : answers) answer(std::move(given));
+}
+
+std::vector<OutboxId> WakeupDesk::told() const {
+  const base::MutexLock lock(mutex_);
+  std::vector<OutboxId> rows;
+  rows.reserve(told_.size());
+  for (const auto& [task, told] : told_) rows.push_back(told.row);
+  return rows;
+}
+
+/// Forgets those whose time is over by then; whether there were any.
+bool WakeupDesk::forget_told(Duration latest) {
+  return std::erase_if(told_, [&](const auto& entry) { return entry.second.until <= latest; }) > 0;
+}
+
+Result<std::size_t> WakeupDesk::acknowledge(std::span<const WakeupReceipt> receipts) {
+  std::vector<WakeupReceipt> queued;
+  bool settled = false;
+  {
+    const base::MutexLock lock(mutex_);
+    for (const WakeupReceipt& receipt : receipts) {
+      if (receipt.message_id != kToldMessage) {
+        queued.push_back(receipt);
+        continue;
+      }
+      const auto gone = std::erase_if(
+          told_, [&](const auto& entry) { return entry.second.row.text() == receipt.receipt; });
+      settled = settled || gone > 0;
+    }
+  }
+  if (settled && relay_due_) relay_due_();
+  const std::size_t told = receipts.size() - queued.size();
+  if (queued.empty()) return told;
+  WEIR_TRY(const std::size_t removed, queue_.acknowledge(queued));
+  return told + removed;
 }
 
 /// Those of a task that is claimed are never asked for: they go when there are too many.
@@ -187,16 +256,19 @@ void WakeupDesk::remember(const Messages& given) {
 
 void WakeupDesk::pass_on(const std::string& worker_id, std::span<const TaskId> tasks) {
   std::vector<WakeupReceipt> receipts;
+  bool untold = false;
   {
     const base::MutexLock lock(mutex_);
     for (const TaskId& task : tasks) {
       note_unsuited(worker_id, task);
+      untold = told_.erase(task) > 0 || untold;
       const auto found = given_.find(task);
       if (found == given_.end()) continue;
       receipts.push_back(std::move(found->second));
       given_.erase(found);
     }
   }
+  if (untold && relay_due_) relay_due_();
   if (!receipts.empty() && queue_.release(receipts).ok()) ring();
 }
 
@@ -293,25 +365,36 @@ void WakeupDesk::serve() {
   }
 }
 
+/// When the first wait is over, or what was told is no longer left alone.
+std::optional<Duration> WakeupDesk::next_end() const {
+  std::optional<Duration> next;
+  for (const Parked& parked : parked_) next = next ? std::min(*next, parked.until) : parked.until;
+  for (const auto& [task, told] : told_) next = next ? std::min(*next, told.until) : told.until;
+  return next;
+}
+
 void WakeupDesk::run() {
   while (true) {
     bool rung = false;
     bool stopping = false;
+    bool untold = false;
     {
       const base::MutexLock lock(mutex_);
       while (!rung_ && !stopping_) {
-        if (parked_.empty()) {
+        const auto next = next_end();
+        if (!next) {
           changed_.wait(mutex_);
           continue;
         }
-        const auto first = std::ranges::min_element(parked_, {}, &Parked::until);
-        const Duration left = first->until - clock_.monotonic();
+        const Duration left = *next - clock_.monotonic();
         if (left <= Duration::zero()) break;
         changed_.wait_for(mutex_, left);
       }
       rung = std::exchange(rung_, false);
       stopping = stopping_;
+      untold = forget_told(clock_.monotonic());
     }
+    if (untold && relay_due_) relay_due_();
     for (Parked& parked : take_due()) parked.answer(std::vector<ReceivedWakeup>{});
     if (stopping) return;
     if (rung) serve();

@@ -5,8 +5,10 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -29,10 +31,17 @@ inline constexpr std::size_t kUnsuitedMax = 4096;
 inline constexpr std::size_t kUnsuitedPassed = 1024;
 /// Messages given lately whose receipts are kept.
 inline constexpr std::size_t kGivenMax = 1024;
+/// Wake-ups that were told before the relay took them, and how long it leaves them alone: the claim
+/// that answers them is under way.
+inline constexpr std::size_t kToldMax = 256;
+inline constexpr Duration kToldFor = std::chrono::seconds(1);
+/// What stands for the number of a message that is not in the queue.
+inline constexpr std::string_view kToldMessage = "0";
 
 /// Serves long polls of the wake-up queue (contract section 3.3.6). A request that finds a message
-/// is answered at once; else it is parked. What this process's relay hands out goes straight to the
-/// parked requests; for what others put there one thread serves them, in the order they came, when
+/// is answered at once; else it is parked. What a transaction of this process rings for is told to
+/// the parked requests as soon as it stands, and so is what this process's relay hands out; for
+/// what others put there one thread serves them, in the order they came, when
 /// the desk is rung, and with nothing when their wait is over. Idle, the thread sleeps until the
 /// first of these.
 ///
@@ -45,8 +54,9 @@ class WakeupDesk {
   /// Names a parked request.
   using Ticket = std::uint64_t;
 
-  /// Both outlive the desk.
-  WakeupDesk(WakeupQueue& queue, const Clock& clock);
+  /// Both outlive the desk. `relay_due` is called, on any thread, when nothing that was told keeps
+  /// the relay from its rows any more.
+  WakeupDesk(WakeupQueue& queue, const Clock& clock, std::function<void()> relay_due = {});
   /// Stops.
   ~WakeupDesk();
   WakeupDesk(const WakeupDesk&) = delete;
@@ -62,6 +72,14 @@ class WakeupDesk {
   void give_up(Ticket ticket) WEIR_EXCLUDES(mutex_);
   /// There may be messages.
   void ring() WEIR_EXCLUDES(mutex_);
+
+  /// Tells parked requests of wake-ups that stand in the outbox. Until they are acknowledged, or
+  /// for kToldFor, `told` names them, and the relay leaves them alone. What nobody waits for is the
+  /// relay's.
+  void tell(std::span<const RungTask> rung) WEIR_EXCLUDES(mutex_);
+  std::vector<OutboxId> told() const WEIR_EXCLUDES(mutex_);
+  /// Removes messages that a request was answered with; gives how many.
+  Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) WEIR_EXCLUDES(mutex_);
 
   /// How many messages the parked requests wait for, by queue.
   std::vector<QueueRoom> rooms() const WEIR_EXCLUDES(mutex_);
@@ -93,6 +111,11 @@ class WakeupDesk {
   void ring_for(const Messages& messages, std::uint64_t& rings) WEIR_EXCLUDES(mutex_);
   void give_back(const Messages& messages);
   void remember(const Messages& given) WEIR_REQUIRES(mutex_);
+  /// Gives the parked requests what they wait for, and leaves the rest in `messages`.
+  using Answers = std::vector<std::pair<Answer, Messages>>;
+  Answers hand_to_parked(Messages& messages) WEIR_REQUIRES(mutex_);
+  std::optional<Duration> next_end() const WEIR_REQUIRES(mutex_);
+  bool forget_told(Duration latest) WEIR_REQUIRES(mutex_);
   void note_unsuited(const std::string& worker_id, const TaskId& task) WEIR_REQUIRES(mutex_);
   bool known_empty(const std::vector<QueueName>& queues) const WEIR_REQUIRES(mutex_);
   bool suits(const std::string& worker_id, const TaskId& task) const WEIR_REQUIRES(mutex_);
@@ -100,6 +123,7 @@ class WakeupDesk {
 
   WakeupQueue& queue_;
   const Clock& clock_;
+  const std::function<void()> relay_due_;
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::list<Parked> parked_ WEIR_GUARDED_BY(mutex_);
@@ -109,6 +133,11 @@ class WakeupDesk {
   std::map<QueueName, std::uint64_t> empty_at_ WEIR_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, TaskId>, Duration> unsuited_ WEIR_GUARDED_BY(mutex_);  // until
   std::map<TaskId, WakeupReceipt> given_ WEIR_GUARDED_BY(mutex_);                        // lately
+  struct Told {
+    OutboxId row;
+    Duration until{};
+  };
+  std::map<TaskId, Told> told_ WEIR_GUARDED_BY(mutex_);
   bool rung_ WEIR_GUARDED_BY(mutex_) = false;
   bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
   std::jthread thread_;

@@ -122,9 +122,10 @@ TEST_P(Outboxes, HandWakeupsOutToWhoWaits) {
   const std::vector<QueueName> queues = {kEcsHigh, kEcsNormal, kInlineNormal};
   std::vector<QueueRoom> rooms;
   for (const QueueName& queue : queues) rooms.push_back({queue, 1});
-  const auto handed = outbox().hand_out(100, rooms);
+  const auto handed = outbox().hand_out(100, rooms, {});
   ASSERT_TRUE(handed.ok());
   EXPECT_EQ(handed->rows, 4U);
+  EXPECT_EQ(handed->messages, 4U);
   EXPECT_FALSE(handed->others);
   ASSERT_FALSE(handed->given.empty());
   EXPECT_LT(handed->given.size(), handed->rows) << "there was room for one of a queue";
@@ -144,9 +145,36 @@ TEST_P(Outboxes, HandWakeupsOutToWhoWaits) {
   EXPECT_TRUE(engine().queue().receive(queues, 16)->empty());
 }
 
+TEST_P(Outboxes, PutNoMessageForATaskWhoseWakeUpIsAnsweredAlready) {
+  run_source(1);
+  const TaskId claimed = queued_task("single");
+  ASSERT_TRUE(try_claim(claimed).ok());
+  const auto handed = outbox().hand_out(100, {}, {});
+  ASSERT_TRUE(handed.ok());
+  EXPECT_EQ(handed->rows, 4U);
+  EXPECT_EQ(handed->messages, 3U);
+  const std::vector<QueueName> queues = {kEcsHigh, kEcsNormal, kInlineNormal};
+  const auto received = engine().queue().receive(queues, 16);
+  ASSERT_TRUE(received.ok());
+  EXPECT_EQ(received->size(), 3U);
+  EXPECT_EQ(std::ranges::find(*received, claimed, &ReceivedWakeup::task_id), received->end());
+  EXPECT_EQ(outbox().hand_out(100, {}, {})->rows, 0U);
+}
+
+TEST_P(Outboxes, LeaveWhatIsHeldForALaterTime) {
+  run_source(1);
+  std::vector<OutboxId> held;
+  for (const auto& [id, row] : tables().outbox) held.push_back(id);
+  ASSERT_EQ(held.size(), 4U);
+  held.pop_back();
+  EXPECT_EQ(outbox().hand_out(100, {}, held)->messages, 1U);
+  EXPECT_EQ(outbox().hand_out(100, {}, held)->rows, 0U);
+  EXPECT_EQ(outbox().hand_out(100, {}, {})->messages, 3U);
+}
+
 TEST_P(Outboxes, TellThatEventsAreReadyToo) {
   put_event("one", 1);
-  EXPECT_TRUE(outbox().hand_out(100, {})->others);
+  EXPECT_TRUE(outbox().hand_out(100, {}, {})->others);
 }
 
 TEST_P(Outboxes, PublishControlEventsInOrderUnderDenseNumbers) {

@@ -101,7 +101,8 @@ Result<void> MemoryOutbox::settle(std::span<const OutboxSettled> rows) {
   return {};
 }
 
-Result<HandedOver> MemoryOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms) {
+Result<HandedOver> MemoryOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms,
+                                          std::span<const OutboxId> held) {
   const base::MutexLock lock(plane_.mutex_);
   const Instant now = plane_.clock_.now();
   TaskTables& tables = plane_.state_.tables;
@@ -110,12 +111,16 @@ Result<HandedOver> MemoryOutbox::hand_out(std::size_t limit, std::span<const Que
   for (const OutboxId& id :
        ready_rows(tables, now, [](OutboxKind kind) { return kind == OutboxKind::TaskWakeup; })) {
     if (handed.rows == limit) break;
+    if (std::ranges::find(held, id) != held.end()) continue;
     OutboxRecord& row = tables.outbox.at(id);
     const auto queue = parse_queue_name(row.topic);
     WEIR_ASSERT(queue);
-    const std::int64_t number = plane_.state_.put_message(*queue, task_of(row), now);
     row = outbox_row_sent(row, now).value_or(row);
     ++handed.rows;
+    const auto task = tables.tasks.find(task_of(row));
+    if (task != tables.tasks.end() && !task->second.life.woken_at) continue;
+    const std::int64_t number = plane_.state_.put_message(*queue, task_of(row), now);
+    ++handed.messages;
     const auto room = std::ranges::find(left, *queue, &QueueRoom::queue);
     if (room == left.end() || room->room == 0) continue;
     --room->room;

@@ -18,7 +18,8 @@ class MemoryOutbox final : public Outbox {
 
   Result<std::vector<OutboxRecord>> take(std::size_t limit) override;
   Result<void> settle(std::span<const OutboxSettled> rows) override;
-  Result<HandedOver> hand_out(std::size_t limit, std::span<const QueueRoom> rooms) override;
+  Result<HandedOver> hand_out(std::size_t limit, std::span<const QueueRoom> rooms,
+                              std::span<const OutboxId> held) override;
   Result<std::size_t> publish_control_events(std::size_t limit) override;
 
  private:

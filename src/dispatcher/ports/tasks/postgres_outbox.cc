@@ -52,23 +52,31 @@ constexpr Statement kUpdateRows = {
 
 // Ready wake-ups become messages and are sent, in one statement. $1 how many; $2 the most
 // deliveries of a message; of the queues $3 the first $4 messages are handed out at once, hidden
-// for $5 microseconds.
+// for $5 microseconds; the rows $6 are left out. One whose task was claimed meanwhile is sent
+// without a message. The first column counts all rows; a row without a message is their count
+// alone.
 constexpr Statement kHandOver = {
     "outbox_hand_over",
-    "WITH ready AS MATERIALIZED (SELECT o.outbox_id, o.topic, o.payload, o.available_at"
-    " FROM state.outbox o WHERE o.state IN ('pending', 'sending') AND o.kind = 'task_wakeup'"
-    " AND o.available_at <= (SELECT clock_timestamp())"
+    "WITH ready AS MATERIALIZED (SELECT o.outbox_id, o.topic, o.payload, o.available_at,"
+    " (o.payload->>'task_id')::uuid AS task_id FROM state.outbox o"
+    " WHERE o.state IN ('pending', 'sending') AND o.kind = 'task_wakeup'"
+    " AND o.available_at <= (SELECT clock_timestamp()) AND o.outbox_id <> ALL($6::uuid[])"
     " ORDER BY o.available_at, o.outbox_id LIMIT $1::bigint FOR UPDATE SKIP LOCKED),"
     " sent AS (UPDATE state.outbox o SET state = 'sent', locked_until = NULL,"
     " sent_at = clock_timestamp() FROM ready r WHERE o.outbox_id = r.outbox_id),"
     " placed AS (SELECT r.*, row_number() OVER (PARTITION BY r.topic ORDER BY r.available_at,"
     " r.outbox_id) <= coalesce(w.room, 0) AS given FROM ready r"
-    " LEFT JOIN unnest($3::text[], $4::bigint[]) AS w (queue, room) ON w.queue = r.topic)"
-    " INSERT INTO state.queue_messages (queue_name, payload, visible_at, max_deliveries,"
+    " LEFT JOIN unnest($3::text[], $4::bigint[]) AS w (queue, room) ON w.queue = r.topic"
+    " LEFT JOIN LATERAL (SELECT k.task_id, k.woken_at FROM state.tasks k"
+    " WHERE k.task_id = r.task_id OFFSET 0) AS t ON true"
+    " WHERE t.task_id IS NULL OR t.woken_at IS NOT NULL), "
+    " put AS (INSERT INTO state.queue_messages (queue_name, payload, visible_at, max_deliveries,"
     " deliveries, receipt) SELECT topic, payload, clock_timestamp() + CASE WHEN given"
     " THEN $5::bigint ELSE 0 END * interval '1 microsecond', $2::int, given::int,"
     " CASE WHEN given THEN gen_random_uuid() END FROM placed ORDER BY available_at, outbox_id"
-    " RETURNING queue_name, message_id, receipt, (payload->>'task_id')::uuid"};
+    " RETURNING queue_name, message_id, receipt, (payload->>'task_id')::uuid AS task_id)"
+    " SELECT r.n, p.queue_name, p.message_id, p.receipt, p.task_id"
+    " FROM (SELECT count(*) AS n FROM ready) AS r LEFT JOIN put p ON true"};
 constexpr Statement kOthersReady = {
     "outbox_others_ready",
     "SELECT EXISTS (SELECT FROM state.outbox WHERE state IN ('pending', 'sending')"
@@ -216,14 +224,16 @@ Result<void> PostgresOutbox::settle(std::span<const OutboxSettled> rows) {
   return {};
 }
 
-Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms) {
+Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const QueueRoom> rooms,
+                                            std::span<const OutboxId> held) {
   Params params;
   params.int64(static_cast<std::int64_t>(limit))
       .int32(kWakeupDeliveriesMax)
       .text_array(rooms, [](const QueueRoom& room) { return room.queue.text(); })
       .int64_array(rooms,
                    [](const QueueRoom& room) { return static_cast<std::int64_t>(room.room); })
-      .int64(kWakeupVisibility.count());
+      .int64(kWakeupVisibility.count())
+      .uuid_array(held, [](const OutboxId& id) { return id.uuid(); });
   std::size_t handed_at = 0;
   std::size_t others_at = 0;
   WEIR_TRY(const std::vector<Rows> results, run_alone(pool_, [&](Pipeline& pipeline) {
@@ -232,12 +242,15 @@ Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const Q
              others_at = pipeline.add(kOthersReady);
            }));
   const Rows& rows = results[handed_at];
-  HandedOver handed{.rows = rows.size(), .others = results[others_at].boolean(0, 0)};
+  HandedOver handed{.rows = static_cast<std::size_t>(rows.int64(0, 0)),
+                    .others = results[others_at].boolean(0, 0)};
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const auto queue = parse_queue_name(rows.text(row, 0));
-    if (rows.is_null(row, 2) || !queue) continue;
-    handed.given.push_back({*queue, std::to_string(rows.int64(row, 1)), rows.uuid(row, 2).text(),
-                            id_of<TaskId>(rows, row, 3)});
+    if (rows.is_null(row, 2)) continue;
+    ++handed.messages;
+    const auto queue = parse_queue_name(rows.text(row, 1));
+    if (rows.is_null(row, 3) || !queue) continue;
+    handed.given.push_back({*queue, std::to_string(rows.int64(row, 2)), rows.uuid(row, 3).text(),
+                            id_of<TaskId>(rows, row, 4)});
   }
   return handed;
 }

@@ -316,7 +316,7 @@ std::vector<Refill> refills_of(const Rows& owing, std::size_t limit, ChorePage& 
 
 Result<ChorePage> PostgresTaskStore::sweep(Connection& connection, Chore chore, std::size_t limit) {
   ChorePage page;
-  TaskTransaction transaction(connection, ports_.random, jobs_);
+  TaskTransaction transaction(connection, ports_, jobs_);
   const std::size_t found = transaction.pipeline().add(
       finder_of(chore), std::move(Params().int64(static_cast<std::int64_t>(limit) + 1)));
   transaction.lock_switches();
@@ -352,7 +352,7 @@ Result<ChorePage> PostgresTaskStore::refill(Connection& connection, std::size_t 
     WEIR_CHECK(connection.rollback());
     return page;
   }
-  TaskTransaction transaction(connection, ports_.random, jobs_, TaskTransaction::Opened{});
+  TaskTransaction transaction(connection, ports_, jobs_, TaskTransaction::Opened{});
   Pipeline& pipeline = transaction.pipeline();
   for (Refill& refill : refills) refill.window_at = queue_window(pipeline, refill.search);
   queue_window_switches(pipeline);
@@ -434,7 +434,7 @@ Result<ChorePage> PostgresTaskStore::fire_sources(Connection& connection, std::s
   std::vector<RunRequest> requests;
   requests.reserve(due.size());
   for (const DueSource& source : due) requests.push_back(source.run);
-  TaskTransaction transaction(connection, ports_.random, jobs_);
+  TaskTransaction transaction(connection, ports_, jobs_);
   SourceRuns runs(transaction, requests);
   Params builds;
   builds.uuid_array(due, [](const DueSource& source) { return source.before.build_id.uuid(); });

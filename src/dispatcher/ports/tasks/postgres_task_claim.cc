@@ -264,7 +264,7 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
   std::vector<ClaimAnswer> answers;
   const auto done = with_session([&](postgres::Connection& connection) -> Result<void> {
     for (const bool from_marks : {true, false}) {
-      TaskTransaction transaction(connection, ports_.random, jobs_);
+      TaskTransaction transaction(connection, ports_, jobs_);
       Claims claims(transaction, requests, jobs_.marks());
       WEIR_TRY(const bool enough, claims.load(from_marks));
       if (!enough) {

@@ -147,7 +147,7 @@ Result<std::vector<Answer<RunReply>>> PostgresTaskStore::start_runs(
   std::vector<Answer<RunReply>> answers;
   const auto done = with_session([&](Connection& connection) -> Result<void> {
     for (int tries = 0; tries < kAcceptTriesMax; ++tries) {
-      TaskTransaction transaction(connection, ports_.random, jobs_);
+      TaskTransaction transaction(connection, ports_, jobs_);
       SourceRuns runs(transaction, requests);
       WEIR_TRY(const auto loaded, runs.load());
       if (!loaded) {
@@ -180,7 +180,7 @@ Result<std::vector<Answer<AcceptReply>>> PostgresTaskStore::accept(
   }
   const auto done = with_session([&](Connection& connection) -> Result<void> {
     for (int tries = 0; tries < kAcceptTriesMax; ++tries) {
-      TaskTransaction transaction(connection, ports_.random, jobs_);
+      TaskTransaction transaction(connection, ports_, jobs_);
       transaction.name(tasks);
       Acceptance acceptance(transaction, producers);
       transaction.lock_tasks();

@@ -86,7 +86,7 @@ Result<std::vector<Answer<HeartbeatReply>>> PostgresTaskStore::heartbeat(
     std::span<const TaskItem<HeartbeatCommand>> items) {
   std::vector<Answer<HeartbeatReply>> answers;
   const auto done = with_session([&](Connection& connection) -> Result<void> {
-    TaskTransaction transaction(connection, ports_.random, jobs_);
+    TaskTransaction transaction(connection, ports_, jobs_);
     WEIR_TRY(answers, (run_items<HeartbeatReply>(transaction, items)));
     for (std::size_t at = 0; at < items.size(); ++at) {
       const TaskView view = transaction.view(items[at].task_id);
@@ -103,7 +103,7 @@ Result<std::vector<Answer<CompleteReply>>> PostgresTaskStore::complete(
     std::span<const TaskItem<CompleteCommand>> items) {
   std::vector<Answer<CompleteReply>> answers;
   const auto done = with_session([&](Connection& connection) -> Result<void> {
-    TaskTransaction transaction(connection, ports_.random, jobs_);
+    TaskTransaction transaction(connection, ports_, jobs_);
     WEIR_TRY(answers, (run_items<CompleteReply>(transaction, items)));
     return {};
   });
@@ -114,7 +114,7 @@ Result<std::vector<Answer<CompleteReply>>> PostgresTaskStore::complete(
 Result<Answer<StateReply>> PostgresTaskStore::command(const UserRequest& request) {
   Answer<StateReply> answer;
   const auto done = with_session([&](Connection& connection) -> Result<void> {
-    TaskTransaction transaction(connection, ports_.random, jobs_);
+    TaskTransaction transaction(connection, ports_, jobs_);
     transaction.name(std::array{request.task_id});
     transaction.lock_switches();
     transaction.lock_tasks();
@@ -137,7 +137,7 @@ Result<Answer<StateReply>> PostgresTaskStore::command(const UserRequest& request
 Result<TaskContext> PostgresTaskStore::fetch(const TaskId& task) {
   std::optional<TaskContext> context;
   const auto done = with_session([&](Connection& connection) -> Result<void> {
-    TaskTransaction transaction(connection, ports_.random, jobs_);
+    TaskTransaction transaction(connection, ports_, jobs_);
     transaction.name(std::array{task});
     transaction.read_tasks();
     transaction.read({.tokens = {}, .contexts = true});
@@ -175,7 +175,7 @@ Result<TaskContext> PostgresTaskStore::fetch(const TaskId& task) {
 Result<Answer<StateRow>> PostgresTaskStore::read_state(const StateRead& request) {
   Answer<StateRow> answer;
   const auto done = with_session([&](Connection& connection) -> Result<void> {
-    TaskTransaction transaction(connection, ports_.random, jobs_);
+    TaskTransaction transaction(connection, ports_, jobs_);
     transaction.name(std::array{request.task_id});
     transaction.read_tasks();
     const std::size_t state =

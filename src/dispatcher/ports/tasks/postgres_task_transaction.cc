@@ -32,15 +32,16 @@ void queue_open(Pipeline& pipeline) {
   pipeline.add(sql::kOpen);
 }
 
-TaskTransaction::TaskTransaction(postgres::Connection& connection, Random& random, JobCache& jobs)
-    : TaskTransaction(connection, random, jobs, Opened{}) {
+TaskTransaction::TaskTransaction(postgres::Connection& connection, const TaskStorePorts& ports,
+                                 JobCache& jobs)
+    : TaskTransaction(connection, ports, jobs, Opened{}) {
   queue_open(pipeline_);
 }
 
-TaskTransaction::TaskTransaction(postgres::Connection& connection, Random& random, JobCache& jobs,
-                                 Opened /*opened*/)
+TaskTransaction::TaskTransaction(postgres::Connection& connection, const TaskStorePorts& ports,
+                                 JobCache& jobs, Opened /*opened*/)
     : connection_(connection),
-      random_(random),
+      ports_(ports),
       job_cache_(jobs),
       pipeline_(connection),
       writes_(slot_of(connection)) {}
@@ -383,6 +384,7 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   }
   // A repeat is answered from rows that another may have written and not yet flushed.
   if (wrote || !rows_.empty()) WEIR_CHECK(flush());
+  if (ports_.rung && !writes_.rung().empty()) ports_.rung(writes_.rung());
   if (!fences) return {};
   const Rows& rows = results[*fences];
   for (std::size_t at = 0; at < rows.size(); ++at) {

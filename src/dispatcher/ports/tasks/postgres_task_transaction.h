@@ -14,6 +14,7 @@
 #include "dispatcher/core/transitions.h"
 #include "dispatcher/core/wakeups.h"
 #include "dispatcher/ports/task_context.h"
+#include "dispatcher/ports/task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_jobs.h"
 #include "dispatcher/ports/tasks/postgres_task_ready.h"
 #include "dispatcher/ports/tasks/postgres_task_write.h"
@@ -34,10 +35,11 @@ void queue_open(postgres::Pipeline& pipeline);
 /// commits leaves its transaction to its session, whose lease rolls it back. One thread.
 class TaskTransaction {
  public:
-  TaskTransaction(postgres::Connection& connection, Random& random, JobCache& jobs);
+  TaskTransaction(postgres::Connection& connection, const TaskStorePorts& ports, JobCache& jobs);
   /// In a transaction that queue_open has opened before.
   struct Opened {};
-  TaskTransaction(postgres::Connection& connection, Random& random, JobCache& jobs, Opened opened);
+  TaskTransaction(postgres::Connection& connection, const TaskStorePorts& ports, JobCache& jobs,
+                  Opened opened);
 
   /// What is queued goes out with `load`.
   postgres::Pipeline& pipeline() { return pipeline_; }
@@ -75,9 +77,9 @@ class TaskTransaction {
   /// A fresh id or token.
   template <class Id>
   Id fresh() {
-    return Id(base::uuid_v7(now_, random_));
+    return Id(base::uuid_v7(now_, ports_.random));
   }
-  std::uint64_t draw() { return random_.next(); }
+  std::uint64_t draw() { return ports_.random.next(); }
 
   /// The task as decisions see it now; `token`: the lease token of the command.
   TaskView view(const TaskId& task, const std::optional<LeaseToken>& token = {}) const;
@@ -141,7 +143,7 @@ class TaskTransaction {
   void ring_next(const OrderKey& key, const QueueName& queue);
 
   postgres::Connection& connection_;
-  Random& random_;
+  const TaskStorePorts& ports_;
   JobCache& job_cache_;
   postgres::Pipeline pipeline_;
   std::vector<TaskId> named_;

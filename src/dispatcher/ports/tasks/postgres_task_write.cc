@@ -234,7 +234,11 @@ void TaskWrites::add(const TaskRecord& task, const Beside& beside, const Change&
     leases_moved_.erase(row.task_id);
     leases_gone_.insert(row.task_id);
   }
-  outbox_.insert(outbox_.end(), change.outbox.begin(), change.outbox.end());
+  for (const OutboxRecord& wakeup : change.outbox) {
+    outbox_.push_back(wakeup);
+    if (wakeup.kind != OutboxKind::TaskWakeup) continue;
+    rung_.push_back({wakeup.outbox_id, {row.queue, row.task_id}});
+  }
   if (change.counts != CountDelta{}) {
     counts_[{row.build_id, row.queue.text(), beside.limited ? 0 : slot_}] += change.counts;
   }

@@ -13,6 +13,7 @@
 
 #include "dispatcher/core/change.h"
 #include "dispatcher/core/records.h"
+#include "dispatcher/ports/outbox.h"
 
 namespace weir::postgres {
 class Pipeline;
@@ -46,6 +47,8 @@ class TaskWrites {
   bool empty() const;
   /// The first rank, of each build and queue, of what is queued by this transaction.
   const std::map<std::pair<BuildId, std::string>, Instant>& queued() const { return queued_; }
+  /// The wake-ups among what is written to the outbox.
+  const std::vector<RungTask>& rung() const { return rung_; }
   /// Queues the statements in the order in which rows refer to each other and locks are taken.
   /// Gives the index of the result with the fence numbers, if attempts were opened.
   std::optional<std::size_t> queue(postgres::Pipeline& pipeline) const;
@@ -94,6 +97,7 @@ class TaskWrites {
   std::map<TaskId, LeaseRecord> leases_moved_;
   std::set<TaskId> leases_gone_;
   std::vector<OutboxRecord> outbox_;
+  std::vector<RungTask> rung_;
   std::map<CountKey, CountDelta> counts_;
   std::map<std::string, MeterDelta> meters_;
   std::map<std::string, std::optional<Instant>> promises_;

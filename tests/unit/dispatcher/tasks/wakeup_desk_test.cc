@@ -9,6 +9,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,12 +130,25 @@ class WakeupDeskTest : public testing::Test {
     return messages;
   }
 
+  /// So many wake-ups of kQueue as a transaction leaves them.
+  std::vector<RungTask> rung(int count) {
+    std::vector<RungTask> tasks;
+    for (int at = 0; at < count; ++at) {
+      tasks.push_back({OutboxId(base::uuid_v7(clock_.now(), random_)),
+                       {kQueue, TaskId(base::uuid_v7(clock_.now(), random_))}});
+    }
+    return tasks;
+  }
+  static WakeupReceipt receipt_of(const RungTask& task) {
+    return {std::string(kToldMessage), task.outbox_id.text()};
+  }
 
   server::SystemClock clock_;
   server::SystemRandom random_;
   TaskId last_{};
   TestQueue queue_;
-  WakeupDesk desk_{queue_, clock_};
+  std::counting_semaphore<> relay_due_{0};
+  WakeupDesk desk_{queue_, clock_, [this] { relay_due_.release(); }};
 };
 
 TEST_F(WakeupDeskTest, AnswersAtOnceWhereThereIsAMessage) {
@@ -181,6 +195,55 @@ TEST_F(WakeupDeskTest, GivesBackWhatNobodyWaitsForAnyMore) {
   ASSERT_EQ(received->size(), 1u);
   desk_.deliver(*std::move(received));
   EXPECT_EQ(queue_.waiting(), 1u);
+}
+
+TEST_F(WakeupDeskTest, TellsWhoWaitsAtOnceAndKeepsTheRelayAwayUntilItIsAcknowledged) {
+  Waiter first;
+  Waiter second;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), first.answer()));
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), second.answer()));
+  const std::vector<RungTask> tasks = rung(5);
+  desk_.tell(tasks);
+  EXPECT_EQ(first.answered.get(), 4u);
+  EXPECT_EQ(second.answered.get(), 1u);
+  EXPECT_EQ(desk_.told().size(), 5u);
+  EXPECT_FALSE(relay_due_.try_acquire());
+  const std::array receipts = {receipt_of(tasks[0]), WakeupReceipt{"7", "r"}};
+  EXPECT_EQ(*desk_.acknowledge(receipts), 2u);
+  relay_due_.acquire();
+  const auto told = desk_.told();
+  EXPECT_EQ(told.size(), 4u);
+  EXPECT_EQ(std::ranges::find(told, tasks[0].outbox_id), told.end());
+}
+
+TEST_F(WakeupDeskTest, LeavesToTheRelayWhatNobodyWaitsFor) {
+  desk_.tell(rung(1));
+  EXPECT_TRUE(desk_.told().empty());
+  Waiter other;
+  ASSERT_TRUE(desk_.wait(request(kOther, std::chrono::hours(1)), other.answer()));
+  desk_.tell(rung(1));
+  EXPECT_TRUE(desk_.told().empty());
+  EXPECT_TRUE(other.waits());
+}
+
+TEST_F(WakeupDeskTest, LeavesToTheRelayWhatTheToldWorkerDoesNotRun) {
+  Waiter waiter;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), waiter.answer()));
+  const std::vector<RungTask> tasks = rung(1);
+  desk_.tell(tasks);
+  ASSERT_EQ(waiter.answered.get(), 1u);
+  desk_.pass_on("w", std::array{tasks[0].wakeup.task_id});
+  relay_due_.acquire();
+  EXPECT_TRUE(desk_.told().empty());
+}
+
+TEST_F(WakeupDeskTest, LeavesToTheRelayWhatIsNotAcknowledgedInTime) {
+  Waiter waiter;
+  ASSERT_TRUE(desk_.wait(request(kQueue, std::chrono::hours(1)), waiter.answer()));
+  desk_.tell(rung(1));
+  ASSERT_EQ(waiter.answered.get(), 1u);
+  relay_due_.acquire();
+  EXPECT_TRUE(desk_.told().empty());
 }
 
 TEST_F(WakeupDeskTest, DoesNotAskAgainForAQueueThatWasEmptyBeforeItIsRung) {
