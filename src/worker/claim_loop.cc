@@ -99,9 +99,11 @@ Result<std::vector<std::string>> ClaimLoop::poll(std::size_t free) {
 
 /// One claim, tried until it is answered: its id makes a repeat give the same leases again.
 void ClaimLoop::claim(const std::vector<std::string>& task_ids, std::size_t free) {
+  // Fewer wake-ups than were asked for are all there are: the search for more is left out.
+  const bool all = !more_ && !task_ids.empty() && task_ids.size() < free;
   const ClaimRequest request{.claim_id = base::uuid_v4(random_),
                              .task_ids = task_ids,
-                             .max = static_cast<int>(std::max(free, task_ids.size()))};
+                             .max = all ? 0 : static_cast<int>(std::max(free, task_ids.size()))};
   while (true) {
     const Duration sent = clock_.monotonic();
     auto answer = api_.claim(request);

@@ -16,10 +16,10 @@
 
 namespace weir::worker {
 
-/// Brings work in: waits for wake-ups while a slot is free, claims the tasks they name and as many
-/// more as there are free slots, and acknowledges the wake-ups with the next poll. A claim is
-/// repeated with its own id until it is answered, so a lost reply costs nothing. While more is
-/// ready than it could take it claims without waiting for wake-ups.
+/// Brings work in: waits for wake-ups while a slot is free, claims the tasks they name and, unless
+/// they were fewer than there are free slots, as many more, and acknowledges the wake-ups with the
+/// next poll. A claim is repeated with its own id until it is answered, so a lost reply costs
+/// nothing. While more is ready than it could take it claims without waiting for wake-ups.
 class ClaimLoop {
  public:
   /// What it uses outlives it.

@@ -131,9 +131,12 @@ Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
 }
 
 Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
-  const Json body = {{"worker_id", worker_id_},      {"claim_id", request.claim_id},
-                     {"task_ids", request.task_ids}, {"max", request.max},
-                     {"runtime", runtime_},          {"operators", operators_}};
+  Json body = {{"worker_id", worker_id_},
+               {"claim_id", request.claim_id},
+               {"task_ids", request.task_ids},
+               {"runtime", runtime_},
+               {"operators", operators_}};
+  if (request.max > 0) body["max"] = request.max;
   WEIR_TRY(const Json answer,
            read_answer(port_.post("/internal/task-claim", dump_json(body), kAnswerTimeout)));
   ClaimAnswer claim;

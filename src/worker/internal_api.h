@@ -32,7 +32,7 @@ struct PollRequest {
 struct ClaimRequest {
   std::string claim_id;
   std::vector<std::string> task_ids;
-  int max = 1;
+  int max = 1;  ///< in all; 0: those that are named alone
 };
 
 /// A lease of one attempt.

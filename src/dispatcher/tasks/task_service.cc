@@ -52,7 +52,9 @@ struct TaskService::Gathers {
   explicit Gathers(TaskStore& store)
       : claims([&store](auto items) { return store.claim(items); },
                [](const ClaimRequest& claim) { return claim.task_ids; },
-               [](const ClaimRequest& claim) { return GatherSize{.items = claim.max}; }),
+               [](const ClaimRequest& claim) {
+                 return GatherSize{.items = std::max(claim.max, claim.task_ids.size())};
+               }),
         heartbeats([&store](auto items) { return store.heartbeat(items); }, name_of<HeartbeatItem>),
         completions([&store](auto items) { return store.complete(items); }, name_of<CompleteItem>),
         acceptances([&store](auto items) { return store.accept(items); }, name_of<AcceptRequest>,

@@ -203,7 +203,7 @@ FakeDispatcher::Json FakeDispatcher::claim(const Json& body) {
   }
   bool more = false;
   for (auto& [id, task] : tasks_) {
-    if (task.state != "queued") continue;
+    if (!body.contains("max") || task.state != "queued") continue;
     more = results.size() >= body["max"].get<std::size_t>();
     if (more) break;
     results.push_back(lease(task, claim_id, false));
