@@ -32,6 +32,12 @@ constexpr std::size_t kFillBatch = 250;
 constexpr std::size_t kFillThreads = 2;
 constexpr std::size_t kThreads = 6;  // callers of claim and complete, and of the bare loop
 
+// Each drain begins with tables of its own tasks alone, as each of the peers' does with a database
+// of its own: what an earlier one left would scatter the rows of the next over its free space.
+constexpr const char* kEmptyTables =
+    "TRUNCATE state.tasks, state.attempts, state.leases, state.events, state.outbox,"
+    " state.task_counts, state.dataset_cursors CASCADE";
+
 // What a claim of these tasks changes.
 constexpr Statement kStart = {
     "bench_start",
@@ -221,6 +227,8 @@ Result<std::unique_ptr<QueueBench>> QueueBench::open(Plane& plane) {
 }
 
 Result<double> QueueBench::fill(std::size_t tasks) {
+  WEIR_TRY(const auto session, plane_.superuser());
+  WEIR_CHECK(session->execute(kEmptyTables));
   std::atomic<std::size_t> next = runs_;
   const std::size_t end = runs_ + tasks;
   runs_ = end;
@@ -243,7 +251,6 @@ Result<double> QueueBench::fill(std::size_t tasks) {
                }
              }
            }));
-  WEIR_TRY(const auto session, plane_.superuser());
   WEIR_CHECK(session->execute("VACUUM (ANALYZE) state.tasks"));
   WEIR_CHECK(session->execute("VACUUM (ANALYZE) state.attempts"));
   WEIR_CHECK(session->execute("VACUUM (ANALYZE) state.leases"));

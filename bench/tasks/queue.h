@@ -32,8 +32,8 @@ class QueueBench {
   /// `plane`: its PostgreSQL runs alone and has the DAG of kQueueDag current. Outlives this.
   static Result<std::unique_ptr<QueueBench>> open(Plane& plane);
 
-  /// Accepts `tasks` events, each of which makes a queued task; seconds. The tables are then
-  /// analysed and everything is on disk.
+  /// Empties the tables and accepts `tasks` events, each of which makes a queued task; seconds. The
+  /// tables are then analysed and everything is on disk.
   Result<double> fill(std::size_t tasks);
   /// Claims of 100 and their completions until nothing is queued.
   Result<Drained> drain(std::size_t tasks, Way way);
