@@ -103,9 +103,15 @@ class YamlTreeBuilder final : public YAML::EventHandler {
     const std::size_t offset = begin_event(mark);
     const bool tagged = refuse_tag(offset);
     const bool plain = tag == "?";
-    if (wants_key()) return take_key(offset, value, plain);
-    if (tagged) {
-      add(YamlKind::Refused, offset);
+    const bool has_zero = value.contains('\0');  // as only an escape in quotes can make one
+    if (wants_key()) {
+      take_key(offset, value, plain);
+      open_.back().zero_key = has_zero;
+      return;
+    }
+    if (tagged || has_zero) {
+      const std::uint32_t node = add(YamlKind::Refused, offset);
+      if (!tagged) faults_.at_value(YamlValue(&tree_, node), code::kValue, {.detail = kNoZeros});
       return;
     }
     set_text(add(plain ? YamlKind::Plain : YamlKind::Quoted, offset), value);
@@ -133,6 +139,8 @@ class YamlTreeBuilder final : public YAML::EventHandler {
   static constexpr const char* kNoAliases =
       "anchors and aliases are not read; write the value where it is used";
 
+  static constexpr const char* kNoZeros = "a text may not hold the zero character";
+
  private:
   /// A collection that is being filled.
   struct Open {
@@ -141,6 +149,7 @@ class YamlTreeBuilder final : public YAML::EventHandler {
     bool mapping = false;
     bool key_next = false;
     bool dropped_key = false;  // of the member that comes
+    bool zero_key = false;     // the same: it has a zero character
     std::uint32_t key_at = 0;
     std::uint32_t key_size = 0;
     std::uint32_t key_offset = 0;
@@ -205,6 +214,7 @@ class YamlTreeBuilder final : public YAML::EventHandler {
   /// child.
   std::uint32_t add(YamlKind kind, std::size_t offset) {
     const auto index = static_cast<std::uint32_t>(tree_.nodes_.size());
+    bool zero_key = false;
     YamlTree::Node node;
     node.kind = kind;
     node.offset = static_cast<std::uint32_t>(offset);
@@ -218,11 +228,11 @@ class YamlTreeBuilder final : public YAML::EventHandler {
         node.key_offset = parent.key_offset;
         parent.key_next = true;
       }
-      if (!std::exchange(parent.dropped_key, false)) {
-        link(parent, node, index);
-      }
+      zero_key = std::exchange(parent.zero_key, false);
+      if (!std::exchange(parent.dropped_key, false) && !zero_key) link(parent, node, index);
     }
     tree_.nodes_.push_back(node);
+    if (zero_key) faults_.at_key(YamlValue(&tree_, index), code::kValue, {.detail = kNoZeros});
     return index;
   }
 

@@ -10,19 +10,6 @@
 namespace weir::dispatcher {
 namespace {
 
-// As deep as the document, whose depth kDagDepthMax bounds.
-void find_zeros(YamlValue value, FaultList& faults) {  // NOLINT(misc-no-recursion)
-  constexpr std::string_view kTold = "a text may not hold a zero character";
-  if (value.key().contains('\0')) {
-    faults.at_key(value, code::kValue, {.detail = std::string(kTold)});
-  }
-  if (value.is_scalar() && value.text().contains('\0')) {
-    faults.at_value(value, code::kValue, {.detail = std::string(kTold)});
-  }
-  if (!value.is_mapping() && !value.is_sequence()) return;
-  for (const YamlValue item : value) find_zeros(item, faults);
-}
-
 YamlValue job_at(const YamlTree& tree, std::size_t index) {
   std::size_t at = 0;
   for (const YamlValue job : tree.root().find("jobs")) {
@@ -53,7 +40,6 @@ ValidationReport check_file(std::string_view yaml, const ValidationContext& cont
   FaultList faults;
   YamlTree tree;
   if (!read_yaml(yaml, tree, ignored)) return report;
-  find_zeros(tree.root(), faults);
   find_unknown_columns(*report.file, tree, faults);
   report.errors = std::move(faults).in_order(yaml, /*tell_more=*/true);
   if (!report.errors.empty()) report.file.reset();

@@ -225,5 +225,21 @@ TEST(DagFileValidation, NamesTheEndsOfALongCycle) {
             "the jobs read each other: j0 → j1 → j2 → j3 → j4 → j5 → j6 → j7 → … → j0");
 }
 
+TEST(ValidateDag, TellsOfAZeroCharacterOnceAndWithItsPath) {
+  const ValidationReport report = validated(R"(name: d
+jobs:
+  - {name: go, activation: source, runtime: dispatcher, operator: trigger_manual, outputs: 1,
+     source: {kind: manual}}
+  - {name: "x\0", activation: source, runtime: dispatcher, operator: trigger_manual, outputs: 1,
+     source: {kind: manual}}
+publish:
+  "a\0b": {from: {job: go, output: 0}}
+)");
+  std::vector<std::string> told;
+  for (const DagFault& fault : report.errors) told.push_back(place_text(fault) + ' ' + fault.path);
+  const std::string path = R"(publish["a\u0000b"])";
+  EXPECT_THAT(told, ElementsAre("E_VALUE 5:12 jobs[1].name", "E_VALUE 8:3 " + path));
+}
+
 }  // namespace
 }  // namespace weir::dispatcher

@@ -71,6 +71,13 @@ TEST(YamlReader, WantsOneDocument) {
   EXPECT_THAT(faults_of("%YAML 1.2\n---\na: 1\n...\n"), IsEmpty());
 }
 
+TEST(YamlReader, RefusesTheZeroCharacterWhereItsTextStands) {
+  expect_marked("a: «E_VALUE»\"x\\0y\"\nb: [1, «E_VALUE»\"\\x00\", {c: «E_VALUE»\"\\u0000\"}]\n");
+  expect_marked("a:\n  «E_VALUE»\"k\\0\": {b: 1}\n  c: 2\n");
+  expect_marked("a: '\\0'\n");
+  expect_marked("a: «E_YAML_FEATURE»!x \"\\0\"\n");
+}
+
 TEST(YamlReader, RefusesBytesThatAreNoText) {
   EXPECT_THAT(faults_of("a: é\nb: \xff\n"), ElementsAre("E_YAML 2:4"));
   EXPECT_THAT(faults_of(std::string_view("a: \0", 4)), ElementsAre("E_YAML 1:4"));
