@@ -10,7 +10,7 @@ namespace weir::server {
 /// HTTP listener.
 inline constexpr std::size_t kHttpHeaderBytesMax = std::size_t{16} << 10;
 inline constexpr std::size_t kHttpBodyBytesMaxDefault = std::size_t{64} << 10;
-inline constexpr std::size_t kHttpConnectionsMax = 1024;
+inline constexpr std::size_t kHttpConnectionsMax = 2048;
 inline constexpr std::size_t kHttpHandlerThreads = 2;
 inline constexpr std::size_t kHttpHandlersWaitingMax = 1024;
 inline constexpr std::size_t kHttpHandlerBytesMax = std::size_t{64} << 20;
@@ -41,6 +41,20 @@ inline constexpr std::size_t kHttpLingerBytesMax = std::size_t{1} << 20;
 inline constexpr std::chrono::milliseconds kHttpAcceptPause{100};
 /// What `Retry-After` says with 429 and 503.
 inline constexpr std::chrono::seconds kRetryAfter{1};
+
+/// Event stream: readers of an instance; events read from the log at once; what is kept for readers
+/// who are a little behind, and beyond which they are cut off; what a reader is given at once, and
+/// may have unsent; reads of the log a round for those who start further back.
+inline constexpr std::size_t kEventReadersMax = 1024;
+inline constexpr std::size_t kEventPage = 500;
+inline constexpr std::size_t kEventRecentBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kEventBlockBytes = std::size_t{64} << 10;
+inline constexpr std::size_t kEventLogReads = 8;
+/// A comment line to each reader; a look for events that nobody told of; the next try after the log
+/// could not be read.
+inline constexpr std::chrono::milliseconds kEventBeat{15'000};
+inline constexpr std::chrono::milliseconds kEventLook{5'000};
+inline constexpr std::chrono::milliseconds kEventRetry{500};
 
 /// gRPC: what a status message may take on the wire after percent-encoding. Clients refuse more
 /// than 8 KiB of metadata, of which the rest is room for other trailers.

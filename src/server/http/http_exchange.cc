@@ -56,19 +56,38 @@ void HttpExchange::begin(HttpResponse head) {
   post([answer = std::move(head)](HttpConnection& connection) { connection.on_begin(answer); });
 }
 
-Result<bool> HttpExchange::write(std::string block, bool may_wait) {
+Result<void> HttpExchange::write(std::string block) {
   const base::MutexLock lock(mutex_);
-  const auto is_full = [this]() WEIR_REQUIRES(mutex_) {
-    return connection_ != nullptr && out_bytes_ >= kHttpStreamBufferBytes;
-  };
-  while (may_wait && is_full()) changed_.wait(mutex_);
+  while (connection_ != nullptr && out_bytes_ >= kHttpStreamBufferBytes) changed_.wait(mutex_);
   if (connection_ == nullptr) return peer_gone();
-  if (is_full()) return false;
-  if (block.empty()) return true;
+  push(std::move(block));
+  return {};
+}
+
+Result<bool> HttpExchange::offer(std::string block, std::size_t waiting_max) {
+  const base::MutexLock lock(mutex_);
+  if (connection_ == nullptr) return peer_gone();
+  if (out_bytes_ >= waiting_max) return false;
+  push(std::move(block));
+  return true;
+}
+
+void HttpExchange::push(std::string block) {
+  if (block.empty()) return;
   out_bytes_ += block.size();
   out_.push_back(std::move(block));
   wake_sender();
-  return true;
+}
+
+void HttpExchange::when_sent(std::move_only_function<void()> sent) {
+  {
+    const base::MutexLock lock(mutex_);
+    if (connection_ != nullptr && out_bytes_ > 0) {
+      sent_ = std::move(sent);
+      return;
+    }
+  }
+  sent();
 }
 
 Result<void> HttpExchange::finish() {
@@ -156,16 +175,22 @@ void HttpExchange::end_body(std::optional<Error> error) {
 }
 
 HttpExchange::Outgoing HttpExchange::take() {
-  const base::MutexLock lock(mutex_);
-  if (out_end_ == Outgoing::Kind::Cut) return {.kind = Outgoing::Kind::Cut};
-  if (out_.empty()) {
-    sending_ = out_end_ != Outgoing::Kind::None;
-    return {.kind = out_end_};
+  std::move_only_function<void()> told;
+  Outgoing next;
+  {
+    const base::MutexLock lock(mutex_);
+    if (out_end_ == Outgoing::Kind::Cut) return {.kind = Outgoing::Kind::Cut};
+    if (out_.empty()) {
+      sending_ = out_end_ != Outgoing::Kind::None;
+      return {.kind = out_end_};
+    }
+    next = {.kind = Outgoing::Kind::Block, .block = std::move(out_.front())};
+    out_.pop_front();
+    out_bytes_ -= next.block.size();
+    if (out_bytes_ == 0) told = std::exchange(sent_, nullptr);
+    changed_.notify_all();
   }
-  Outgoing next = {.kind = Outgoing::Kind::Block, .block = std::move(out_.front())};
-  out_.pop_front();
-  out_bytes_ -= next.block.size();
-  changed_.notify_all();
+  if (told) told();
   return next;
 }
 
@@ -183,15 +208,18 @@ void HttpExchange::hurry(Why why) {
 void HttpExchange::detach() {
   std::shared_ptr<HttpConnection> released;
   std::move_only_function<void()> told;
+  std::move_only_function<void()> sent;
   {
     const base::MutexLock lock(mutex_);
     released = std::exchange(connection_, nullptr);
     peer_gone_ = true;
     hurried_ = true;
     told = std::exchange(hurry_, nullptr);
+    sent = std::exchange(sent_, nullptr);
     changed_.notify_all();
   }
   if (told) told();
+  if (sent) sent();
 }
 
 }  // namespace weir::server

@@ -40,7 +40,9 @@ class HttpExchange : public std::enable_shared_from_this<HttpExchange> {
   void answer(Result<HttpResponse> response) WEIR_EXCLUDES(mutex_);
   void give_up() WEIR_EXCLUDES(mutex_);
   void begin(HttpResponse head) WEIR_EXCLUDES(mutex_);
-  Result<bool> write(std::string block, bool may_wait) WEIR_EXCLUDES(mutex_);
+  Result<void> write(std::string block) WEIR_EXCLUDES(mutex_);
+  Result<bool> offer(std::string block, std::size_t waiting_max) WEIR_EXCLUDES(mutex_);
+  void when_sent(std::move_only_function<void()> sent) WEIR_EXCLUDES(mutex_);
   Result<void> finish() WEIR_EXCLUDES(mutex_);
   void cut() WEIR_EXCLUDES(mutex_);
   Result<std::string> read() WEIR_EXCLUDES(mutex_);
@@ -64,6 +66,7 @@ class HttpExchange : public std::enable_shared_from_this<HttpExchange> {
   void post(std::move_only_function<void(HttpConnection&)> act) WEIR_REQUIRES(mutex_);
   /// Has the connection ask for what to send, unless it does.
   void wake_sender() WEIR_REQUIRES(mutex_);
+  void push(std::string block) WEIR_REQUIRES(mutex_);
 
   mutable base::Mutex mutex_;
   base::CondVar changed_;
@@ -83,6 +86,7 @@ class HttpExchange : public std::enable_shared_from_this<HttpExchange> {
   std::deque<std::string> out_ WEIR_GUARDED_BY(mutex_);
   std::size_t out_bytes_ WEIR_GUARDED_BY(mutex_) = 0;
   bool sending_ WEIR_GUARDED_BY(mutex_) = false;  // the connection sends, or will
+  std::move_only_function<void()> sent_ WEIR_GUARDED_BY(mutex_);
   Outgoing::Kind out_end_ WEIR_GUARDED_BY(mutex_) = Outgoing::Kind::None;
 };
 

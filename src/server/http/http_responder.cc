@@ -21,13 +21,17 @@ BodyWriter::~BodyWriter() {
 
 Result<void> BodyWriter::write(std::string block) {
   WEIR_ASSERT(exchange_ != nullptr);
-  WEIR_TRY([[maybe_unused]] const bool taken, exchange_->write(std::move(block), true));
-  return {};
+  return exchange_->write(std::move(block));
 }
 
-Result<bool> BodyWriter::offer(std::string block) {
+Result<bool> BodyWriter::offer(std::string block, std::size_t waiting_max) {
   WEIR_ASSERT(exchange_ != nullptr);
-  return exchange_->write(std::move(block), false);
+  return exchange_->offer(std::move(block), waiting_max);
+}
+
+void BodyWriter::when_sent(std::move_only_function<void()> sent) {
+  WEIR_ASSERT(exchange_ != nullptr);
+  exchange_->when_sent(std::move(sent));
 }
 
 Result<void> BodyWriter::finish() {

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "server/http/http_message.h"
+#include "server/limits.h"
 
 namespace weir::server {
 
@@ -26,8 +27,11 @@ class BodyWriter {
   /// Hands a block on; waits while `kHttpStreamBufferBytes` wait to be sent. Fails with UNAVAILABLE
   /// `peer_gone` once the connection is closed, also because the peer stopped reading.
   Result<void> write(std::string block);
-  /// The same without waiting: false if too much waits already, and nothing is taken.
-  Result<bool> offer(std::string block);
+  /// The same without waiting: false, and nothing is taken, if `waiting_max` bytes wait already.
+  Result<bool> offer(std::string block, std::size_t waiting_max = kHttpStreamBufferBytes);
+  /// Calls `sent` once when nothing waits any longer, or the connection is closed; at once if that
+  /// is so already. On the network thread, so it must not block. It must not own this writer.
+  void when_sent(std::move_only_function<void()> sent);
   /// Ends the answer; the connection may serve the next request.
   Result<void> finish();
 
