@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "dispatcher/ports/registry/registry_sql.h"
+#include "dispatcher/ports/registry/registry_sql_text.h"
 #include "tests/integration/dispatcher/seed.h"
 #include "tests/integration/dispatcher_user_api/user_listener.h"
 
@@ -231,6 +233,75 @@ INSERT INTO state.partition_versions (dataset_version, partition_key, revision, 
   expect_instant(some.at(0).at("committed_at"));
   EXPECT_EQ(listener.pages(path + "?dataset_version=" + id("52"), 5).size(), 0U);
   expect_problem(listener.get(path + "?dataset_version=" + id("50")), 404, "not_found");
+}
+
+TEST(UserReads, ReadNoPartitionBehindAPrefix) {
+  UserListener listener;
+  listener.plane().script(seeded(Org::A, R"sql(
+INSERT INTO state.partition_versions (dataset_version, partition_key, revision, event_id,
+                                      producer_task_id, producer_attempt)
+  SELECT {51}, CASE WHEN n <= 5 THEN 'BTC-' ELSE 'ETH-' END || n, 1, {79}, {85}, 1
+    FROM generate_series(1, 20000) n;
+ANALYZE state.partition_versions)sql"));
+  EXPECT_EQ(listener.pages("/v1/datasets/a%2Fbars/partitions?prefix=BTC-", 100).size(), 5U);
+  postgres::Params params;
+  params.uuid(*Uuid::parse(id("01"))).text("live").text("a/bars");
+  params.null(postgres::Type::Uuid).text("").text("BTC-").int64(101).text("BTC.");
+  const auto plan = listener.plane().superuser().execute(
+      std::string("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ") +
+          dispatcher::registry_sql::partition_list().sql,
+      params);
+  ASSERT_TRUE(plan.ok()) << plan.error().describe();
+  for (std::size_t line = 0; line < plan->size(); ++line) {
+    const std::string text(plan->text(line, 0));
+    const std::string_view removed = "Rows Removed by Filter: ";
+    const std::size_t at = text.find(removed);
+    if (at == std::string::npos) continue;
+    EXPECT_LT(std::stoi(text.substr(at + removed.size())), 50)
+        << text << ": some databases at most";
+  }
+}
+
+TEST(UserReads, FindFailedTasksAmongManyByIndex) {
+  UserListener listener;
+  listener.plane().script(seeded(Org::A, R"sql(
+SET session_replication_role = replica;
+INSERT INTO state.tasks (task_id, org_id, build_id, dag_version_id, kind, queue, state, class,
+                         effects, priority, max_attempts, finished_at)
+  SELECT gen_random_uuid(), t.org_id, t.build_id, t.dag_version_id, 'reactive',
+         'tasks.ecs_platform.normal', CASE WHEN n % 1000 = 0 THEN 'failed' ELSE 'completed' END,
+         'live', 'fire', 0, 3, now() - n * interval '1 second'
+    FROM (SELECT * FROM state.tasks LIMIT 1) t, generate_series(1, 20000) n;
+ANALYZE state.tasks)sql"));
+  EXPECT_GE(listener.pages("/v1/tasks?state=failed", 100).size(), 20U);
+  dispatcher::TaskList failed;
+  failed.state = dispatcher::TaskState::Failed;
+  postgres::Params params;
+  params.uuid(*Uuid::parse(id("01"))).text("live");
+  for (int absent = 0; absent < 4; ++absent) params.null(postgres::Type::Text);
+  params.null(postgres::Type::Uuid)
+      .instant(Instant(std::chrono::seconds(7'000'000'000)))
+      .uuid(*Uuid::parse(id("ff")));
+  const auto plan = listener.plane().superuser().execute(
+      "EXPLAIN " + dispatcher::registry_sql::task_list(failed), params.int64(101));
+  ASSERT_TRUE(plan.ok()) << plan.error().describe();
+  std::string text;
+  for (std::size_t line = 0; line < plan->size(); ++line) {
+    text.append(plan->text(line, 0)) += '\n';
+  }
+  EXPECT_NE(text.find("using tasks_ended_badly on tasks"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Seq Scan on tasks"), std::string::npos) << text;
+}
+
+TEST(UserReads, KnowWhatFollowsAPrefix) {
+  using dispatcher::registry_sql::behind_prefix;
+  EXPECT_EQ(behind_prefix("BTC-"), "BTC.");
+  EXPECT_EQ(behind_prefix("é"), "ê");
+  EXPECT_EQ(behind_prefix("a\x7f"), "a\xc2\x80");
+  EXPECT_EQ(behind_prefix("\xed\x9f\xbf"), "\xee\x80\x80") << "there are no surrogates";
+  EXPECT_EQ(behind_prefix("a\xf4\x8f\xbf\xbf"), "b") << "the last character of all";
+  EXPECT_EQ(behind_prefix("\xf4\x8f\xbf\xbf"), std::nullopt);
+  EXPECT_EQ(behind_prefix(""), std::nullopt);
 }
 
 TEST(UserReads, PageThroughTheAuditFromTheNewest) {

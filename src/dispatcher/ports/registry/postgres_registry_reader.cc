@@ -9,6 +9,7 @@
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "dispatcher/ports/registry/registry_sql.h"
+#include "dispatcher/ports/registry/registry_sql_text.h"
 #include "drivers/postgres/pipeline.h"
 
 namespace weir::dispatcher {
@@ -129,6 +130,7 @@ struct AskList {
     Params params = scoped(scope);
     add_id_or_null(params.text(of.dataset_id), of.version);
     params.text(text_of(request)).text(of.prefix).int64(row_limit(request));
+    params.text_or_null(registry_sql::behind_prefix(of.prefix));
     return {.page = {.statement = &registry_sql::partition_list(), .params = std::move(params)},
             .exists = dataset_exists(of.dataset_id, of.version)};
   }

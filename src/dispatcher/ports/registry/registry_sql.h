@@ -35,7 +35,8 @@ const postgres::Statement& dataset_list();
 const postgres::Statement& dataset_picture();
 /// $3 name, $4 instant and $5 id behind which to begin, $6 rows.
 const postgres::Statement& dataset_version_list();
-/// $3 name, $4 version or NULL, $5 key behind which to begin, $6 prefix, $7 rows.
+/// $3 name, $4 version or NULL, $5 key behind which to begin, $6 prefix, $7 rows, $8 what follows
+/// all keys of the prefix in the order of bytes, or NULL.
 const postgres::Statement& partition_list();
 /// Whether the name $3 is published, and $4, a version or NULL, is its dataset's.
 const postgres::Statement& dataset_exists();

@@ -105,8 +105,11 @@ SELECT json_build_object(
   return kMade.get();
 }
 
-const Statement& partition_list() {
-  static const MadeStatement kMade("registry_partition_list", R"sql(
+namespace {
+
+/// A page of partitions for which `bound` holds too.
+std::string partitions_where(std::string_view bound) {
+  return R"sql(
 SELECT json_build_object(
     'partition_key', p.partition_key, 'revision', p.revision, 'start', p.range_start,
     'end', p.range_end, 'rows', p.row_count, 'bytes', p.bytes,
@@ -124,8 +127,26 @@ SELECT json_build_object(
           WHERE n.org_id = $1::uuid AND n.world = $2 AND n.dataset_id = $3
             AND v.dataset_version = coalesce($4, m.dataset_version))
    AND p.superseded_at IS NULL AND p.partition_key > $5 AND p.partition_key >= $6
-   AND starts_with(p.partition_key, $6)
- ORDER BY p.partition_key LIMIT $7)sql");
+   AND starts_with(p.partition_key, $6) AND )sql" +
+         std::string(bound);
+}
+
+/// Whether texts are ordered by their bytes here, so that keys of one prefix stand together and end
+/// where the next prefix begins.
+constexpr std::string_view kByBytes = R"sql(
+(SELECT d.datlocprovider IN ('b', 'c') AND d.datcollate IN ('C', 'POSIX')
+   FROM pg_database d WHERE d.datname = current_database()))sql";
+
+}  // namespace
+
+const Statement& partition_list() {
+  // Elsewhere the index is read to its end. One of the two is run.
+  static const MadeStatement kMade(
+      "registry_partition_list",
+      "(" + partitions_where("p.partition_key < $8 AND" + std::string(kByBytes)) +
+          " ORDER BY p.partition_key LIMIT $7) UNION ALL (" +
+          partitions_where("($8 IS NULL OR NOT" + std::string(kByBytes) + ")") +
+          " ORDER BY p.partition_key LIMIT $7)");
   return kMade.get();
 }
 

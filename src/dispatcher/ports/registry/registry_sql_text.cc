@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstddef>
+#include <vector>
 
 #include "base/assert.h"
+#include "base/utf8.h"
 
 namespace weir::dispatcher::registry_sql {
 namespace {
@@ -50,6 +52,28 @@ std::string expanded(std::string_view sql) {
   std::string text(sql);
   for (const Form& form : kForms) text = expanded_once(text, form);
   return text;
+}
+
+std::optional<std::string> behind_prefix(std::string_view prefix) {
+  constexpr char32_t kLast = 0x10ffff;
+  constexpr char32_t kSurrogates = 0xd800;
+  constexpr char32_t kBehindSurrogates = 0xe000;
+  std::vector<std::size_t> starts;
+  for (std::size_t at = 0; at < prefix.size(); base::next_character(prefix, at)) {
+    starts.push_back(at);
+  }
+  for (; !starts.empty(); starts.pop_back()) {
+    std::size_t at = starts.back();
+    char32_t next = base::next_character(prefix, at) + 1;
+    if (next > kLast) continue;  // the one before it is raised
+    if (next == kSurrogates) next = kBehindSurrogates;
+    std::array<char, 4> bytes{};
+    const char* const end = base::encode_utf8(next, bytes.data());
+    std::string behind(prefix.substr(0, starts.back()));
+    behind.append(static_cast<const char*>(bytes.data()), end);
+    return behind;
+  }
+  return std::nullopt;
 }
 
 }  // namespace weir::dispatcher::registry_sql
