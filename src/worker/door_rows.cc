@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
+#include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -51,10 +54,20 @@ Result<RowsTarget> target_of(const Attempt& attempt, const HttpRequest& request)
                     .replace = payload.update_strategy == "replace"};
 }
 
-Result<void> check_media_type(const HttpRequest& request) {
-  const std::string_view type = request.header("content-type").value_or("application/x-ndjson");
-  if (type.starts_with("application/x-ndjson") || type.starts_with("application/jsonl")) return {};
-  return refusal("not_supported", "rows are taken as application/x-ndjson");
+constexpr std::string_view kParquet = "application/vnd.apache.parquet";
+constexpr std::array<std::string_view, 3> kLines = {"application/x-ndjson", "application/jsonl",
+                                                    "*/*"};
+
+bool names_one(std::string_view types, std::span<const std::string_view> wanted) {
+  return std::ranges::any_of(wanted, [&](std::string_view type) { return types.contains(type); });
+}
+
+/// Whether rows come, or are asked for, as parquet; else as JSON Lines.
+Result<bool> is_parquet(const TaskDoor& door, std::string_view types) {
+  if (names_one(types, kLines)) return false;
+  if (types.contains(kParquet) && door.parts().converter != nullptr) return true;
+  return refusal("not_supported",
+                 "rows are application/x-ndjson or application/vnd.apache.parquet");
 }
 
 /// Fills rooms of any size from blocks of any size.
@@ -79,15 +92,62 @@ class BlockBody {
   std::size_t at_ = 0;
 };
 
+/// A parquet file as JSON Lines of the columns of the table that takes them.
+class ParquetBody {
+ public:
+  static Result<ParquetBody> take(const RowsConverter& converter, DirectRows& rows,
+                                  const RowsTarget& target, server::BodyReader& reader) {
+    WEIR_TRY(const auto columns, rows.columns(target.version));
+    ParquetBody body;
+    WEIR_TRY(body.work_, converter.begin());
+    WEIR_CHECK(body.receive(reader));
+    WEIR_CHECK(converter.to_lines(*body.work_, columns));
+    body.lines_.open(body.work_->lines(), std::ios::binary);
+    if (!body.lines_) return base::unavailable("unavailable", "the converted rows are gone");
+    return body;
+  }
+
+  Result<std::size_t> read(std::span<char> into) {
+    lines_.read(into.data(), static_cast<std::streamsize>(into.size()));
+    if (lines_.bad()) return base::unavailable("unavailable", "the converted rows are gone");
+    return static_cast<std::size_t>(lines_.gcount());
+  }
+
+ private:
+  Result<void> receive(server::BodyReader& reader) const {
+    std::ofstream file(work_->parquet(), std::ios::binary);
+    while (true) {
+      WEIR_TRY(const std::string block, reader.read());
+      if (block.empty()) break;
+      file.write(block.data(), static_cast<std::streamsize>(block.size()));
+    }
+    file.close();
+    if (file.fail()) return base::unavailable("unavailable", "the rows cannot be kept");
+    return {};
+  }
+
+  std::unique_ptr<RowsConverter::Work> work_;
+  std::ifstream lines_;
+};
+
+Result<RowsWritten> write_rows(const TaskDoor& door, DirectRows& rows, const RowsTarget& target,
+                               bool parquet, server::BodyReader& reader) {
+  if (!parquet) {
+    BlockBody body(reader);
+    return rows.write(target, [&](std::span<char> into) { return body.read(into); });
+  }
+  WEIR_TRY(ParquetBody body, ParquetBody::take(*door.parts().converter, rows, target, reader));
+  return rows.write(target, [&](std::span<char> into) { return body.read(into); });
+}
+
 Result<HttpResponse> put_rows(TaskDoor& door, const HttpRequest& request,
                               server::BodyReader& reader) {
   WEIR_TRY(const AttemptPtr attempt, door.admit());
   WEIR_TRY(DirectRows* const rows, rows_of(door, *attempt));
-  WEIR_CHECK(check_media_type(request));
+  WEIR_TRY(const bool parquet,
+           is_parquet(door, request.header("content-type").value_or(kLines.front())));
   WEIR_TRY(const RowsTarget target, target_of(*attempt, request));
-  BlockBody body(reader);
-  WEIR_TRY(const RowsWritten written,
-           rows->write(target, [&](std::span<char> into) { return body.read(into); }));
+  WEIR_TRY(const RowsWritten written, write_rows(door, *rows, target, parquet, reader));
   HttpResponse response;
   response.body = nlohmann::json({{"rows", written.rows}, {"applied", written.applied}}).dump();
   return response;
@@ -110,34 +170,55 @@ Result<RowsRange> range_of(const TaskDoor& door, const Attempt& attempt,
                    .end = request.query_value("end")};
 }
 
-Result<void> check_accept(const HttpRequest& request) {
-  const std::string_view accept = request.header("accept").value_or("*/*");
-  if (accept.contains("application/x-ndjson") || accept.contains("application/jsonl") ||
-      accept.contains("*/*")) {
-    return {};
+/// Rows as a parquet file, in pieces.
+Result<void> read_parquet_rows(const RowsConverter& converter, DirectRows& rows,
+                               const RowsRange& range, const RowsSink& sink) {
+  WEIR_TRY(const auto columns, rows.columns(range.version));
+  WEIR_TRY(const auto work, converter.begin());
+  {
+    std::ofstream lines(work->lines(), std::ios::binary);
+    WEIR_CHECK(rows.read(range, [&](std::string_view text) -> Result<void> {
+      lines.write(text.data(), static_cast<std::streamsize>(text.size()));
+      if (lines.fail()) return base::unavailable("unavailable", "the rows cannot be kept");
+      return {};
+    }));
+    lines.close();
+    if (lines.fail()) return base::unavailable("unavailable", "the rows cannot be kept");
   }
-  return refusal("not_supported", "rows are given as application/x-ndjson");
+  WEIR_CHECK(converter.to_parquet(*work, columns));
+  std::ifstream file(work->parquet(), std::ios::binary);
+  std::string block(kFileBlockBytes, '\0');
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
+    WEIR_CHECK(sink(std::string_view(block).substr(0, static_cast<std::size_t>(file.gcount()))));
+  }
+  if (file.bad()) return base::unavailable("unavailable", "the converted rows are gone");
+  return {};
 }
 
-Result<void> read_rows(TaskDoor& door, const HttpRequest& request, const RowsSink& sink) {
+/// `as` is what type the rows that follow are of.
+Result<void> read_rows(TaskDoor& door, const HttpRequest& request, std::string_view& as,
+                       const RowsSink& sink) {
   WEIR_TRY(const AttemptPtr attempt, door.admit());
   WEIR_TRY(DirectRows* const rows, rows_of(door, *attempt));
-  WEIR_CHECK(check_accept(request));
+  WEIR_TRY(const bool parquet, is_parquet(door, request.header("accept").value_or(kLines.back())));
   WEIR_TRY(const RowsRange range, range_of(door, *attempt, request));
-  return rows->read(range, sink);
+  as = parquet ? kParquet : kLines.front();
+  if (!parquet) return rows->read(range, sink);
+  return read_parquet_rows(*door.parts().converter, *rows, range, sink);
 }
 
 /// The answer begins with the first rows, so that what goes wrong before them is a problem.
 void get_rows(TaskDoor& door, const HttpRequest& request, server::Responder responder) {
   std::optional<server::BodyWriter> writer;
+  std::string_view type = kLines.front();
   const auto begin = [&] {
     HttpResponse head;
-    head.content_type = "application/x-ndjson";
+    head.content_type = type;
     writer.emplace(responder.begin(std::move(head)));
   };
-  const auto read = read_rows(door, request, [&](std::string_view lines) {
+  const auto read = read_rows(door, request, type, [&](std::string_view bytes) {
     if (!writer) begin();
-    return writer->write(std::string(lines));
+    return writer->write(std::string(bytes));
   });
   if (!read.ok()) {
     // Once rows were sent, an answer without its end is all that can tell.

@@ -70,6 +70,8 @@ inline constexpr double kRequestsPerSecond = 50;
 inline constexpr std::size_t kEventsBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kObjectBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kSmallBodyBytesMax = std::size_t{64} << 10;
+/// Blocks in which a file of rows is sent.
+inline constexpr std::size_t kFileBlockBytes = std::size_t{256} << 10;
 inline constexpr std::uint64_t kRowsBytesMax = std::uint64_t{4} << 30;
 inline constexpr std::size_t kObjectNameBytesMax = 512;
 /// Connections and handler threads of one door: an operator is one program.

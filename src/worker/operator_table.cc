@@ -66,6 +66,7 @@ Result<OperatorTable> OperatorTable::load(const WorkerConfig& config) {
     std::error_code error;
     program = fs::read_symlink("/proc/self/exe", error).string();
   }
+  table.program_ = program;
   for (const std::string_view name : kBuiltin) {
     table.commands_[key_of(name, kBuiltinVersion)] = {program, "operator", std::string(name)};
   }

@@ -24,12 +24,16 @@ class OperatorTable {
   /// The program and its arguments. FAILED_PRECONDITION `unsupported_operator`.
   Result<std::vector<std::string>> command(std::string_view name, std::string_view version) const;
 
+  /// The binary that runs the built-in ones.
+  const std::string& program() const { return program_; }
+
   /// What claims announce, `name@version`, sorted.
   const std::vector<std::string>& announced() const { return announced_; }
 
  private:
   Result<void> add_file(const std::string& path);
 
+  std::string program_;
   std::map<std::string, std::vector<std::string>, std::less<>> commands_;  // by name@version
   std::vector<std::string> announced_;
 };

@@ -16,6 +16,7 @@
 #include "worker/attempt.h"
 #include "worker/internal_api.h"
 #include "worker/rows/direct_rows.h"
+#include "worker/rows/rows_converter.h"
 
 namespace weir::worker {
 
@@ -29,6 +30,7 @@ struct DoorParts {
   server::Log& log;
   Duration cancel_grace;
   Duration kill_after;
+  const RowsConverter* converter = nullptr;  ///< null: rows are JSON Lines alone
 };
 
 /// The socket of one slot, which the operator of the attempt that stands behind it may call

@@ -19,6 +19,7 @@
 #include "worker/heartbeats.h"
 #include "worker/operator_table.h"
 #include "worker/rows/direct_rows.h"
+#include "worker/rows/rows_converter.h"
 #include "worker/slots.h"
 #include "worker/worker_config.h"
 
@@ -62,6 +63,7 @@ class Worker {
   const WorkerPorts ports_;
   const OperatorTable operators_;
   InternalApi api_;
+  const RowsConverter converter_;
   Heartbeats heartbeats_;
   Completions completions_;
   Slots slots_;

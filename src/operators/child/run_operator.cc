@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "operators/child/context.h"
+#include "operators/child/convert_rows.h"
 #include "operators/child/http_task_api.h"
 #include "operators/failure.h"
 #include "operators/json_line.h"
@@ -98,6 +99,7 @@ int fail(const OperatorProcess& process, const Error& error, int exit_code) {
 bool is_child_operator(std::string_view name) { return find_operator(name) != nullptr; }
 
 int run_operator(std::string_view name, const OperatorProcess& process) {
+  if (name == kConvertRows) return run_convert_rows(process);
   const Operator op = find_operator(name);
   if (op == nullptr) {
     return fail(process,

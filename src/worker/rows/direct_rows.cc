@@ -209,6 +209,12 @@ Result<RowsWritten> DirectRows::write(const RowsTarget& target, const RowsBody& 
   return look_up(target);
 }
 
+Result<std::vector<Column>> DirectRows::columns(const graph::DatasetVersionId& version) {
+  WEIR_TRY(const postgres::Pool::Lease connection, pool_.acquire(kConnectionWait));
+  WEIR_TRY(TableShape shape, read_table_shape(*connection, version));
+  return std::move(shape.columns);
+}
+
 /// After a commit whose reply was lost: the marker tells.
 Result<RowsWritten> DirectRows::look_up(const RowsTarget& target) {
   WEIR_TRY(const postgres::Pool::Lease connection, pool_.acquire(kConnectionWait));

@@ -7,10 +7,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "drivers/postgres/pool.h"
 #include "graph/task_ids.h"
+#include "worker/rows/table_shape.h"
 
 namespace weir::worker {
 
@@ -60,6 +62,10 @@ class DirectRows {
   /// append by); UNAVAILABLE, DEADLINE_EXCEEDED and ABORTED of the database: repeat it. After any
   /// error nothing of it is there, except that a lost reply to a commit is asked after once.
   Result<RowsWritten> write(const RowsTarget& target, const RowsBody& body);
+
+  /// The declared columns of a version's table, in their order. FAILED_PRECONDITION `not_supported`
+  /// if it has none.
+  Result<std::vector<Column>> columns(const graph::DatasetVersionId& version);
 
   /// Gives rows as JSON Lines, in pieces, of one snapshot. INVALID_ARGUMENT `invalid_request` for a
   /// column or bound that does not fit.

@@ -21,6 +21,13 @@ inline constexpr std::size_t kBytesPerStatement = std::size_t{1} << 20;
 inline constexpr std::size_t kBodyReadBytes = std::size_t{64} << 10;
 /// Rows that are fetched at once.
 inline constexpr std::size_t kRowsPerFetch = 2000;
+/// One conversion from or into parquet, how many there are at a time, and the wait for one.
+inline constexpr std::chrono::seconds kConversionTime{300};
+inline constexpr int kConversionsMax = 2;
+inline constexpr std::chrono::seconds kConversionWait{60};
+/// What its child says at most.
+inline constexpr std::size_t kConversionAnswerBytes = std::size_t{64} << 10;
+
 /// The wait for one of the sessions.
 inline constexpr Duration kConnectionWait = std::chrono::seconds(30);
 

@@ -18,7 +18,7 @@ std::string list_of(const std::vector<std::string>& names, std::string_view pref
   std::string list;
   for (const std::string& name : names) {
     if (!list.empty()) list += ", ";
-    list.append(prefix).append(quoted(name));
+    list.append(prefix).append(quoted_name(name));
   }
   return list;
 }
@@ -42,7 +42,7 @@ std::string rows_of_arrays(const TableShape& shape, bool distinct) {
     const std::string name = "c" + std::to_string(i);
     values.append(separator).append("u.").append(name).append("::");
     values.append(sql_type(shape.columns[i].type)).append(" AS ");
-    values.append(quoted(shape.columns[i].name));
+    values.append(quoted_name(shape.columns[i].name));
     arrays.append(separator).append("$").append(std::to_string(i + 1 + kFixedParams));
     arrays.append("::text[]");
     names.append(separator).append(name);
@@ -67,7 +67,7 @@ std::string upsert(const TableShape& shape) {
   const std::string key = list_of(shape.key);
   std::string changes;
   for (const std::string& name : names) {
-    changes += quoted(name) + " = EXCLUDED." + quoted(name) + ", ";
+    changes += quoted_name(name) + " = EXCLUDED." + quoted_name(name) + ", ";
   }
   return "WITH input AS (" + rows_of_arrays(shape, true) +
          // Rows of this very claim are of this run: an earlier one would have left its marker.
@@ -123,7 +123,7 @@ class Conditions {
       value += "::text::" + std::string(sql_type(column.type));
     }
     params_.text(bound);
-    push("t." + quoted(column.name) + " " + std::string(relation) + " " + value);
+    push("t." + quoted_name(column.name) + " " + std::string(relation) + " " + value);
     return {};
   }
 
@@ -141,7 +141,7 @@ class Conditions {
     } else {
       WEIR_CHECK(add_value(values, *column, field));
     }
-    push("t." + quoted(column->name) + " = ANY ($" + std::to_string(params_.size() + 1) +
+    push("t." + quoted_name(column->name) + " = ANY ($" + std::to_string(params_.size() + 1) +
          "::text[]::" + std::string(sql_type(column->type)) + "[])");
     params_.text_array(values);
     return {};

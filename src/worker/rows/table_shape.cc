@@ -54,7 +54,7 @@ const Column* TableShape::column(std::string_view name) const {
   return found == columns.end() ? nullptr : &*found;
 }
 
-std::string quoted(std::string_view column) {
+std::string quoted_name(std::string_view column) {
   std::string text = "\"";
   for (const char letter : column) {
     if (letter == '"') text += '"';

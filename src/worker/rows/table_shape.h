@@ -46,7 +46,7 @@ struct TableShape {
 };
 
 /// A column's name as SQL has it.
-std::string quoted(std::string_view column);
+std::string quoted_name(std::string_view column);
 
 /// Reads a table's shape. FAILED_PRECONDITION `not_supported` if the version has no table; else
 /// errors of the connection.

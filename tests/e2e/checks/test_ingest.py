@@ -32,7 +32,7 @@ def running():
         odd = pathlib.Path(folder) / "odd"
         odd.mkdir(mode=0o755)
         plane = Plane(pathlib.Path(folder) / "state", "--ingest-root", f"odd={odd}",
-                      children="sleeper,rows_reader")
+                      children="sleeper,rows_reader,rows_copier")
         plane.odd = odd
         try:
             yield plane
@@ -181,6 +181,28 @@ def test_b29_the_rows_of_a_grant_are_read_back_and_no_others(plane, calm):
     assert told["first"]["time"].startswith("2018-04-04")
     assert set(told["foreign"].values()) <= {400, 403, 404}, told
     assert set(told["objects"]) <= {400, 403, 404}, told
+
+
+def test_b29_rows_of_a_table_come_and_go_as_parquet_too(plane, calm):
+    config = ingest(DAY)
+    plane.deploy(dag(
+        "b29copy",
+        {"job": "rows", "operator": "table_ingest", "update": "append",
+         "extra": (*config, "unique_key: [time]")},
+        {"job": "copy", "of": "rows", "operator": "rows_copier", "update": "append",
+         "extra": ("config:", BARS, "unique_key: [time]")},
+        defaults=QUICK, publish={
+            f"b29copy_{of}": (job, ", storage: postgres, write_mode: direct")
+            for of, job in (("rows", "rows"), ("files", "copy"))}))
+    plane.run_job("b29copy", cursor=1)
+    settled(plane, "b29copy")
+    [[told]] = plane.tasks("b29copy", "copy", "t.result")
+    count = expected_market()[DAY]["rows"]
+    assert json.loads(told) == {
+        "get": [200, "application/vnd.apache.parquet", "PAR1"], "lines": count,
+        "refused": [422, "rows_invalid"], "put": [200, {"rows": count, "applied": True}],
+        "again": [200, {"rows": count, "applied": False}]}
+    assert_published_rows(plane, "b29copy")
 
 
 def odd_entries(folder):
