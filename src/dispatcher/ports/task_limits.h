@@ -23,6 +23,8 @@ inline constexpr std::int64_t kRefillBelow = kWakeupsOutstandingMax / 2;
 /// How long a message that was handed out is hidden, and how often it is handed out.
 inline constexpr Duration kWakeupVisibility = std::chrono::seconds(30);
 inline constexpr int kWakeupDeliveriesMax = 20;
+/// Messages at the head of each queue that a receive looks at for bells that were answered.
+inline constexpr std::size_t kAnsweredLookedAt = 64;
 /// Events of all tasks that run within one claim; what emits beyond them is claimed and no more.
 inline constexpr std::size_t kInProcessEventsMax = 1000;
 /// Messages a publish, and a receive.

@@ -45,7 +45,8 @@ class WakeupQueue {
   /// Puts messages; at most 500.
   virtual Result<void> publish(std::span<const WakeupMessage> messages) = 0;
   /// Takes at most `max` (1 to 256) visible messages, of the first queue that has any first. Does
-  /// not wait. One that was handed out too often (20 times) goes to the dead ones instead.
+  /// not wait. One that was handed out too often (20 times) goes to the dead ones instead, and of
+  /// the first 64 of a queue those are removed whose tasks' wake-ups are answered.
   virtual Result<std::vector<ReceivedWakeup>> receive(std::span<const QueueName> queues,
                                                       std::size_t max) = 0;
   /// Gives back messages unused: they are visible at once, and as if they had not been handed out.

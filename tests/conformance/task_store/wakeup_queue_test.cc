@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The queue of wake-ups (contract section 1.1).
+#include <algorithm>
+
 #include "dispatcher/ports/task_limits.h"
 #include "tests/conformance/task_store/task_fixture.h"
 
@@ -52,6 +54,25 @@ TEST_P(WakeupQueues, HandOutAgainWhatNobodyAcknowledged) {
   EXPECT_EQ(acknowledge(first[0]), 0U) << "an old receipt removes nothing";
   EXPECT_EQ(acknowledge(second[0]), 1U);
   EXPECT_EQ(acknowledge(second[0]), 0U);
+}
+
+TEST_P(WakeupQueues, DropBellsThatAreAnswered) {
+  run_source(1);
+  ASSERT_TRUE(engine().outbox().hand_over(100).ok());
+  publish(kEcsNormal, "unknown");
+  const TaskId claimed = queued_task("single");
+  ASSERT_TRUE(try_claim(claimed).ok());
+  const std::vector<QueueName> queues = {kEcsHigh, kEcsNormal, kInlineNormal};
+  const auto received = receive(queues, 16);
+  EXPECT_EQ(received.size(), 4U) << "the three others and that of no task";
+  EXPECT_EQ(std::ranges::find(received, claimed, &ReceivedWakeup::task_id), received.end());
+  advance(kWakeupVisibility);
+  for (const ReceivedWakeup& message : received) {
+    if (message.task_id != id_named<TaskId>("unknown")) {
+      ASSERT_TRUE(try_claim(message.task_id).ok());
+    }
+  }
+  EXPECT_EQ(receive(queues, 16).size(), 1U);
 }
 
 TEST_P(WakeupQueues, GoByTheOrderOfTheQueuesAndThenByAge) {

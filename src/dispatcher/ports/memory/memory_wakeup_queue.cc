@@ -26,14 +26,9 @@ Result<std::vector<ReceivedWakeup>> MemoryWakeupQueue::receive(std::span<const Q
   const Instant now = plane_.clock_.now();
   TaskTables& tables = plane_.state_.tables;
   std::vector<ReceivedWakeup> received;
+  for (const QueueName& queue : queues) drop_answered(queue, now);
   for (const QueueName& queue : queues) {
-    std::set<std::pair<Instant, std::int64_t>> visible;
-    for (const auto& [number, message] : tables.messages) {
-      if (message.queue == queue && message.visible_at <= now) {
-        visible.emplace(message.visible_at, number);
-      }
-    }
-    for (const auto& [at, number] : visible) {
+    for (const auto& [at, number] : visible(queue, now)) {
       if (received.size() == max) return received;
       MessageRow& message = tables.messages.at(number);
       if (message.deliveries >= kWakeupDeliveriesMax) {
@@ -52,6 +47,28 @@ Result<std::vector<ReceivedWakeup>> MemoryWakeupQueue::receive(std::span<const Q
     }
   }
   return received;
+}
+
+/// The queue's visible messages in their order.
+MemoryWakeupQueue::Visible MemoryWakeupQueue::visible(const QueueName& queue, Instant now) const {
+  Visible visible;
+  for (const auto& [number, message] : plane_.state_.tables.messages) {
+    if (message.queue == queue && message.visible_at <= now) {
+      visible.emplace(message.visible_at, number);
+    }
+  }
+  return visible;
+}
+
+void MemoryWakeupQueue::drop_answered(const QueueName& queue, Instant now) {
+  TaskTables& tables = plane_.state_.tables;
+  std::size_t looked_at = 0;
+  for (const auto& [at, number] : visible(queue, now)) {
+    if (looked_at++ == kAnsweredLookedAt) break;
+    const auto task = tables.tasks.find(tables.messages.at(number).task_id);
+    const bool answered = task != tables.tasks.end() && !task->second.life.woken_at;
+    if (answered) tables.messages.erase(number);
+  }
 }
 
 /// Nothing for what is no message of ours, or was never handed out.

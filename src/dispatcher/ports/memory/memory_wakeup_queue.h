@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dispatcher/ports/memory/memory_task_plane.h"
@@ -24,6 +26,9 @@ class MemoryWakeupQueue final : public WakeupQueue {
   Result<std::size_t> acknowledge(std::span<const WakeupReceipt> receipts) override;
 
  private:
+  using Visible = std::set<std::pair<Instant, std::int64_t>>;
+  Visible visible(const QueueName& queue, Instant now) const;
+  void drop_answered(const QueueName& queue, Instant now);
   static std::optional<std::int64_t> number_of(const WakeupReceipt& receipt);
 
   MemoryTaskPlane& plane_;

@@ -2,6 +2,7 @@
 #include "dispatcher/ports/tasks/postgres_wakeup_queue.h"
 
 #include <charconv>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -27,6 +28,23 @@ constexpr Statement kPublish = {
     "INSERT INTO state.queue_messages (queue_name, payload, visible_at, max_deliveries)"
     " SELECT q, jsonb_build_object('task_id', t), clock_timestamp(), $3::int"
     " FROM unnest($1::text[], $2::uuid[]) AS u (q, t)"};
+
+// Bells of tasks whose wake-up is answered: whoever claims by rank leaves them behind, and each
+// would cost a look, a claim and an acknowledgement. $1 the queues, $2 how many of each are looked
+// at.
+constexpr Statement kDropAnswered = {
+    "queue_drop_answered",
+    "WITH seen AS MATERIALIZED (SELECT m.message_id, (m.payload->>'task_id')::uuid AS task_id"
+    " FROM unnest($1::text[]) AS u (q) CROSS JOIN LATERAL"
+    " (SELECT message_id, payload FROM state.queue_messages q WHERE q.queue_name = u.q"
+    " AND q.visible_at <= (SELECT clock_timestamp()) ORDER BY q.visible_at, q.message_id"
+    " LIMIT $2::bigint) AS m),"
+    " answered AS MATERIALIZED (SELECT s.message_id FROM seen s CROSS JOIN LATERAL"
+    " (SELECT k.woken_at FROM state.tasks k WHERE k.task_id = s.task_id OFFSET 0) AS t"
+    " WHERE t.woken_at IS NULL),"
+    " free AS MATERIALIZED (SELECT m.message_id FROM answered a JOIN state.queue_messages m"
+    " ON m.message_id = a.message_id FOR UPDATE OF m SKIP LOCKED)"
+    " DELETE FROM state.queue_messages m USING free f WHERE m.message_id = f.message_id"};
 
 // $1 the queues, in whose order, then by visible_at, messages are taken; $2 how many; $3 the
 // longest visibility and $4 the most deliveries; $5 receipts, at least as many. A message that was
@@ -70,16 +88,20 @@ constexpr Statement kRelease = {
 /// to the next. A crash may undo what was done here: then messages come twice, or are rung again.
 constexpr Statement kPlans = {
     "queue_plans",
-    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true),"
+    "SELECT set_config('weir.org', '*', true),"
+    " set_config('plan_cache_mode', 'force_generic_plan', true),"
     " set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
     " set_config('jit', 'off', true), set_config('synchronous_commit', 'off', true)"};
 
-Result<Rows> run_one(postgres::Pool& pool, const Statement& statement, Params params) {
+Result<Rows> run_one(postgres::Pool& pool, const Statement& statement, Params params,
+                     const std::function<void(postgres::Pipeline&)>& first = {}) {
   auto lease = pool.acquire(kTaskSessionWait);
   if (!lease.ok()) return as_port_error(std::move(lease).error());
   postgres::Pipeline pipeline(**lease);
   pipeline.begin();
   pipeline.add(kPlans);
+  if (first) first(pipeline);
   const std::size_t at = pipeline.add(statement, std::move(params));
   pipeline.commit();
   auto results = pipeline.run();
@@ -116,7 +138,13 @@ Result<std::vector<ReceivedWakeup>> PostgresWakeupQueue::receive(std::span<const
       .int64(kWakeupVisibility.count())
       .int32(kWakeupDeliveriesMax)
       .uuid_array(receipts);
-  WEIR_TRY(const Rows rows, run_one(pool_, kReceive, std::move(params)));
+  Params drop;
+  drop.text_array(queues, [](const QueueName& queue) { return queue.text(); })
+      .int64(static_cast<std::int64_t>(kAnsweredLookedAt));
+  WEIR_TRY(const Rows rows,
+           run_one(pool_, kReceive, std::move(params), [&](postgres::Pipeline& pipeline) {
+             pipeline.add(kDropAnswered, std::move(drop));
+           }));
   std::vector<ReceivedWakeup> received;
   received.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
