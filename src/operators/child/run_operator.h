@@ -24,7 +24,8 @@ struct OperatorProcess {
 
 /// Runs the built-in operator of that name to its end and gives the exit code of the process:
 /// 0 success, 75 retryable, 64 unknown operator or unusable payload, 65 fatal. SIGTERM ends a
-/// source after its last call. `convert_rows` is no operator: convert_rows.h. Call from a process's first thread, once.
+/// source after its last call. `convert_rows` is no operator: convert_rows.h. Call from a process's
+/// first thread, once.
 int run_operator(std::string_view name, const OperatorProcess& process);
 
 /// Whether `name` runs in a process of its own.

@@ -46,8 +46,8 @@ class ConvertRows : public test::OperatorBench {
     return said;
   }
 
-  const Json two_ = Json::parse(
-      R"([{"name":"id","type":"bigint","nullable":false},{"name":"note","type":"text","nullable":true}])");
+  const Json two_ = Json::parse(R"([{"name":"id","type":"bigint","nullable":false},)"
+                                R"({"name":"note","type":"text","nullable":true}])");
 };
 
 TEST_F(ConvertRows, GivesEveryTypeBackAsItWas) {

@@ -64,7 +64,8 @@ TEST_F(RowsConverterTest, TellsItsChildWhatItIsAskedForAndLeavesNothing) {
 
 TEST_F(RowsConverterTest, NamesTheLineOfAFault) {
   const auto done = converted(
-      R"(echo noise; echo '{"error":{"code":"source_invalid","message":"rows:7: column id","line":7}}'; exit 65)");
+      R"(echo noise; echo '{"error":{"code":"source_invalid","message":"rows:7: column id",)"
+      R"("line":7}}'; exit 65)");
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().reason(), "rows_invalid");
   ASSERT_EQ(done.error().faults().size(), 1U);
