@@ -11,6 +11,7 @@
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "dispatcher/ports/registry/postgres_commit_ledger.h"
 #include "dispatcher/ports/registry/postgres_dataset_reader.h"
+#include "dispatcher/ports/registry/postgres_event_log.h"
 #include "dispatcher/ports/registry/postgres_registry_reader.h"
 #include "dispatcher/ports/registry/postgres_user_store.h"
 #include "dispatcher/ports/tasks/postgres_outbox.h"
@@ -120,6 +121,7 @@ Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& co
   stores->users = std::make_unique<PostgresUserStore>(pool);
   stores->housekeeping = std::make_unique<PostgresHousekeeping>(*stores->slow, *stores->data_pool);
   stores->commits = std::make_unique<PostgresCommitLedger>(*stores->slow);
+  stores->events = std::make_unique<PostgresEventLog>(pool);
   return stores;
 }
 

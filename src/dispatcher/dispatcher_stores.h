@@ -19,6 +19,7 @@
 #include "dispatcher/ports/user_store.h"
 #include "dispatcher/ports/wakeup_queue.h"
 #include "drivers/postgres/pool.h"
+#include "server/events/event_log.h"
 #include "storage/object_store.h"
 #include "storage/staging_waste.h"
 
@@ -41,6 +42,7 @@ struct DispatcherStores {
   std::unique_ptr<UserStore> users;
   std::unique_ptr<PostgresHousekeeping> housekeeping;
   std::unique_ptr<storage::CommitLedger> commits;
+  std::unique_ptr<server::EventLog> events;
 };
 
 /// Reads the operator registry, opens the object store, brings both schemas up to this build and

@@ -24,6 +24,7 @@
 #include "dispatcher/user_api/user_api.h"
 #include "dispatcher/user_issuer.h"
 #include "dispatcher/wire/problems.h"
+#include "server/events/event_stream.h"
 #include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -62,6 +63,7 @@ class Dispatcher : public Nudges {
 
   Result<void> start() {
     desk_->start();
+    events_->start();
     relay_->start();
     loop_->start();
     housekeeper_->start();
@@ -86,6 +88,7 @@ class Dispatcher : public Nudges {
     server::log().info("draining");
     inline_executor_->stop();
     desk_->stop();
+    events_->stop();
     for (const auto* listener : {&user_, &task_, &internal_}) {
       if (*listener) (*listener)->stop(config_.drain);
     }
@@ -98,6 +101,7 @@ class Dispatcher : public Nudges {
     if (issuer_) issuer_->stop();
     if (inline_executor_) inline_executor_->stop();
     if (desk_) desk_->stop();
+    if (events_) events_->stop();
     if (housekeeper_) housekeeper_->stop();
     if (loop_) loop_->stop();
     if (relay_) relay_->stop();
@@ -127,13 +131,17 @@ class Dispatcher : public Nudges {
     DispatcherStores& stores = *stores_;
     worker_tokens_ = std::make_unique<WorkerTokens>(
         [this] { return read_worker_tokens(*stores_->pool); }, clock_);
+    events_ = std::make_unique<server::EventStream>(
+        server::EventStream::Parts{*stores.events, clock_, server::log()});
     desk_ = std::make_unique<WakeupDesk>(*stores.queue, clock_, [this] { relay_->nudge(); });
-    relay_ = std::make_unique<OutboxRelay>(OutboxRelayParts{.outbox = *stores.outbox,
-                                                            .queue = *stores.queue,
-                                                            .clock = clock_,
-                                                            .random = random_,
-                                                            .log = server::log(),
-                                                            .desk = *desk_});
+    relay_ = std::make_unique<OutboxRelay>(
+        OutboxRelayParts{.outbox = *stores.outbox,
+                         .queue = *stores.queue,
+                         .clock = clock_,
+                         .random = random_,
+                         .log = server::log(),
+                         .desk = *desk_,
+                         .events_published = [this] { events_->tell(); }});
     loop_ = std::make_unique<ChoreLoop>(ChoreLoopParts{
         .store = *stores.tasks,
         .clock = clock_,
@@ -171,17 +179,22 @@ class Dispatcher : public Nudges {
         .metrics = metrics_,
         .clock = clock_,
         .denied = [this](const auto& request, const Error& error) { denied(request, error); }});
-    user_api_ = std::make_unique<UserApi>(UserApiConfig{.issuer = issuer_->trusted()},
-                                          UserApiPorts{.registry = *stores.registry,
-                                                       .users = *stores.users,
-                                                       .tasks = *stores.tasks,
-                                                       .deploys = *deploys_,
-                                                       .keys = issuer_->keys(),
-                                                       .clock = clock_,
-                                                       .random = random_,
-                                                       .log = server::log(),
-                                                       .ready = [this] { return ready(); },
-                                                       .outbox_due = [this] { outbox(); }});
+    user_api_ = std::make_unique<UserApi>(
+        UserApiConfig{.issuer = issuer_->trusted()},
+        UserApiPorts{.registry = *stores.registry,
+                     .users = *stores.users,
+                     .tasks = *stores.tasks,
+                     .deploys = *deploys_,
+                     .keys = issuer_->keys(),
+                     .clock = clock_,
+                     .random = random_,
+                     .log = server::log(),
+                     .ready = [this] { return ready(); },
+                     .outbox_due = [this] { outbox(); },
+                     .follow_events =
+                         [this](auto request, const OrgId& org, auto responder) {
+                           events_->subscribe(std::move(request), org.text(), std::move(responder));
+                         }});
     return {};
   }
 
@@ -245,6 +258,7 @@ class Dispatcher : public Nudges {
   std::unique_ptr<CapabilityMint> mint_;
   std::unique_ptr<UserIssuer> issuer_;
   std::unique_ptr<WorkerTokens> worker_tokens_;
+  std::unique_ptr<server::EventStream> events_;
   std::unique_ptr<WakeupDesk> desk_;
   std::unique_ptr<OutboxRelay> relay_;
   std::unique_ptr<ChoreLoop> loop_;

@@ -20,7 +20,7 @@ std::optional<TaskId> task_of(const OutboxRecord& row) {
 
 }  // namespace
 
-OutboxRelay::OutboxRelay(OutboxRelayParts parts) : parts_(parts) {}
+OutboxRelay::OutboxRelay(OutboxRelayParts parts) : parts_(std::move(parts)) {}
 
 OutboxRelay::~OutboxRelay() { stop(); }
 
@@ -77,6 +77,7 @@ Result<std::size_t> OutboxRelay::run_once() {
     if (handed.others) {
       WEIR_TRY(const std::size_t sent, send_page());
       WEIR_TRY(const std::size_t told, parts_.outbox.publish_control_events(kRelayPage));
+      if (told > 0 && parts_.events_published) parts_.events_published();
       total += sent + told;
       more = more || sent == kRelayPage || told == kRelayPage;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <thread>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ struct OutboxRelayParts {
   Random& random;
   server::Log& log;
   WakeupDesk& desk;
+  std::function<void()> events_published = {};  ///< control events have got their numbers
 };
 
 /// Drains the outbox (contract section 5.4): one thread that sleeps until it is nudged. Where queue

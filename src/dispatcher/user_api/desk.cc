@@ -73,7 +73,8 @@ bool is_done(const HttpResponse& response) {
 struct UserApi::Desk::Visit {
   const UserRoute& route;
   const HttpRequest& request;
-  std::string who = {};  ///< `issuer|subject`, once the token holds
+  auth::PrincipalKey key = {};  ///< once the token holds
+  std::string who = {};         ///< the key as one text
   std::optional<Principal> principal = {};
 };
 
@@ -86,24 +87,36 @@ UserApi::Desk::Desk(UserApiConfig config, UserApiPorts ports)
 
 HttpResponse UserApi::Desk::serve(const UserRoute& route, const HttpRequest& request) {
   Visit visit = {.route = route, .request = request};
-  const Result<auth::PrincipalKey> key = authenticate(request);
-  if (!key.ok()) return refuse_stranger(visit, key.error());
-  visit.who = key->issuer + "|" + key->subject;
-  if (const auto wait = users_.take(visit.who)) return refuse_rate(visit, *wait);
-
+  if (auto refusal = identify(visit)) return *std::move(refusal);
   Result<Work> work = route.read(ports_, request);
   if (!work.ok()) return refuse(visit, work.error());
   const auto repeat = repeat_key_of(request);
   if (!repeat.ok()) return refuse(visit, repeat.error());
-
-  const auto found = ports_.users.find_user(key->issuer, key->subject);
-  if (!found.ok()) return refuse(visit, found.error());
-  visit.principal = *found;
   if (auto refusal = admit(visit)) return *std::move(refusal);
   const Caller caller = {
       .principal = *visit.principal, .request_id = request.request_id, .repeat_key = *repeat};
   if (caller.repeat_key) return carry_out_once(visit, *std::move(work), caller);
   return carry_out(visit, *std::move(work), caller);
+}
+
+void UserApi::Desk::follow_events(const HttpRequest& request, server::Responder responder) {
+  static constexpr UserRoute kRoute = {
+      .method = "GET", .path = kEventsPath, .action = auth::Action::FollowEvents, .read = nullptr};
+  Visit visit = {.route = kRoute, .request = request};
+  if (auto refusal = identify(visit)) return responder.answer(*std::move(refusal));
+  Result<server::EventRequest> asked = server::read_event_request(request);
+  if (!asked.ok()) return responder.answer(refuse(visit, asked.error()));
+  if (auto refusal = admit(visit)) return responder.answer(*std::move(refusal));
+  ports_.follow_events(*std::move(asked), visit.principal->org_id, std::move(responder));
+}
+
+std::optional<HttpResponse> UserApi::Desk::identify(Visit& visit) {
+  Result<auth::PrincipalKey> key = authenticate(visit.request);
+  if (!key.ok()) return refuse_stranger(visit, key.error());
+  visit.key = *std::move(key);
+  visit.who = visit.key.issuer + "|" + visit.key.subject;
+  if (const auto wait = users_.take(visit.who)) return refuse_rate(visit, *wait);
+  return std::nullopt;
 }
 
 Result<auth::PrincipalKey> UserApi::Desk::authenticate(const HttpRequest& request) {
@@ -122,6 +135,9 @@ Result<auth::PrincipalKey> UserApi::Desk::authenticate(const HttpRequest& reques
 }
 
 std::optional<HttpResponse> UserApi::Desk::admit(Visit& visit) {
+  const auto found = ports_.users.find_user(visit.key.issuer, visit.key.subject);
+  if (!found.ok()) return refuse(visit, found.error());
+  visit.principal = *found;
   if (!visit.principal) {
     const Error error(Code::PermissionDenied, "not_a_member",
                       "this user is not a member of an organisation here");

@@ -18,6 +18,8 @@ class UserApi::Desk {
   Desk(UserApiConfig config, UserApiPorts ports);
 
   server::HttpResponse serve(const UserRoute& route, const server::HttpRequest& request);
+  /// The same steps before an answer that goes on for as long as it is read.
+  void follow_events(const server::HttpRequest& request, server::Responder responder);
   Result<void> ready() const { return ports_.ready(); }
 
  private:
@@ -25,6 +27,8 @@ class UserApi::Desk {
   struct Visit;
 
   Result<auth::PrincipalKey> authenticate(const server::HttpRequest& request);
+  /// The refusal of a caller without a token, or who asks too often.
+  std::optional<server::HttpResponse> identify(Visit& visit);
   /// The refusal of a caller without the right, or of a path that names nothing.
   std::optional<server::HttpResponse> admit(Visit& visit);
   server::HttpResponse carry_out(Visit& visit, Work work, const Caller& caller);

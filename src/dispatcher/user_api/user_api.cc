@@ -32,6 +32,12 @@ void add_user_routes(server::Router& router, UserApi& api) {
     }
   }
   router.add({.method = "GET",
+              .path = std::string(kEventsPath),
+              .handler = server::DeferredHandler(
+                  [&desk](const server::HttpRequest& request, server::Responder responder) {
+                    desk.follow_events(request, std::move(responder));
+                  })});
+  router.add({.method = "GET",
               .path = "/healthz",
               .handler = server::HttpHandler(
                   [](const server::HttpRequest& /*request*/) -> Result<server::HttpResponse> {

@@ -14,6 +14,7 @@
 #include "dispatcher/user_api/limits.h"
 #include "server/auth/key_set.h"
 #include "server/auth/user_token.h"
+#include "server/events/event_request.h"
 #include "server/http/router.h"
 #include "server/log.h"
 
@@ -42,6 +43,8 @@ struct UserApiPorts {
   /// Called where a run or a command has left rows in the outbox; returns at once. Without it they
   /// wait for the loops' next look.
   std::function<void()> outbox_due = {};
+  /// Answers with an organisation's control events from then on (section 3.5.2).
+  std::function<void(server::EventRequest, const OrgId&, server::Responder)> follow_events;
 };
 
 /// The routes of people and the Gateway (contract section 3.5). Each request: token, body, rights,

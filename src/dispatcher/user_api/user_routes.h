@@ -48,6 +48,9 @@ struct UserRoute {
   std::size_t body_bytes_max = kSmallBodyBytes;
 };
 
+/// The one route whose answer goes on; the desk has it.
+inline constexpr std::string_view kEventsPath = "/v1/events/stream";
+
 std::vector<UserRoute> deploy_routes();
 std::vector<UserRoute> dag_routes();
 std::vector<UserRoute> task_routes();

@@ -42,10 +42,7 @@ std::size_t EventStream::readers() const {
   return signal_->readers;
 }
 
-void EventStream::subscribe(const HttpRequest& request, const std::string& stream,
-                            Responder responder) {
-  Result<EventRequest> asked = read_event_request(request);
-  if (!asked.ok()) return responder.answer(std::move(asked).error());
+void EventStream::subscribe(EventRequest request, const std::string& stream, Responder responder) {
   const base::MutexLock lock(signal_->mutex);
   if (signal_->stopping) {
     return responder.answer(base::unavailable("draining", "the server stops; try again"));
@@ -59,7 +56,7 @@ void EventStream::subscribe(const HttpRequest& request, const std::string& strea
   BodyWriter writer = responder.begin(
       {.content_type = "text/event-stream", .headers = {{"Cache-Control", "no-store"}}});
   writer.when_hurried([signal = signal_] { signal->give_room(); });
-  signal_->arrivals.push_back({stream, *std::move(asked), std::move(writer)});
+  signal_->arrivals.push_back({stream, std::move(request), std::move(writer)});
   signal_->changed.notify_all();
 }
 

@@ -39,9 +39,9 @@ class EventStream {
   /// Ends the answers of all readers, who come back to another instance. Safe twice.
   void stop();
 
-  /// Answers a request with the events of `stream`, for as long as it is read: 400
-  /// `invalid_event_id`, 503 `too_many_subscribers` above kEventReadersMax.
-  void subscribe(const HttpRequest& request, const std::string& stream, Responder responder);
+  /// Answers with the events of `stream`, for as long as they are read; UNAVAILABLE
+  /// `too_many_subscribers` above kEventReadersMax.
+  void subscribe(EventRequest request, const std::string& stream, Responder responder);
   /// There may be new events. From any thread, never blocks.
   void tell();
 

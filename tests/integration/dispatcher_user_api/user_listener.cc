@@ -68,12 +68,17 @@ UserListener::UserListener(Options options)
       users_(pool_),
       dags_(pool_, pool_),
       deploys_({.store = dags_, .random = random_}, operators_,
-               dispatcher::own_engines(operators_, {"default"})) {
+               dispatcher::own_engines(operators_, {"default"})),
+      event_log_(pool_),
+      events_({event_log_, clock_, log_}) {
   for (const Org org : {Org::A, Org::B}) plane_.script(healthy(org) + seeded(org, kUsers));
   start(options);
 }
 
-UserListener::~UserListener() { server_->stop(); }
+UserListener::~UserListener() {
+  events_.stop();
+  server_->stop();
+}
 
 void UserListener::start(Options options) {
   api_ = std::make_unique<dispatcher::UserApi>(
@@ -88,7 +93,12 @@ void UserListener::start(Options options) {
                                .clock = clock_,
                                .random = random_,
                                .log = log_,
-                               .ready = [this] { return ready_; }});
+                               .ready = [this] { return ready_; },
+                               .follow_events =
+                                   [this](auto request, const auto& org, auto responder) {
+                                     events_.subscribe(std::move(request), org.text(),
+                                                       std::move(responder));
+                                   }});
   server::Router router;
   dispatcher::add_user_routes(router, *api_);
   auto server = server::HttpServer::create(
@@ -96,6 +106,7 @@ void UserListener::start(Options options) {
       {random_, log_});
   ASSERT_TRUE(server.ok()) << server.error().describe();
   server_ = *std::move(server);
+  events_.start();
   const Result<void> started = server_->start();
   ASSERT_TRUE(started.ok()) << started.error().describe();
 }

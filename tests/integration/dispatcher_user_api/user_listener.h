@@ -10,11 +10,13 @@
 
 #include "dispatcher/deploy/deploy_service.h"
 #include "dispatcher/ports/dags/postgres_dag_store.h"
+#include "dispatcher/ports/registry/postgres_event_log.h"
 #include "dispatcher/ports/registry/postgres_registry_reader.h"
 #include "dispatcher/ports/registry/postgres_user_store.h"
 #include "dispatcher/user_api/user_api.h"
 #include "drivers/postgres/pool.h"
 #include "server/auth/es256.h"
+#include "server/events/event_stream.h"
 #include "server/http/http_server.h"
 #include "server/system_clock.h"
 #include "tests/integration/dispatcher/task_plane.h"
@@ -60,6 +62,9 @@ class UserListener {
 
   TaskPlane& plane() { return plane_; }
   dispatcher::NotedTaskStore& tasks() { return tasks_; }
+  /// Where this listener's readers of events are; tell it of new ones.
+  server::EventStream& events() { return events_; }
+  std::uint16_t port() const { return server_->port(); }
   /// What /readyz asks.
   void set_ready(Result<void> ready) { ready_ = std::move(ready); }
 
@@ -95,6 +100,8 @@ class UserListener {
   dispatcher::PostgresDagStore dags_;
   dispatcher::OperatorRegistry operators_;
   dispatcher::DeployService deploys_;
+  dispatcher::PostgresEventLog event_log_;
+  server::EventStream events_;
   Result<void> ready_;
   std::unique_ptr<dispatcher::UserApi> api_;
   std::unique_ptr<server::HttpServer> server_;

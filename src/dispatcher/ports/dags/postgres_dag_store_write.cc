@@ -155,11 +155,15 @@ constexpr Statement kInsertResets{
     "INSERT INTO state.bootstrap_runs (dag_version_id, job_name, action)"
     " SELECT $1::uuid, j, 'reset_outputs' FROM unnest($2::text[]) AS u (j)"
     " ON CONFLICT DO NOTHING"};
+/// Stamped under the lock of the DAG, a microsecond apart: told in the order in which they happened.
 constexpr Statement kInsertEvents{
     "dag_store_insert_events",
-    "INSERT INTO state.outbox (outbox_id, kind, topic, order_key, payload)"
-    " SELECT outbox_id, 'control_event', topic, $1, payload FROM jsonb_to_recordset($2) AS o"
-    " (outbox_id uuid, topic text, payload jsonb) ON CONFLICT DO NOTHING"};
+    "INSERT INTO state.outbox (outbox_id, kind, topic, order_key, payload, created_at)"
+    " SELECT o.outbox_id, 'control_event', o.topic, $1, o.payload,"
+    " (SELECT clock_timestamp()) + e.place * interval '1 microsecond'"
+    " FROM jsonb_array_elements($2) WITH ORDINALITY AS e (event, place),"
+    " jsonb_to_record(e.event) AS o (outbox_id uuid, topic text, payload jsonb)"
+    " ON CONFLICT DO NOTHING"};
 constexpr Statement kInsertAudit{
     "dag_store_insert_audit",
     "INSERT INTO state.audit_log (org_id, actor_kind, actor, action, target, decision, request_id,"

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "dispatcher/ports/database/all_orgs.h"
+#include "dispatcher/ports/database/org_transaction.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "drivers/postgres/pool.h"
 
@@ -31,7 +31,8 @@ Result<std::vector<bool>> PostgresCommitLedger::names_any(std::span<const std::s
   WEIR_TRY(const auto connection, pool_.acquire(kTaskSessionWait));
   postgres::Params asked;
   asked.text_array(prefixes, [](const std::string& prefix) { return std::string_view(prefix); });
-  WEIR_TRY(const postgres::Rows rows, AllOrgs::run_one(*connection, kNamesAny, std::move(asked)));
+  WEIR_TRY(const postgres::Rows rows,
+           OrgTransaction::run_one(*connection, kNamesAny, std::move(asked)));
   std::vector<bool> named;
   named.reserve(prefixes.size());
   for (std::size_t row = 0; row < prefixes.size(); ++row) {

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "dispatcher/ports/database/all_orgs.h"
+#include "dispatcher/ports/database/org_transaction.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pipeline.h"
@@ -94,13 +94,13 @@ std::size_t affected(const Rows& rows) { return static_cast<std::size_t>(rows.af
 
 Result<std::size_t> PostgresHousekeeping::move_history() {
   WEIR_TRY(const auto connection, pool_.acquire(kTaskSessionWait));
-  AllOrgs look(*connection);
+  OrgTransaction look(*connection);
   const std::size_t oldest = look.add(kOldestFinished);
   WEIR_TRY(const auto found, look.run());
   const auto since = found[oldest].instant_if(0, 0);
   if (!since) return 0;
   WEIR_CHECK(make_history_partitions(*connection, *since));
-  AllOrgs move(*connection);
+  OrgTransaction move(*connection);
   Params params;
   params.int64(kCompletedKept.count()).int64(kFailedKept.count()).int64(kHistoryPage);
   const std::size_t at = move.add(kMove, std::move(params));
@@ -110,7 +110,7 @@ Result<std::size_t> PostgresHousekeeping::move_history() {
 
 Result<std::size_t> PostgresHousekeeping::remove_expired() {
   WEIR_TRY(const auto connection, pool_.acquire(kTaskSessionWait));
-  AllOrgs remove(*connection);
+  OrgTransaction remove(*connection);
   std::size_t first = remove.add(kPins);
   remove.add(kAnswers);
   Params events;
@@ -127,7 +127,7 @@ Result<std::size_t> PostgresHousekeeping::remove_expired() {
 
 Result<std::vector<Recounted>> PostgresHousekeeping::recount() {
   WEIR_TRY(const auto connection, pool_.acquire(kTaskSessionWait));
-  AllOrgs count(*connection);
+  OrgTransaction count(*connection);
   const std::size_t at = count.add(kRecount);
   WEIR_TRY(const auto results, count.run());
   std::vector<Recounted> wrong;

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/uuid.h"
-#include "dispatcher/ports/database/all_orgs.h"
+#include "dispatcher/ports/database/org_transaction.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/database/postgres_schema.h"
 #include "drivers/postgres/pipeline.h"
@@ -60,10 +60,10 @@ Result<OrgId> ensure_org(postgres::Connection& connection, std::string_view slug
                          Random& random) {
   Params made = first_uuid(now, random);
   made.text(slug);
-  WEIR_CHECK(AllOrgs::run_one(connection, kOrg, std::move(made)));
+  WEIR_CHECK(OrgTransaction::run_one(connection, kOrg, std::move(made)));
   Params asked;
   asked.text(slug);
-  WEIR_TRY(const Rows rows, AllOrgs::run_one(connection, kFindOrg, std::move(asked)));
+  WEIR_TRY(const Rows rows, OrgTransaction::run_one(connection, kFindOrg, std::move(asked)));
   if (rows.empty()) return base::internal("the organisation that was made is not there");
   return OrgId(rows.uuid(0, 0));
 }
@@ -72,7 +72,7 @@ Result<void> ensure_admin(postgres::Connection& connection, const OrgId& org,
                           const auth::PrincipalKey& user, Instant now, Random& random) {
   Params params = first_uuid(now, random);
   params.uuid(org.uuid()).text(user.issuer).text(user.subject);
-  WEIR_CHECK(AllOrgs::run_one(connection, kAdmin, std::move(params)));
+  WEIR_CHECK(OrgTransaction::run_one(connection, kAdmin, std::move(params)));
   return {};
 }
 
@@ -80,13 +80,13 @@ Result<void> ensure_worker_token(postgres::Connection& connection, std::string_v
                                  const base::Digest& sha256, Instant now, Random& random) {
   Params params = first_uuid(now, random);
   params.text(name).bytes(std::as_bytes(std::span(sha256))).int64(kWorkerTokenLife.count());
-  WEIR_CHECK(AllOrgs::run_one(connection, kWorkerToken, std::move(params)));
+  WEIR_CHECK(OrgTransaction::run_one(connection, kWorkerToken, std::move(params)));
   return {};
 }
 
 Result<std::vector<auth::StoredWorkerToken>> read_worker_tokens(postgres::Pool& pool) {
   WEIR_TRY(const auto connection, pool.acquire(kUserPoolWait));
-  WEIR_TRY(const Rows rows, AllOrgs::run_one(*connection, kWorkerTokens, {}));
+  WEIR_TRY(const Rows rows, OrgTransaction::run_one(*connection, kWorkerTokens, {}));
   std::vector<auth::StoredWorkerToken> tokens(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     auth::StoredWorkerToken& token = tokens[row];
@@ -112,7 +112,7 @@ Result<void> audit_denial(postgres::Pool& pool, std::string_view actor_kind,
     params.null(postgres::Type::Uuid);
   }
   params.text(code);
-  WEIR_CHECK(AllOrgs::run_one(*connection, kDenial, std::move(params)));
+  WEIR_CHECK(OrgTransaction::run_one(*connection, kDenial, std::move(params)));
   return {};
 }
 

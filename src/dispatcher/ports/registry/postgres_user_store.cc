@@ -2,24 +2,20 @@
 #include "dispatcher/ports/registry/postgres_user_store.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "dispatcher/ports/database/org_transaction.h"
 #include "dispatcher/ports/database/postgres_limits.h"
-#include "dispatcher/ports/database/postgres_schema.h"
-#include "drivers/postgres/pipeline.h"
+#include "drivers/postgres/pool.h"
 
 namespace weir::dispatcher {
 namespace {
 
 using postgres::Params;
-using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
 using postgres::Type;
-
-constexpr Statement kUserSetOrg{.name = "user_set_org", .sql = kSetOrgSql};
 
 constexpr Statement kFindUser{.name = "user_find",
                               .sql =
@@ -72,32 +68,6 @@ Params key_params(const RepeatKey& key) {
   return params;
 }
 
-/// A transaction of the organisation's, its statements in one round trip.
-class OrgTransaction {
- public:
-  static Result<OrgTransaction> begin(postgres::Pool& pool, std::string_view org) {
-    WEIR_TRY(postgres::Pool::Lease connection, pool.acquire(kUserPoolWait));
-    return OrgTransaction(std::move(connection), org);
-  }
-  std::size_t add(const Statement& statement, Params params) {
-    return pipeline_->add(statement, std::move(params));
-  }
-  Result<std::vector<Rows>> run() {
-    pipeline_->commit();
-    return pipeline_->run();
-  }
-
- private:
-  OrgTransaction(postgres::Pool::Lease connection, std::string_view org)
-      : connection_(std::move(connection)), pipeline_(std::make_unique<Pipeline>(*connection_)) {
-    pipeline_->begin();
-    pipeline_->add(kUserSetOrg, Params().text(org));
-  }
-
-  postgres::Pool::Lease connection_;
-  std::unique_ptr<Pipeline> pipeline_;
-};
-
 Reservation reservation_of(const RepeatKey& key, const Rows& reserved, const Rows& kept) {
   if (!reserved.empty()) return {.repeat = Repeat::First};
   // Its holder has let go of it just now.
@@ -115,7 +85,8 @@ Reservation reservation_of(const RepeatKey& key, const Rows& reserved, const Row
 
 Result<std::optional<Principal>> PostgresUserStore::find_user(std::string_view issuer,
                                                               std::string_view subject) {
-  WEIR_TRY(OrgTransaction work, OrgTransaction::begin(pool_, kAllOrgs));
+  WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
+  OrgTransaction work(*connection);
   const std::size_t at = work.add(kFindUser, Params().text(issuer).text(subject));
   WEIR_TRY(const auto results, work.run());
   const Rows& rows = results[at];
@@ -128,7 +99,8 @@ Result<std::optional<Principal>> PostgresUserStore::find_user(std::string_view i
 
 Result<void> PostgresUserStore::audit(const AuditEntry& entry) {
   const std::string org = entry.org_id ? entry.org_id->text() : std::string(kAllOrgs);
-  WEIR_TRY(OrgTransaction work, OrgTransaction::begin(pool_, org));
+  WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
+  OrgTransaction work(*connection, org);
   Params params;
   params.text_or_null(entry.org_id ? std::optional(org) : std::nullopt)
       .text(entry.actor)
@@ -146,7 +118,8 @@ Result<void> PostgresUserStore::audit(const AuditEntry& entry) {
 }
 
 Result<Reservation> PostgresUserStore::reserve(const RepeatKey& key, Duration hold) {
-  WEIR_TRY(OrgTransaction work, OrgTransaction::begin(pool_, key.org_id.text()));
+  WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
+  OrgTransaction work(*connection, key.org_id.text());
   const std::size_t reserved =
       work.add(kReserve, std::move(key_params(key).bytes(key.request_sha256).int64(hold.count())));
   const std::size_t kept = work.add(kReadKept, key_params(key));
@@ -156,7 +129,8 @@ Result<Reservation> PostgresUserStore::reserve(const RepeatKey& key, Duration ho
 
 Result<KeptAnswer> PostgresUserStore::keep(const RepeatKey& key, const KeptAnswer& answer,
                                            Duration span) {
-  WEIR_TRY(OrgTransaction work, OrgTransaction::begin(pool_, key.org_id.text()));
+  WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
+  OrgTransaction work(*connection, key.org_id.text());
   work.add(kKeep, std::move(key_params(key)
                                 .bytes(key.request_sha256)
                                 .int32(answer.status)
@@ -169,7 +143,8 @@ Result<KeptAnswer> PostgresUserStore::keep(const RepeatKey& key, const KeptAnswe
 }
 
 Result<void> PostgresUserStore::release(const RepeatKey& key) {
-  WEIR_TRY(OrgTransaction work, OrgTransaction::begin(pool_, key.org_id.text()));
+  WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
+  OrgTransaction work(*connection, key.org_id.text());
   work.add(kRelease, std::move(key_params(key).bytes(key.request_sha256)));
   WEIR_CHECK(work.run());
   return {};

@@ -103,8 +103,10 @@ class Listener {
 class EventStreamTest : public HttpFixture {
  protected:
   EventStreamTest() : stream_({kept_, clock_, log_}) {
-    router_.add({"GET", "/events", [this](HttpRequest request, Responder responder) {
-                   stream_.subscribe(request, stream_name_, std::move(responder));
+    router_.add({"GET", "/events", [this](const HttpRequest& request, Responder responder) {
+                   auto asked = read_event_request(request);
+                   if (!asked.ok()) return responder.answer(asked.error());
+                   stream_.subscribe(*std::move(asked), stream_name_, std::move(responder));
                  }});
   }
   ~EventStreamTest() override {

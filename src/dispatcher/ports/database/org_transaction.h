@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,12 +12,13 @@
 
 namespace weir::dispatcher {
 
-/// A transaction over all organisations.
-class AllOrgs {
+/// A transaction over the rows of one organisation, or of all; its statements take one round trip.
+class OrgTransaction {
  public:
-  explicit AllOrgs(postgres::Connection& connection) : pipeline_(connection) {
+  explicit OrgTransaction(postgres::Connection& connection, std::string_view org = kAllOrgs)
+      : pipeline_(connection) {
     pipeline_.begin();
-    pipeline_.add(kSetOrg, std::move(postgres::Params().text(kAllOrgs)));
+    pipeline_.add(kSetOrg, std::move(postgres::Params().text(org)));
   }
 
   /// The place of its result.
@@ -28,11 +30,11 @@ class AllOrgs {
     return pipeline_.run();
   }
 
-  /// One statement.
+  /// One statement over all organisations.
   static Result<postgres::Rows> run_one(postgres::Connection& connection,
                                         const postgres::Statement& statement,
                                         postgres::Params params = {}) {
-    AllOrgs work(connection);
+    OrgTransaction work(connection);
     const std::size_t at = work.add(statement, std::move(params));
     WEIR_TRY(std::vector<postgres::Rows> results, work.run());
     return std::move(results[at]);
