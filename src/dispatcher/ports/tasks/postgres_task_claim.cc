@@ -33,6 +33,7 @@ struct Group {
   QueueRuntime runtime = QueueRuntime::EcsPlatform;
   std::size_t result = 0;
   std::vector<TaskId> window = {};
+  std::vector<ReadyMarks::Mark> marks = {};  ///< where the window began
 };
 
 std::size_t wanted(const ClaimRequest& request) {
@@ -74,10 +75,23 @@ class Claims {
     for (Group& group : groups_) {
       group.window = window_of(results[group.result]);
       if (!group.search.marks.empty() && group.window.size() < group.search.limit) return false;
-      note_marks(group, results[group.result]);
+      if (named_.empty() && group.window.size() < group.search.limit) marks_.forget();
+      if (group.window.size() == group.search.limit) group.marks = marks_of(results[group.result]);
     }
     order_picked();
     return true;
+  }
+
+  /// After the answers: where the next claim may begin. Only a full window tells; one beside which
+  /// tasks are named does not tell of these.
+  void note_marks() {
+    if (!named_.empty()) return;
+    for (Group& group : groups_) {
+      for (ReadyMarks::Mark& mark : group.marks) {
+        mark.place = std::max(mark.place, left_over(mark));
+        marks_.set(mark);
+      }
+    }
   }
 
   ClaimAnswer answer(const ClaimRequest& request) {
@@ -127,20 +141,28 @@ class Claims {
     groups_.push_back(std::move(group));
   }
 
-  /// Only a full window says where the next search may begin; one beside which tasks are named does
-  /// not tell of these.
-  void note_marks(const Group& group, const Rows& found) {
-    if (!named_.empty()) return;
-    if (group.window.size() < group.search.limit) return marks_.forget();
-    for (const ReadyMarks::Mark& mark : marks_of(found)) marks_.set(mark);
+  /// The first that was picked there and not claimed; else the last that was claimed.
+  ReadyMarks::Place left_over(const ReadyMarks::Mark& mark) {
+    std::optional<ReadyMarks::Place> first;
+    ReadyMarks::Place last;
+    const auto look = [&](const TaskId& task) {
+      const TaskRecord& row = *transaction_.record(task);
+      if (row.build_id != mark.build || row.queue.text() != mark.queue) return;
+      const ReadyMarks::Place place{.rank = row.life.rank_at, .task = task};
+      if (row.life.state != TaskState::Queued) last = std::max(last, place);
+      if (row.life.state == TaskState::Queued) first = std::min(first.value_or(place), place);
+    };
+    for (const TaskId& task : settled_) look(task);
+    for (const auto& [rank, task] : picked_) look(task);
+    return first.value_or(last);
   }
 
   /// What was picked, in claim order.
   void order_picked() {
     for (const TaskId& task : transaction_.loaded()) {
-      const TaskView view = transaction_.view(task);
-      if (named_.contains(task) || view.task.life.state != TaskState::Queued) continue;
-      picked_.emplace(view.task.life.rank_at, task);
+      const TaskRecord& row = *transaction_.record(task);
+      if (named_.contains(task) || row.life.state != TaskState::Queued) continue;
+      picked_.emplace(row.life.rank_at, task);
     }
   }
 
@@ -154,8 +176,8 @@ class Claims {
   }
 
   bool suits(const ClaimRequest& request, const TaskId& task) {
-    const TaskView view = transaction_.view(task);
-    return view.task.queue.runtime == *request.runtime && supports(request, view.task);
+    const TaskRecord& row = *transaction_.record(task);
+    return row.queue.runtime == *request.runtime && supports(request, row);
   }
 
   /// Whether a ready task of the runtime is left.
@@ -168,7 +190,7 @@ class Claims {
       if (group.runtime != *request.runtime || group.search.operators != request.operators)
         continue;
       return std::ranges::any_of(group.window, [&](const TaskId& task) {
-        const bool ours = transaction_.view(task).presence == Presence::Live;
+        const bool ours = transaction_.record(task) != nullptr;
         return !ours && !settled_.contains(task);  // Another holds it for now.
       });
     }
@@ -273,6 +295,7 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
         continue;
       }
       for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));
+      claims.note_marks();
       InProcessRuns runs(transaction);
       WEIR_CHECK(runs.run(requests, answers));
       WEIR_CHECK(transaction.commit([&](postgres::Pipeline& pipeline) { runs.write(pipeline); }));
@@ -286,7 +309,10 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
     }
     return {};
   });
-  if (!done.ok()) return done.error();
+  if (!done.ok()) {
+    jobs_.marks().forget();  // What was marked as claimed is not.
+    return done.error();
+  }
   const base::MutexLock lock(mutex_);
   idle_ = std::ranges::all_of(
       answers, [](const ClaimAnswer& answer) { return answer.tasks.empty() && !answer.more; });

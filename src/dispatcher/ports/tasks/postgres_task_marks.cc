@@ -9,22 +9,22 @@ std::vector<ReadyMarks::Mark> ReadyMarks::use(std::span<const std::string> queue
   const base::MutexLock lock(mutex_);
   if (++searches_ % kMarkedSearchesMax == 0) marks_.clear();
   std::vector<Mark> found;
-  for (const auto& [key, rank] : marks_) {
+  for (const auto& [key, place] : marks_) {
     if (std::ranges::find(queues, key.second) == queues.end()) continue;
-    found.push_back({.build = key.first, .queue = key.second, .rank = rank});
+    found.push_back({.build = key.first, .queue = key.second, .place = place});
   }
   return found;
 }
 
 void ReadyMarks::set(const Mark& mark) {
   const base::MutexLock lock(mutex_);
-  marks_.insert_or_assign({mark.build, mark.queue}, mark.rank);
+  marks_.insert_or_assign({mark.build, mark.queue}, mark.place);
 }
 
 void ReadyMarks::lower(const Mark& to) {
   const base::MutexLock lock(mutex_);
   const auto found = marks_.find({to.build, to.queue});
-  if (found != marks_.end()) found->second = std::min(found->second, to.rank);
+  if (found != marks_.end()) found->second = std::min(found->second, to.place);
 }
 
 void ReadyMarks::forget() {

@@ -33,12 +33,13 @@ using postgres::Statement;
 
 // $1 queues, $2 limit, $3 operator names, $4 operators as name@version (both NULL: any), $5 only
 // those without a wake-up, $6 the beginning of the names of the settings that keep the window: with
-// `_ordered`, those of it whose operator is ordered; with `_builds`, `_queues`, `_sizes` and
-// `_firsts`, how many of the others are of each build and queue, and from which rank on; $7 to $9
-// builds, queues and the ranks at which to begin there. A build that has a limit offers as many as
-// it may still run to who claims; to who rings, all as long as it may run another, for each of them
-// is claimable and must have a wake-up or be owed one (I24). Of a build whose operator is ordered:
-// the first unfinished task of each input, and what has no place in an order among its first ones.
+// `_ordered`, those of it whose operator is ordered; with `_builds`, `_queues`, `_sizes`,
+// `_ranks` and `_ids`, how many of the others are of each build and queue, and from which place on;
+// $7 to $10 builds, queues and the ranks and ids at which to begin there. A build that has a limit
+// offers as many as it may still run to who claims; to who rings, all as long as it may run
+// another, for each of them is claimable and must have a wake-up or be owed one (I24). Of a build
+// whose operator is ordered: the first unfinished task of each input, and what has no place in an
+// order among its first ones.
 constexpr Statement kFindWindow = {
     "task_find_window",
     "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"
@@ -47,8 +48,8 @@ constexpr Statement kFindWindow = {
     " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"
     " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0"
     " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room,"
-    " coalesce((SELECT m.r FROM unnest($7::uuid[], $8::text[], $9::timestamptz[]) AS m (b, q, r)"
-    " WHERE m.b = w.build_id AND m.q = w.queue), '-infinity') AS since"
+    " coalesce(m.rank, '-infinity') AS since,"
+    " coalesce(m.id, '00000000-0000-0000-0000-000000000000') AS since_id"
     " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"
     " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"
     " AS ungated) AS g"
@@ -60,13 +61,16 @@ constexpr Statement kFindWindow = {
     " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN"
     " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"
     " WHERE n.build_id = w.build_id) END AS free) AS f"
+    " LEFT JOIN LATERAL (SELECT * FROM unnest($7::uuid[], $8::text[], $9::timestamptz[],"
+    " $10::uuid[]) AS m (build_id, queue, rank, id)"
+    " WHERE m.build_id = w.build_id AND m.queue = w.queue) AS m ON true"
     " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"
     " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
     " found AS (SELECT f.task_id, f.rank_at, o.build_id, o.queue,"
     " o.open AND NOT o.ordered AND NOT $5::bool AS whole, o.ordered"
     " FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
     "(SELECT t.task_id, t.rank_at FROM state.tasks t WHERE NOT o.ordered AND t.queue = o.queue"
-    " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.since"
+    " AND t.build_id = o.build_id AND t.state = 'queued' AND (t.rank_at, t.task_id) >= (o.since, o.since_id)"
     " AND " WEIR_READY("$5")
     " ORDER BY t.rank_at, t.task_id LIMIT o.room)"
     " UNION ALL "
@@ -84,7 +88,8 @@ constexpr Statement kFindWindow = {
     ") AS u ORDER BY rank_at, task_id LIMIT o.room) AS f"
     " ORDER BY f.rank_at, f.task_id LIMIT $2::bigint)"
     ", groups AS MATERIALIZED (SELECT build_id, queue, whole, ordered, count(*) AS size,"
-    " min(rank_at) AS first FROM found GROUP BY build_id, queue, whole, ordered)"
+    " min(rank_at) AS first, (array_agg(task_id ORDER BY rank_at, task_id))[1] AS first_id"
+    " FROM found GROUP BY build_id, queue, whole, ordered)"
     " SELECT f.tasks, f.kept, g.marks, g.kept FROM"
     " (SELECT coalesce(array_agg(task_id), '{}')::text AS tasks, " WEIR_KEEP(
         "_ordered",
@@ -95,7 +100,8 @@ constexpr Statement kFindWindow = {
         "_builds", "array_agg(build_id) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
         "_queues", "array_agg(queue) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
         "_sizes", "array_agg(size) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
-        "_firsts", "array_agg(first) FILTER (WHERE NOT ordered)") " AS kept FROM groups) AS g"};
+        "_ranks", "array_agg(first) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
+        "_ids", "array_agg(first_id) FILTER (WHERE NOT ordered)") " AS kept FROM groups) AS g"};
 
 constexpr Statement kLockWindowSwitches = {
     "task_lock_window_switches",
@@ -111,14 +117,14 @@ constexpr Statement kLockWindowSwitches = {
 constexpr Statement kPick = {
     "task_pick",
     WEIR_NOTING(
-        "(SELECT p.* FROM (SELECT w.build_id, w.queue, w.size, w.first,"
+        "(SELECT p.* FROM (SELECT w.build_id, w.queue, w.size, w.rank, w.id,"
         " b.dispatch = 'open' AS open,"
         " w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%' AS ungated FROM"
         " unnest(" WEIR_KEPT("_builds", "uuid") ", " WEIR_KEPT("_queues", "text") ", " WEIR_KEPT(
-            "_sizes", "bigint") ", " WEIR_KEPT("_firsts", "timestamptz")
-        ") AS w (build_id, queue, size, first) JOIN state.builds b ON b.build_id = w.build_id) AS o"
+            "_sizes", "bigint") ", " WEIR_KEPT("_ranks", "timestamptz") ", " WEIR_KEPT("_ids", "uuid")
+        ") AS w (build_id, queue, size, rank, id) JOIN state.builds b ON b.build_id = w.build_id) AS o"
         " CROSS JOIN LATERAL (SELECT * FROM state.tasks t WHERE t.queue = o.queue"
-        " AND t.build_id = o.build_id AND t.state = 'queued' AND t.rank_at >= o.first"
+        " AND t.build_id = o.build_id AND t.state = 'queued' AND (t.rank_at, t.task_id) >= (o.rank, o.id)"
         " AND " WEIR_READY("$2") " ORDER BY t.rank_at, t.task_id LIMIT o.size"
         " FOR UPDATE SKIP LOCKED) AS p) UNION ALL (SELECT * FROM (SELECT * FROM state.tasks t"
         " WHERE coalesce(t.state, '') = 'queued' AND t.task_id = ANY(" WEIR_KEPT("_ordered", "uuid")
@@ -158,7 +164,9 @@ std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
       .text(search.window)
       .uuid_array(search.marks, [](const ReadyMarks::Mark& mark) { return mark.build.uuid(); })
       .text_array(search.marks, &ReadyMarks::Mark::queue)
-      .instant_array(search.marks, &ReadyMarks::Mark::rank);
+      .instant_array(search.marks, [](const ReadyMarks::Mark& mark) { return mark.place.rank; })
+      .uuid_array(search.marks,
+                  [](const ReadyMarks::Mark& mark) { return mark.place.task.uuid(); });
   return pipeline.add(kFindWindow, std::move(params));
 }
 
@@ -184,7 +192,7 @@ std::vector<ReadyMarks::Mark> marks_of(const Rows& rows) {
     WEIR_ASSERT(id);
     marks.push_back({.build = BuildId(*id),
                      .queue = queue,
-                     .rank = Instant(std::chrono::microseconds(micros))});
+                     .place = {.rank = Instant(std::chrono::microseconds(micros))}});
   }
   return marks;
 }

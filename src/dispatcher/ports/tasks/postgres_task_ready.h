@@ -40,7 +40,7 @@ std::vector<QueueName> queues_of(QueueRuntime runtime);
 std::size_t queue_window(postgres::Pipeline& pipeline, const ReadySearch& search);
 /// The tasks of a window.
 std::vector<TaskId> window_of(const postgres::Rows& rows);
-/// Where the next search of what gave the window may begin: of builds that offer all they have.
+/// Where what gave the window begins: of builds that offer all they have.
 std::vector<ReadyMarks::Mark> marks_of(const postgres::Rows& rows);
 /// Queues the shared switch locks of the DAGs of weir.tasks and of all windows so far.
 void queue_window_switches(postgres::Pipeline& pipeline);

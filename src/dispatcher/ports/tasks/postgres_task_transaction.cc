@@ -234,6 +234,11 @@ bool TaskTransaction::order_blocked(const TaskRecord& task) const {
   return found->second.size() == std::size_t{kOrderHeads};
 }
 
+const TaskRecord* TaskTransaction::record(const TaskId& task) const {
+  const auto found = rows_.find(task);
+  return found == rows_.end() ? nullptr : &found->second.view.task;
+}
+
 TaskView TaskTransaction::view(const TaskId& task, const std::optional<LeaseToken>& token) const {
   const auto found = rows_.find(task);
   if (found == rows_.end()) {
@@ -380,7 +385,7 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   WEIR_TRY(const std::vector<Rows> results, pipeline.run());
   WEIR_CRASH_POINT("tasks_after_commit");
   for (const auto& [key, rank] : writes_.queued()) {
-    job_cache_.marks().lower({.build = key.first, .queue = key.second, .rank = rank});
+    job_cache_.marks().lower({.build = key.first, .queue = key.second, .place = {.rank = rank}});
   }
   // A repeat is answered from rows that another may have written and not yet flushed.
   if (wrote || !rows_.empty()) WEIR_CHECK(flush());

@@ -81,6 +81,8 @@ class TaskTransaction {
   }
   std::uint64_t draw() { return ports_.random.next(); }
 
+  /// The row as it is now, if it was read; until the next write.
+  const TaskRecord* record(const TaskId& task) const;
   /// The task as decisions see it now; `token`: the lease token of the command.
   TaskView view(const TaskId& task, const std::optional<LeaseToken>& token = {}) const;
   /// Nothing of the build was read for an unknown task.
