@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <latch>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -137,6 +138,29 @@ TEST(TaskRaces, KeepALimitWhateverTheNumberOfClaimers) {
   for (std::thread& worker : workers) worker.join();
   EXPECT_LE(claimed, 3);
   EXPECT_GE(claimed, 1);
+  test::expect_clean_audit(tasks.plane());
+}
+
+TEST(TaskRaces, FindInTheEndWhatAnotherInstanceHeldAndLetGo) {
+  StoredTasks tasks;
+  tasks.run_many(1, 12);
+  const auto other = tasks.plane().session(ServiceRole::Dispatcher);
+  ASSERT_TRUE(other->begin().ok());
+  ASSERT_TRUE(other->execute(std::string("SELECT set_config('weir.org', '*', true)")).ok());
+  ASSERT_TRUE(other
+                  ->execute(std::string("SELECT 1 FROM state.tasks WHERE state = 'queued'"
+                                        " ORDER BY rank_at, task_id LIMIT 3 FOR UPDATE"))
+                  .ok());
+  std::set<TaskId> claimed;
+  const auto claim = [&] {
+    for (const ClaimedTask& task : tasks.claim_ready(2).tasks) claimed.insert(task.task_id);
+  };
+  // These pass over what is held, and the next ones begin behind it.
+  for (int claims = 0; claims < 3; ++claims) claim();
+  EXPECT_EQ(claimed.size(), 6U);
+  ASSERT_TRUE(other->rollback().ok());
+  for (int claims = 0; claims < 3; ++claims) claim();
+  EXPECT_EQ(claimed.size(), 12U);
   test::expect_clean_audit(tasks.plane());
 }
 
