@@ -73,6 +73,8 @@ struct Connection::Expected {
 /// One round trip under way.
 struct Connection::Exchange {
   std::span<const Request> requests;
+  std::size_t handed_over = 0;  // Of the requests.
+  bool synced = false;          // The server was told that there are no more.
   std::vector<Expected> expected = {};
   std::vector<Rows> rows = {};
   Result<void> sent = {};             // What became of handing the requests over.
@@ -166,7 +168,7 @@ Result<std::vector<Rows>> Connection::run(std::span<const Request> requests,
   return finish();
 }
 
-Result<void> Connection::start(std::span<const Request> requests) {
+Result<void> Connection::start(std::span<const Request> requests, bool more) {
   WEIR_ASSERT(!requests.empty() && requests.size() <= kPipelineStatementsMax);
   WEIR_ASSERT(!started());
   last_failure_ = {};
@@ -182,9 +184,25 @@ Result<void> Connection::start(std::span<const Request> requests) {
         return only_reads(request.statement != nullptr ? request.statement->sql : request.sql);
       });
 
+  WEIR_ASSERT(!more || begins || in_transaction());
+
   ++round_trips_;
-  under_way_->sent =
-      PQenterPipelineMode(connection_.get()) == 0 ? lost_by_libpq() : send(*under_way_);
+  Exchange& exchange = *under_way_;
+  exchange.sent = PQenterPipelineMode(connection_.get()) == 0 ? lost_by_libpq() : send(exchange);
+  if (exchange.sent.ok() && !more) exchange.sent = send_sync(exchange);
+  if (exchange.sent.ok()) exchange.sent = flush_what_is_taken();
+  return {};
+}
+
+Result<void> Connection::extend(std::span<const Request> requests) {
+  WEIR_ASSERT(started() && !under_way_->synced && requests.size() <= kPipelineStatementsMax);
+  Exchange& exchange = *under_way_;
+  WEIR_ASSERT(requests.size() >= exchange.handed_over);
+  exchange.requests = requests;
+  exchange.rows.resize(requests.size());
+  if (exchange.sent.ok()) exchange.sent = send(exchange);
+  if (exchange.sent.ok()) exchange.sent = send_sync(exchange);
+  if (exchange.sent.ok()) exchange.sent = flush_what_is_taken();
   return {};
 }
 
@@ -193,6 +211,7 @@ Result<std::vector<Rows>> Connection::finish() {
   const std::unique_ptr<Exchange> done = std::move(under_way_);
   Exchange& exchange = *done;
   Result<void> outcome = std::move(exchange.sent);
+  if (outcome.ok() && !exchange.synced) outcome = send_sync(exchange);
   if (outcome.ok()) outcome = flush();
   if (outcome.ok()) outcome = receive(exchange);
   if (!outcome.ok()) {
@@ -254,16 +273,21 @@ int Connection::server_version() const { return PQserverVersion(connection_.get(
 int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
 
 Result<void> Connection::send(Exchange& exchange) {
-  for (std::size_t i = 0; i < exchange.requests.size(); ++i) {
+  for (std::size_t& i = exchange.handed_over; i < exchange.requests.size(); ++i) {
     const Request::Kind kind = exchange.requests[i].kind;
     WEIR_ASSERT(kind != Request::Kind::Begin || i == 0);
     WEIR_ASSERT(kind != Request::Kind::Commit || i + 1 == exchange.requests.size());
     if (kind == Request::Kind::Commit) exchange.in_doubt = true;
     WEIR_CHECK(send_request(exchange, i));
   }
+  return {};
+}
+
+Result<void> Connection::send_sync(Exchange& exchange) {
   if (exchange.commits_at_sync) exchange.in_doubt = true;
+  exchange.synced = true;
   if (PQpipelineSync(connection_.get()) == 0) return lost_by_libpq();
-  return flush_what_is_taken();
+  return {};
 }
 
 Result<void> Connection::send_request(Exchange& exchange, std::size_t index) {

@@ -96,8 +96,11 @@ class Connection {
   /// the requests over, or as many as the socket takes; finish() waits for the replies. What
   /// `requests` point at must live until finish(), which comes before anything else is asked of
   /// this connection; a connection that is destroyed in between leaves no trace of an open
-  /// transaction.
-  Result<void> start(std::span<const Request> requests);
+  /// transaction. With `more`, the requests of a transaction may be followed by others in extend(),
+  /// once, which the server takes up right after them: `requests` are all of them then, those of
+  /// start() first.
+  Result<void> start(std::span<const Request> requests, bool more = false);
+  Result<void> extend(std::span<const Request> requests);
   Result<std::vector<Rows>> finish();
   /// True between start() and finish().
   bool started() const { return under_way_ != nullptr; }
@@ -141,6 +144,7 @@ class Connection {
   Connection(pg_conn* connection, const ConnectOptions& options);
 
   Result<void> send(Exchange& exchange);
+  Result<void> send_sync(Exchange& exchange);
   Result<void> send_request(Exchange& exchange, std::size_t index);
   Result<void> receive(Exchange& exchange);
   Result<void> accept(Exchange& exchange, const Expected& expected, ResultPtr result);

@@ -29,7 +29,19 @@ Result<std::vector<Rows>> Pipeline::run(const std::function<void()>& meanwhile) 
   return finish();
 }
 
-Result<void> Pipeline::start() {
+Result<void> Pipeline::start(bool more) {
+  list_requests();
+  auto started = connection_.start(requests_, more);
+  if (!started.ok()) queued_.clear();
+  return started;
+}
+
+Result<void> Pipeline::extend() {
+  list_requests();
+  return connection_.extend(requests_);
+}
+
+void Pipeline::list_requests() {
   requests_.clear();
   requests_.reserve(queued_.size());
   for (const Queued& item : queued_) {
@@ -39,9 +51,6 @@ Result<void> Pipeline::start() {
                          .params = &item.params,
                          .kind = item.kind});
   }
-  auto started = connection_.start(requests_);
-  if (!started.ok()) queued_.clear();
-  return started;
 }
 
 Result<std::vector<Rows>> Pipeline::finish() {

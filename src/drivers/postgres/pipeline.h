@@ -49,9 +49,11 @@ class Pipeline {
   /// needs Connection::rollback(). `meanwhile` is Connection::run's.
   Result<std::vector<Rows>> run(const std::function<void()>& meanwhile = {});
 
-  /// run() in two halves, as Connection::start and finish; nothing is added in between. A pipeline
-  /// that is destroyed in between must take its connection with it.
-  Result<void> start();
+  /// run() in two halves, as Connection::start and finish. After start(true) statements may be
+  /// added and handed over with extend(), once; else nothing is added in between. A pipeline that
+  /// is destroyed in between must take its connection with it.
+  Result<void> start(bool more = false);
+  Result<void> extend();
   Result<std::vector<Rows>> finish();
 
  private:
@@ -62,6 +64,7 @@ class Pipeline {
     Request::Kind kind;
   };
   std::size_t push(Queued queued);
+  void list_requests();
 
   Connection& connection_;
   std::deque<Queued> queued_;

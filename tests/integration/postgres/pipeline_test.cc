@@ -66,6 +66,49 @@ TEST_F(PipelineTest, LetsItsCallerUseOtherConnectionsBetweenItsHalves) {
   EXPECT_EQ(stored(), 3);
 }
 
+TEST_F(PipelineTest, TakesMoreStatementsWhileTheFirstOnesRun) {
+  Pipeline pipeline(*first_);
+  pipeline.begin();
+  const std::size_t insert = pipeline.add(kInsert, numbers({1, 2}));
+  ASSERT_TRUE(succeeded(pipeline.start(/*more=*/true)));
+  ASSERT_TRUE(succeeded(second_->execute(kInsert, numbers({3}))));
+  const std::size_t more = pipeline.add(kInsert, numbers({4}));
+  const std::size_t count = pipeline.add(kCount);
+  ASSERT_TRUE(succeeded(pipeline.extend()));
+  const auto results = pipeline.finish();
+  ASSERT_TRUE(succeeded(results));
+  ASSERT_EQ(results->size(), 4U);
+  EXPECT_EQ((*results)[insert].affected(), 2);
+  EXPECT_EQ((*results)[more].affected(), 1);
+  EXPECT_EQ((*results)[count].int64(0, 0), 4);
+  ASSERT_TRUE(succeeded(first_->commit()));
+  EXPECT_EQ(stored(), 4);
+}
+
+TEST_F(PipelineTest, EndsWithoutTheMoreThatItWasToldOf) {
+  Pipeline pipeline(*first_);
+  pipeline.begin();
+  const std::size_t insert = pipeline.add(kInsert, numbers({1, 2}));
+  ASSERT_TRUE(succeeded(pipeline.start(/*more=*/true)));
+  const auto results = pipeline.finish();
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_EQ((*results)[insert].affected(), 2);
+  EXPECT_TRUE(first_->in_transaction());
+}
+
+TEST_F(PipelineTest, SkipsWhatComesAfterAFailureOfTheFirstOnes) {
+  Pipeline pipeline(*first_);
+  pipeline.begin();
+  pipeline.add(kDivide, Params().int64(0));
+  ASSERT_TRUE(succeeded(pipeline.start(/*more=*/true)));
+  pipeline.add(kInsert, numbers({1}));
+  ASSERT_TRUE(succeeded(pipeline.extend()));
+  EXPECT_FALSE(pipeline.finish().ok());
+  EXPECT_EQ(first_->last_failure().statement, 1U);
+  EXPECT_FALSE(first_->in_transaction());
+  EXPECT_EQ(stored(), 0);
+}
+
 TEST_F(PipelineTest, DoesNothingWhenEmpty) {
   Pipeline pipeline(*first_);
   const auto results = pipeline.run();
