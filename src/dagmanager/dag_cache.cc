@@ -12,7 +12,7 @@ Result<std::shared_ptr<const graph::Dag>> DagCache::read(std::string_view docume
   const base::Digest digest = base::blake3(document);
   std::string key(reinterpret_cast<const char*>(digest.data()), digest.size());
   if (auto known = find(key)) return known;
-  WEIR_TRY(graph::Dag dag, graph::read_dag(document));
+  WEIR_TRY(graph::Dag dag, graph::read_dag(document, {}, &digest));
   const std::size_t bytes = dag.bytes;
   auto shared = std::make_shared<const graph::Dag>(std::move(dag));
   if (bytes <= bytes_max_ / 2) keep({std::move(key), shared, bytes});

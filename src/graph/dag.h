@@ -29,9 +29,10 @@ struct Artifact {
 
 /// One compute node of a submitted graph (section 3.1).
 struct DagNode {
-  NodeId node_id;         ///< as the document states it
-  NodeId computed_id;     ///< hash of its content; equals node_id where the sender was right
-  std::string canonical;  ///< the bytes of section 2.1
+  NodeId node_id;              ///< as the document states it
+  NodeId computed_id;          ///< hash of its content; equals node_id where the sender was right
+  std::string canonical;       ///< the bytes of section 2.1
+  base::Digest fingerprint{};  ///< their hash: two nodes with one fingerprint have one content
   IdentityParts parts;
   std::string schema_hash;
   std::string config_hash;
@@ -93,7 +94,9 @@ struct DagLimits {
 
 /// Reads a DAG document: JSON, or standard base64 of it. All faults are told in one error, in
 /// document order, each with its JSON Pointer; the error's reason is the first fault's.
-Result<Dag> read_dag(std::string_view json_or_base64, const DagLimits& limits = {});
+/// `hash`: of the text as it was submitted, for a caller that has it already.
+Result<Dag> read_dag(std::string_view json_or_base64, const DagLimits& limits = {},
+                     const base::Digest* hash = nullptr);
 
 /// The sentinel id of a strategy: with "-sentinel" unless it ends so already (section 3.3).
 SentinelId sentinel_id(const StrategyId& strategy);

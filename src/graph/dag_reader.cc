@@ -245,10 +245,12 @@ Result<DagDocument> open_dag_document(std::string_view json_or_base64, const Dag
   return std::move(tree).error().prepend("taken out of its base64");
 }
 
-Result<Dag> read_dag(std::string_view json_or_base64, const DagLimits& limits) {
+Result<Dag> read_dag(std::string_view json_or_base64, const DagLimits& limits,
+                     const base::Digest* hash) {
   WEIR_TRY(const DagDocument document, open_dag_document(json_or_base64, limits));
   Dag dag;
-  dag.json_hash = base::blake3(document.json());
+  const bool known = hash != nullptr && document.decoded.empty();
+  dag.json_hash = known ? *hash : base::blake3(document.json());
   WEIR_CHECK(DagReader(document.tree.root(), limits, dag).read());
   dag.bytes = memory_of(dag);
   return dag;

@@ -173,8 +173,10 @@ std::string canonical_bytes(const IdentityParts& parts) {
   return bytes;
 }
 
-NodeId node_id(std::string_view canonical) {
-  return NodeId(std::string(kIdPrefix) + base::blake3_hex(canonical));
+NodeId node_id(std::string_view canonical) { return node_id(base::blake3(canonical)); }
+
+NodeId node_id(const base::Digest& fingerprint) {
+  return NodeId(std::string(kIdPrefix) + base::to_hex(fingerprint));
 }
 
 NodeId node_id_without_collision(std::string_view canonical, const TakenByOther& taken) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/blake3.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "graph/ids.h"
@@ -38,6 +39,8 @@ std::string canonical_bytes(const IdentityParts& parts);
 
 /// "blake3:" + 64 hex digits over the canonical bytes.
 NodeId node_id(std::string_view canonical);
+/// The same from their BLAKE3.
+NodeId node_id(const base::Digest& fingerprint);
 
 /// True for an id that is already taken by other canonical bytes.
 using TakenByOther = std::function<bool(const NodeId&)>;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/blake3.h"
 #include "graph/node_parts.h"
 #include "graph/tag_query.h"
 
@@ -30,7 +31,8 @@ bool NodeReader::read(const NodeFields& fields, std::uint32_t index, DagNode& no
   read_artifacts();
   if (faults_.size() != faults_before) return false;
   node.canonical = canonical_bytes(node.parts);
-  node.computed_id = node_id(node.canonical);
+  node.fingerprint = base::blake3(node.canonical);
+  node.computed_id = node_id(node.fingerprint);
   return true;
 }
 

@@ -106,9 +106,8 @@ class Planner {
   /// graph states or was given.
   NodeView identify(const graph::DagNode& source, PlannedNode& planned) {
     planned.id = source.node_id;
-    const base::Digest fingerprint = base::blake3(source.canonical);
     const auto is_other = [&](const NodeView& stored) {
-      return stored && stored.fingerprint() != fingerprint;
+      return stored && stored.fingerprint() != source.fingerprint;
     };
     const NodeView known = index_.node(source.node_id);
     if (!is_other(known)) return known;
