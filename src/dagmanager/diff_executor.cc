@@ -17,11 +17,29 @@ bool seen_lately(const std::optional<DeploySeen>& deploy, Instant now) {
   return deploy && !deploy->ended && now - deploy->last_seen < kDeploySeenEvery;
 }
 
+/// The queue that a deploy bound a node to. Mostly it is among the node's own, in the deploy's very
+/// context, and no key need be hashed.
+QueueView queue_of(const GraphIndex& index, const NodeView& node, const DeployKey& deploy) {
+  for (const RowId row : index.queues_of(node.row())) {
+    const QueueView queue = index.queue(row);
+    const BindingContext& binding = queue.binding();
+    if (binding.context == deploy.context && binding.strategy == deploy.strategy) return queue;
+  }
+  const graph::ComputeKey key = graph::compute_key(node.id(), deploy.context);
+  return index.queue_by_binding(graph::binding_key(key, deploy.context, deploy.strategy));
+}
+
 }  // namespace
 
 /// One try at a diff: everything it learned. Thrown away when the graph moved under it.
 struct DiffExecutor::Attempt {
   Attempt(const DiffCommand& asked, const DiffScope& where) : command(asked), scope(where) {}
+
+  /// The store writes the change from its beginning then.
+  void let_go_of_ahead() {
+    reservation.ahead.reset();
+    if (change) change->ahead.reset();
+  }
 
   const DiffCommand& command;
   const DiffScope& scope;
@@ -36,7 +54,8 @@ struct DiffExecutor::Attempt {
   std::optional<TopicProvisioner> topics;
   std::vector<std::size_t> topic_nodes;  // plan index of each wanted topic
   std::optional<DiffAnswer> answer;      // of the topics as they are named now
-  std::optional<Result<InheritedTtl>> ttl;
+  InheritedTtl ttl;
+  std::optional<GraphChange> change;  // as if all topics came as wanted, until they are made
   Epoch epoch = 0;
   Epoch base = 0;
   bool sentinel_stored = false;
@@ -79,7 +98,8 @@ Result<bool> DiffExecutor::holds(const DiffSummary& settled) {
 }
 
 Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const DiffScope& scope) {
-  Attempt attempt(command, scope);
+  const auto tried = std::make_shared<Attempt>(command, scope);
+  Attempt& attempt = *tried;
   attempt.now = clock_.now();
   attempt.deploy_key = {scope.binding->strategy, scope.context(), scope.version,
                         graph::node_set_hash(*command.dag)};
@@ -92,12 +112,15 @@ Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const Dif
     attempt.diff_id = base::uuid_v4(random_);
     WEIR_CHECK(reserve(attempt));
     WEIR_CRASH_POINT("diff.reserved");
+    store_.write_ahead(*attempt.change);
     WEIR_CHECK(provision(attempt));
     WEIR_CRASH_POINT("diff.provisioned");
   }
   WEIR_CHECK(commit(attempt));
   WEIR_CRASH_POINT("diff.committed");
-  return outcome(attempt);
+  DiffOutcome result = outcome(attempt);
+  result.spent = tried;
+  return result;
 }
 
 /// Steps 8 and 9: one fetch, then every node is decided and every topic named.
@@ -128,25 +151,41 @@ Result<void> DiffExecutor::find_deploy(Attempt& attempt) {
 }
 
 /// Step 10, first half: the names are committed as intents before any topic is made. A name that
-/// another binding holds by now is given up for the next.
+/// another binding holds by now is given up for the next. Meanwhile the change is made, as it is if
+/// names and topics come as they are wanted.
 Result<void> DiffExecutor::reserve(Attempt& attempt) {
   attempt.intents = make_intents(*attempt.command.dag, attempt.plan, attempt.scope, config_.policy,
                                  attempt.diff_id, attempt.now);
-  const IntentBatch& batch = attempt.intents;
+  IntentBatch& batch = attempt.intents;
+  std::optional<Error> fault;
   WEIR_TRY(attempt.reservation, store_.reserve(batch, [&] {
-    attempt.ttl = inherited_ttl(attempt);
     answer(attempt);
+    auto ttl = inherited_ttl(attempt);
+    if (ttl.ok()) {
+      attempt.ttl = *std::move(ttl);
+      attempt.change = make_change(change_input(attempt));
+    } else {
+      fault = ttl.error();
+    }
   }));
+  if (fault) return *std::move(fault);
   std::vector<WantedTopic> wanted;
   wanted.reserve(batch.intents.size());
+  bool renamed = false;
   for (std::size_t i = 0; i < batch.intents.size(); ++i) {
     IntentOutcome& got = attempt.reservation.outcomes[i];
     PlannedNode& node = attempt.plan.nodes[attempt.topic_nodes[i]];
     if (got.queue == 0) {
       WEIR_TRY(got, reserve_next_name(attempt, i));
+      renamed = true;
     }
     node.reserved = node.topic;
     wanted.push_back({node.topic, batch.intents[i].shape, got.joined});
+  }
+  take_reservation(*attempt.change, attempt.plan, attempt.reservation, std::move(batch.nodes));
+  if (renamed) {
+    answer(attempt);
+    follow_topics(*attempt.change, change_input(attempt), attempt.reservation);
   }
   attempt.topics.emplace(std::move(wanted), config_.prod);
   return {};
@@ -193,12 +232,13 @@ Result<void> DiffExecutor::provision(Attempt& attempt) {
         WEIR_CHECK(look_at_topics(step, topics));
         break;
       case ProvisionStep::Kind::Wait:
-        attempt.reservation.ahead.reset();  // it holds locks, and nobody knows for how long
+        attempt.let_go_of_ahead();  // it holds locks, and nobody knows for how long
         clock_.sleep_for(step.wait);
         topics.waited();
         break;
       case ProvisionStep::Kind::Rename: {
         const std::size_t topic = step.topics.front();
+        attempt.let_go_of_ahead();  // the name that is given up is locked by it
         auto got = reserve_next_name(attempt, topic);
         if (!got.ok()) {
           observer_.topics_wanted(0, wanted);
@@ -257,14 +297,13 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
   WEIR_TRY(const auto previous, store_.newest_deploy(attempt.scope.binding->strategy, world));
   if (!previous) return ttl;
   WEIR_TRY(const GraphView view, store_.read(nullptr));
+  ttl.reserve(previous->nodes.size());
   for (const DeployNode& node : previous->nodes) {
     const NodeView stored = view.index().node(node.node);
     if (!stored || node.name.empty()) continue;
-    const graph::ComputeKey key = graph::compute_key(stored.id(), previous->key.context);
-    const QueueView queue = view.index().queue_by_binding(
-        graph::binding_key(key, previous->key.context, previous->key.strategy));
+    const QueueView queue = queue_of(view.index(), stored, previous->key);
     if (queue && queue.is_active()) {
-      ttl.try_emplace({node.name, std::string(stored.node_type())}, queue.record().ttl_ms);
+      ttl.try_emplace({node.name, std::string(stored.node_type())}, queue.ttl_ms());
     }
   }
   return ttl;
@@ -298,31 +337,34 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   const auto& sentinel = attempt.command.dag->sentinel;
   attempt.settled = nothing && !(sentinel && sentinel->weight);
   if (nothing) return {};
-  InheritedTtl ttl;
-  if (attempt.ttl) {
-    WEIR_TRY(ttl, *std::move(attempt.ttl));
+  if (!attempt.change) {
+    attempt.change = make_change(change_input(attempt));
+  } else if (!attempt.topics->as_wanted()) {
+    follow_topics(*attempt.change, change_input(attempt), attempt.reservation);
   }
-  const GraphChange change = make_change({.dag = attempt.command.dag.get(),
-                                          .scope = &attempt.scope,
-                                          .plan = &attempt.plan,
-                                          .base = attempt.base,
-                                          .reservation = &attempt.reservation,
-                                          .nodes = &attempt.intents.nodes,
-                                          .topics = attempt.topics ? &*attempt.topics : nullptr,
-                                          .policy = &config_.policy,
-                                          .inherited_ttl = &ttl,
-                                          .diff_id = attempt.diff_id,
-                                          .node_set = attempt.deploy_key.node_set,
-                                          .actor = attempt.command.actor,
-                                          .request_hash = attempt.command.request_hash(),
-                                          .answer_hash = attempt.answer->hash,
-                                          .deploy_known = attempt.deploy_seen.has_value(),
-                                          .now = attempt.now});
   WEIR_CRASH_POINT("diff.before_commit");
-  WEIR_TRY(const Committed committed, store_.commit(change));
+  WEIR_TRY(const Committed committed, store_.commit(*attempt.change));
   attempt.epoch = committed.epoch;
-  attempt.sentinel_stored = change.sentinel.has_value();
+  attempt.sentinel_stored = attempt.change->sentinel.has_value();
   return {};
+}
+
+/// What a change is made of, as far as the attempt has come. Its answer is made.
+ChangeInput DiffExecutor::change_input(const Attempt& attempt) const {
+  return {.dag = attempt.command.dag.get(),
+          .scope = &attempt.scope,
+          .plan = &attempt.plan,
+          .base = attempt.base,
+          .topics = attempt.topics ? &*attempt.topics : nullptr,
+          .policy = &config_.policy,
+          .inherited_ttl = &attempt.ttl,
+          .diff_id = attempt.diff_id,
+          .node_set = attempt.deploy_key.node_set,
+          .actor = attempt.command.actor,
+          .request_hash = attempt.command.request_hash(),
+          .answer_hash = attempt.answer->hash,
+          .deploy_known = attempt.deploy_seen.has_value(),
+          .now = attempt.now};
 }
 
 /// What the client is told, unless it is made already.

@@ -38,13 +38,15 @@ struct DiffSummary {
   bool settled = false;  ///< nothing was to be written: asked again at this epoch, nothing will be
 };
 
-/// What a diff came to. Keeps the Dag that the answer borrows from.
+/// What a diff came to. Keeps the Dag that the answer borrows from, and all that it took to decide,
+/// whose end takes time that nobody should wait for.
 struct DiffOutcome {
   std::shared_ptr<const graph::Dag> dag;
   DiffScope scope;
   DiffAnswer answer;
   DiffSummary summary;
   bool sentinel_stored = false;
+  std::shared_ptr<const void> spent = {};
 };
 
 /// Told as a diff goes along: what metrics and logs are made from. Calls come from the thread that
@@ -77,6 +79,9 @@ class DiffExecutor {
   /// `create_timeout`, `graph_contended`.
   Result<DiffOutcome> run(const DiffCommand& command);
 
+  /// Once a diff's answer is given: what it left to be done, so that the next one need not.
+  void settle() { store_.settle(); }
+
   /// Whether what a settled diff came to is what the same command would come to now. One round
   /// trip.
   Result<bool> holds(const DiffSummary& settled);
@@ -94,6 +99,7 @@ class DiffExecutor {
   Result<void> look_at_topics(const ProvisionStep& step, TopicProvisioner& topics);
   Result<InheritedTtl> inherited_ttl(const Attempt& attempt);
   Result<bool> nothing_to_write(const Attempt& attempt);
+  ChangeInput change_input(const Attempt& attempt) const;
   Result<void> commit(Attempt& attempt);
   void answer(Attempt& attempt) const;
   DiffOutcome outcome(Attempt& attempt) const;

@@ -78,6 +78,7 @@ void DiffServer::work(DiffStream& stream, const grpc::ByteBuffer& bytes, const s
   const std::string key = AnswerCache::key_of(bytes);
   if (answer_again(stream, key, received)) return;
   const std::size_t created = answer_anew(stream, bytes, key, peer, received);
+  parts_.executor.settle();
   documents_.drop_evicted();
   give_back_after(created);
 }

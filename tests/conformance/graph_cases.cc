@@ -227,6 +227,11 @@ void Diff::add_promotion(const dm::NodeRecord& node, std::size_t intent) {
        .lag_alert_seconds = 300});
 }
 
+Diff& Diff::write_ahead() {
+  store_.write_ahead(change_);
+  return *this;
+}
+
 Result<dm::Committed> Diff::commit() { return store_.commit(change_); }
 
 void write_side_by_side(dm::GraphStore& one, dm::GraphStore& other, int writers, int diffs) {

@@ -49,9 +49,11 @@ class Diff {
   Diff& view();
   /// Reserves the names of all nodes that have no queue in this binding.
   Diff& reserve();
+  /// What of the change comes in any case, while topics would be made.
+  Diff& write_ahead();
   Result<dagmanager::Committed> commit();
-  /// All three.
-  Result<dagmanager::Committed> run() { return view().reserve().commit(); }
+  /// All four.
+  Result<dagmanager::Committed> run() { return view().reserve().write_ahead().commit(); }
 
   const dagmanager::Reservation& reservation() const { return reservation_; }
   dagmanager::IntentBatch& batch() { return batch_; }

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "dagmanager/ports/postgres_limits.h"
 #include "tests/conformance/graph_cases.h"
 #include "tests/conformance/postgres_engine.h"
 
@@ -14,6 +15,7 @@ namespace {
 using test::describe;
 using test::Diff;
 using test::make_binding;
+using test::make_deploy;
 using test::make_node;
 using test::reason_of;
 using test::succeeded;
@@ -26,6 +28,9 @@ class NodesAheadTest : public testing::Test {
         other_(graph_.instance(IntentSync::WithTopics)) {}
 
   std::string fresh_copy() { return describe(graph_.instance()->store()); }
+  std::int64_t active() {
+    return graph_.number("SELECT count(*) FROM weir_dagmanager.queue WHERE state = 'active'");
+  }
   std::int64_t nodes() {
     return graph_.number("SELECT count(*) FROM weir_dagmanager.compute_node");
   }
@@ -47,6 +52,73 @@ TEST_F(NodesAheadTest, BecomePartOfTheirChange) {
   EXPECT_EQ(describe(one_->store()), fresh_copy());
   EXPECT_EQ(describe(other_->store()), fresh_copy());
   EXPECT_EQ(graph_.number("SELECT count(*) FROM weir_dagmanager.used_by"), 1);
+}
+
+TEST_F(NodesAheadTest, AreFollowedByTheRestOfTheirChange) {
+  Diff diff(one_->store(), binding_, {make_node("a"), make_node("b")});
+  diff.view().reserve();
+  diff.change().deploy =
+      make_deploy(*binding_, "v1", {{diff.change().nodes[0].row, "a", true}}, test::at(0));
+  diff.write_ahead();
+  EXPECT_EQ(nodes(), 0);
+  EXPECT_EQ(active(), 0) << "nobody sees it before the commit";
+  ASSERT_TRUE(succeeded(diff.commit()));
+  EXPECT_EQ(active(), 2);
+  EXPECT_EQ(graph_.number("SELECT count(*) FROM weir_dagmanager.deploy"), 1);
+  EXPECT_EQ(describe(one_->store()), fresh_copy());
+  EXPECT_EQ(describe(other_->store()), fresh_copy());
+}
+
+TEST_F(NodesAheadTest, AreWrittenAnewWithAChangeThatBecameAnother) {
+  Diff diff(one_->store(), binding_, {make_node("a"), make_node("b")});
+  diff.view().reserve().write_ahead();
+  diff.change().queues[1].ttl_ms = 77;
+  ASSERT_TRUE(succeeded(diff.commit()));
+  EXPECT_EQ(graph_.number("SELECT count(*) FROM weir_dagmanager.queue WHERE ttl_ms = 77"), 1);
+  EXPECT_EQ(active(), 2);
+  EXPECT_EQ(describe(one_->store()), fresh_copy());
+}
+
+TEST_F(NodesAheadTest, LeaveNothingOfTheRestWhenTheirDiffEnds) {
+  {
+    Diff abandoned(one_->store(), binding_, {make_node("a")});
+    abandoned.view().reserve().write_ahead();
+  }
+  EXPECT_EQ(active(), 0);
+  ASSERT_TRUE(succeeded(Diff(other_->store(), binding_, {make_node("a")}).run()));
+  EXPECT_EQ(active(), 1);
+  EXPECT_EQ(describe(one_->store()), fresh_copy());
+}
+
+TEST_F(NodesAheadTest, AreWrittenAgainWithTheRestWhenTheirSessionIsLost) {
+  Diff diff(one_->store(), binding_, {make_node("a"), make_node("b")});
+  diff.view().reserve().write_ahead();
+  graph_.kill_sessions();
+  ASSERT_TRUE(succeeded(diff.commit()));
+  EXPECT_EQ(nodes(), 2);
+  EXPECT_EQ(active(), 2);
+  EXPECT_EQ(describe(one_->store()), fresh_copy());
+}
+
+TEST_F(NodesAheadTest, AreHandedOverByAThreadOfTheirOwnWhereTheyAreMany) {
+  std::vector<NodeRecord> many;
+  for (std::size_t i = 0; i < 2 * kNodesOfOwnThread; ++i) {
+    many.push_back(make_node("n" + std::to_string(i)));
+  }
+  Diff diff(one_->store(), binding_, many);
+  diff.view().reserve();
+  ASSERT_NE(diff.reservation().ahead, nullptr);
+  ASSERT_TRUE(succeeded(diff.write_ahead().commit()));
+  EXPECT_EQ(active(), std::ssize(many));
+  EXPECT_EQ(describe(other_->store()), fresh_copy());
+}
+
+TEST_F(NodesAheadTest, AreKnownToAReaderWhoComesBeforeTheMirrorIsSettled) {
+  ASSERT_TRUE(succeeded(Diff(one_->store(), binding_, {make_node("a")}).run()));
+  EXPECT_EQ(describe(one_->store()), fresh_copy());
+  ASSERT_TRUE(succeeded(Diff(one_->store(), binding_, {make_node("b")}).run()));
+  one_->store().settle();
+  EXPECT_EQ(describe(one_->store()), fresh_copy());
 }
 
 TEST_F(NodesAheadTest, LetTheCallerWorkMeanwhile) {

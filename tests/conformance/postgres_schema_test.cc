@@ -80,8 +80,8 @@ TEST_F(PostgresSchemaTest, LetsTheServiceRoleDoNoMoreThanItNeeds) {
   const auto service = service_session();
   ASSERT_NE(service, nullptr);
   for (const char* refused :
-       {"UPDATE weir_dagmanager.topic_log SET actor = 'nobody'",
-        "DELETE FROM weir_dagmanager.topic_log", "DELETE FROM weir_dagmanager.compute_node",
+       {"UPDATE weir_dagmanager.topic_log_batch SET actor = 'nobody'",
+        "DELETE FROM weir_dagmanager.topic_log_batch", "DELETE FROM weir_dagmanager.compute_node",
         "UPDATE weir_dagmanager.compute_node SET name = 'x'", "TRUNCATE weir_dagmanager.queue",
         "DROP TABLE weir_dagmanager.queue", "ALTER TABLE weir_dagmanager.queue ADD COLUMN x int",
         "CREATE TABLE weir_dagmanager.x (a int)", "DELETE FROM weir_topics.topic_registry",

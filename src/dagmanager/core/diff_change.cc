@@ -2,6 +2,7 @@
 #include "dagmanager/core/diff_change.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -21,7 +22,7 @@ NodeRecord make_node(const PlannedNode& planned, const std::string& owner, Insta
   return {.row = 0,
           .id = planned.id,
           .parts = source.parts,
-          .fingerprint = base::blake3(source.canonical),
+          .fingerprint = source.fingerprint,
           .schema_hash = source.schema_hash,
           .name = source.name,
           .owner = owner,
@@ -39,36 +40,34 @@ class ChangeMaker {
     change_.base = in_.base;
     change_.binding = in_.scope->binding;
     change_.deploy_known = in_.deploy_known;
-    if (in_.reservation != nullptr) change_.ahead = in_.reservation->ahead;
-    if (in_.nodes != nullptr) change_.nodes.reserve(in_.nodes->size());
     change_.at = in_.now;
   }
+
+  ChangeMaker(const ChangeInput& input, GraphChange change)
+      : in_(input), change_(std::move(change)) {}
 
   GraphChange make() {
     DeployRecord deploy = new_deploy();
     for (const PlannedNode& planned : in_.plan->nodes) {
       change_.dag_nodes.push_back(planned.id.text());
-      const bool introduced = planned.node_row == 0;
-      const RowId row = introduced ? introduce() : planned.node_row;
-      if (planned.needs_topic()) promote(planned, row);
+      bind(planned);
       if (planned.mark_due) mark(planned);
-      if (planned.id_conflict && introduced) log_conflict(planned);
-      deploy.nodes.push_back({row, planned.source->name, introduced});
+      deploy.nodes.push_back({planned.node_row, planned.source->name, planned.node_row == 0});
     }
     add_sentinel(deploy);
     change_.deploy = std::move(deploy);
     return std::move(change_);
   }
 
- private:
-  RowId introduce() {
-    const RowId row = in_.reservation->node_rows.at(change_.nodes.size());
-    NodeRecord& node = in_.nodes->at(change_.nodes.size());
-    change_.nodes.push_back(std::move(node));
-    change_.nodes.back().row = row;
-    return row;
+  GraphChange bind_anew() {
+    change_.queues.clear();
+    change_.log.clear();
+    change_.deploy->answer_hash = in_.answer_hash;
+    for (const PlannedNode& planned : in_.plan->nodes) bind(planned);
+    return std::move(change_);
   }
 
+ private:
   DeployRecord new_deploy() const {
     DeployRecord deploy;
     deploy.key = {in_.scope->binding->strategy, in_.scope->context(), in_.scope->version,
@@ -82,32 +81,38 @@ class ChangeMaker {
     return deploy;
   }
 
-  void promote(const PlannedNode& planned, RowId node) {
-    WEIR_ASSERT(in_.topics != nullptr);
+  /// The queue of a node, if it gets one, and what there is to log of it.
+  void bind(const PlannedNode& planned) {
+    if (planned.needs_topic()) promote(planned);
+    if (planned.id_conflict && planned.node_row == 0) log_conflict(planned);
+  }
+
+  void promote(const PlannedNode& planned) {
     const std::size_t topic = topics_used_++;
-    const WantedTopic& wanted = in_.topics->topics().at(topic);
+    const graph::TopicShape& shape = in_.topics != nullptr
+                                         ? in_.topics->topics().at(topic).shape
+                                         : in_.policy->shapes.at(type_index(planned.type));
+    const ProvisionOutcome outcome =
+        in_.topics != nullptr ? in_.topics->outcome(topic) : ProvisionOutcome::Created;
     const std::int64_t ttl =
         inherited(planned).value_or(in_.policy->shapes.at(type_index(planned.type)).retention_ms);
-    change_.queues.push_back({.queue = in_.reservation->outcomes.at(topic).queue,
-                              .node = node,
-                              .shape = wanted.shape,
+    change_.queues.push_back({.queue = 0,
+                              .node = planned.node_row,
+                              .shape = shape,
                               .schema_hash = planned.source->schema_hash,
                               .ttl_ms = ttl,
                               .lag_alert_seconds = lag_alert(planned, *in_.policy)});
-    for (const TopicProvisioner::LeftAlone& left : in_.topics->left_alone()) {
-      if (left.topic == topic) log_left_alone(planned, left.seen);
-    }
-    change_.log.push_back(
-        {.topic = wanted.topic,
-         .action = std::string(provision_outcome_text(in_.topics->outcome(topic))),
-         .type = planned.type,
-         .shape = wanted.shape,
-         .node_id = planned.id.text(),
-         .binding_key = planned.binding_key.text(),
-         .actor = in_.actor,
-         .cause = "diff:" + in_.diff_id,
-         .result = "ok",
-         .at = in_.now});
+    if (in_.topics != nullptr) log_left_alone(planned, topic);
+    change_.log.push_back({.topic = planned.topic,
+                           .action = std::string(provision_outcome_text(outcome)),
+                           .type = planned.type,
+                           .shape = shape,
+                           .node_id = planned.id.text(),
+                           .binding_key = planned.binding_key.text(),
+                           .actor = in_.actor,
+                           .cause = "diff:" + in_.diff_id,
+                           .result = "ok",
+                           .at = in_.now});
   }
 
   std::optional<std::int64_t> inherited(const PlannedNode& planned) const {
@@ -127,18 +132,21 @@ class ChangeMaker {
     change_.marks.push_back(std::move(mark));
   }
 
-  /// A topic of another shape that had the name in prod (section 3.7).
-  void log_left_alone(const PlannedNode& planned, const TopicSeen& seen) {
-    change_.log.push_back({.topic = seen.topic,
-                           .action = "mismatch",
-                           .type = planned.type,
-                           .shape = seen.shape,
-                           .node_id = planned.id.text(),
-                           .binding_key = planned.binding_key.text(),
-                           .actor = in_.actor,
-                           .cause = "diff:" + in_.diff_id,
-                           .result = "left alone",
-                           .at = in_.now});
+  /// Topics of another shape that had the node's name in prod (section 3.7).
+  void log_left_alone(const PlannedNode& planned, std::size_t topic) {
+    for (const TopicProvisioner::LeftAlone& left : in_.topics->left_alone()) {
+      if (left.topic != topic) continue;
+      change_.log.push_back({.topic = left.seen.topic,
+                             .action = "mismatch",
+                             .type = planned.type,
+                             .shape = left.seen.shape,
+                             .node_id = planned.id.text(),
+                             .binding_key = planned.binding_key.text(),
+                             .actor = in_.actor,
+                             .cause = "diff:" + in_.diff_id,
+                             .result = "left alone",
+                             .at = in_.now});
+    }
   }
 
   void log_conflict(const PlannedNode& planned) {
@@ -196,6 +204,30 @@ IntentBatch make_intents(const graph::Dag& dag, const DiffPlan& plan, const Diff
 }
 
 GraphChange make_change(const ChangeInput& input) { return ChangeMaker(input).make(); }
+
+void take_reservation(GraphChange& change, const DiffPlan& plan, const Reservation& reservation,
+                      std::vector<NodeRecord> nodes) {
+  change.nodes = std::move(nodes);
+  change.ahead = reservation.ahead;
+  std::size_t introduced = 0;
+  std::size_t topic = 0;
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+    RowId row = plan.nodes[i].node_row;
+    if (row == 0) {
+      row = reservation.node_rows.at(introduced);
+      change.nodes.at(introduced++).row = row;
+      change.deploy->nodes[i].node = row;
+    }
+    if (!plan.nodes[i].needs_topic()) continue;
+    change.queues[topic].queue = reservation.outcomes.at(topic).queue;
+    change.queues[topic++].node = row;
+  }
+}
+
+void follow_topics(GraphChange& change, const ChangeInput& input, const Reservation& reservation) {
+  change = ChangeMaker(input, std::move(change)).bind_anew();
+  take_reservation(change, *input.plan, reservation, std::move(change.nodes));
+}
 
 void adopt_topics(DiffPlan& plan, const TopicProvisioner& topics) {
   std::size_t topic = 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +17,7 @@
 namespace weir::dagmanager {
 
 /// TTL of the queue a node of this name and type had in the strategy's previous deploy.
-using InheritedTtl = std::map<std::pair<std::string, std::string>, std::int64_t>;
+using InheritedTtl = absl::flat_hash_map<std::pair<std::string, std::string>, std::int64_t>;
 
 /// The intents of the nodes that need a topic and the nodes that are new, in plan order.
 IntentBatch make_intents(const graph::Dag& dag, const DiffPlan& plan, const DiffScope& scope,
@@ -27,10 +29,7 @@ struct ChangeInput {
   const DiffScope* scope = nullptr;
   const DiffPlan* plan = nullptr;
   Epoch base = 0;                            ///< of the view the plan was made on
-  const Reservation* reservation = nullptr;  ///< null: no new topic
-  std::vector<NodeRecord>* nodes =
-      nullptr;  ///< those of the intents, moved from; null: none is new
-  const TopicProvisioner* topics = nullptr;  ///< null: no new topic
+  const TopicProvisioner* topics = nullptr;  ///< null: not made yet, or no new topic
   const PlannerPolicy* policy = nullptr;
   const InheritedTtl* inherited_ttl = nullptr;  ///< null: none
   std::string diff_id;
@@ -43,7 +42,17 @@ struct ChangeInput {
 };
 
 /// Everything the diff writes. The answer is made from the same plan, with the provisioned topics.
+/// Where those are not made yet: what the diff writes if they come as they are wanted. What is new
+/// has no rows yet.
 GraphChange make_change(const ChangeInput& input);
+
+/// The rows that were reserved, and the nodes of the intents.
+void take_reservation(GraphChange& change, const DiffPlan& plan, const Reservation& reservation,
+               std::vector<NodeRecord> nodes);
+
+/// For a change that was made before its topics, which came otherwise: what depends on them is made
+/// anew. The input has the topics now.
+void follow_topics(GraphChange& change, const ChangeInput& input, const Reservation& reservation);
 
 /// Topic names as provisioned are copied into the plan's nodes.
 void adopt_topics(DiffPlan& plan, const TopicProvisioner& topics);

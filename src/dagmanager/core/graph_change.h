@@ -60,6 +60,8 @@ struct BufferMark {
   RowId queue = 0;
   std::string pending_schema_hash;
   std::optional<Instant> since;  ///< set: begin buffering; nothing: only the announced hash changes
+
+  friend bool operator==(const BufferMark&, const BufferMark&) = default;
 };
 
 /// An intent that becomes a queue, with the shape its topic really has.
@@ -70,6 +72,8 @@ struct QueuePromotion {
   std::string schema_hash;
   std::int64_t ttl_ms = 0;
   std::int64_t lag_alert_seconds = 0;
+
+  friend bool operator==(const QueuePromotion&, const QueuePromotion&) = default;
 };
 
 /// Everything one diff changes, written in one transaction or not at all (section 3.2, step 11).

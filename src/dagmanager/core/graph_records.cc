@@ -174,6 +174,19 @@ std::string_view QueueView::packed_binding_key() const {
   return reader.packed_text();
 }
 
+std::int64_t QueueView::ttl_ms() const {
+  PackedReader reader = body();
+  reader.raw();
+  reader.packed_text();
+  if (reader.number() != 0) reader.packed_text();  // a compute key of its own
+  constexpr int kShapeNumbers = 4;
+  for (int i = 0; i < kShapeNumbers; ++i) reader.number();
+  reader.number();  // the pending schema hash
+  if (reader.number() != 0) read_instant(reader);
+  read_instant(reader);
+  return reader.integer();
+}
+
 QueueRecord QueueView::record() const {
   const TextPool& texts = shared_->texts;
   QueueRecord queue;

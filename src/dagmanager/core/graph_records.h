@@ -107,6 +107,7 @@ class QueueView {
   const BindingContext& binding() const { return *shared_->bindings[head_->binding]; }
   std::string_view packed_binding_key() const;
   std::string_view schema_hash() const { return shared_->texts.text(head_->schema_hash); }
+  std::int64_t ttl_ms() const;
   /// All of it.
   QueueRecord record() const;
 

@@ -99,6 +99,8 @@ struct DeployKey {
 
   /// Hex of a hash over all of the above: the row's key.
   std::string text() const;
+
+  friend bool operator==(const DeployKey&, const DeployKey&) = default;
 };
 
 /// One node of a deploy.
@@ -120,6 +122,8 @@ struct DeployRecord {
   Instant first_seen{};
   Instant last_seen{};
   std::optional<Instant> ended_at;
+
+  friend bool operator==(const DeployRecord&, const DeployRecord&) = default;
 };
 
 /// A version boundary (section 3.3); keyed by (world, id, version). Its HAS set is its deploy's.

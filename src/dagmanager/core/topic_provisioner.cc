@@ -141,10 +141,17 @@ void TopicProvisioner::look_lost(const Error& why) {
 void TopicProvisioner::waited() { wait_due_ = false; }
 
 void TopicProvisioner::renamed(std::size_t topic, graph::TopicName name, bool joined) {
+  renamed_ = true;
   wanted_[topic].topic = std::move(name);
   wanted_[topic].joined = joined;
   progress_[topic] = Progress{};
   progress_[topic].asked = joined;
+}
+
+bool TopicProvisioner::as_wanted() const {
+  return !renamed_ && std::ranges::all_of(progress_, [](const Progress& progress) {
+    return progress.outcome == ProvisionOutcome::Created;
+  });
 }
 
 /// `alike`: the topics seen that a broker would confuse with the wanted one, itself included.

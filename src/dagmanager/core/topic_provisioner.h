@@ -73,6 +73,8 @@ class TopicProvisioner {
 
   const std::vector<WantedTopic>& topics() const { return wanted_; }
   ProvisionOutcome outcome(std::size_t topic) const { return progress_[topic].outcome; }
+  /// Every topic was made by us, under the name and in the shape that were wanted at the start.
+  bool as_wanted() const;
   /// Why a topic was renamed or bent: for the answer's warnings.
   const std::vector<std::string>& warnings() const { return warnings_; }
   /// Topics of a wanted name that had another shape in prod: for the topic log.
@@ -100,6 +102,7 @@ class TopicProvisioner {
   std::vector<WantedTopic> wanted_;
   std::vector<Progress> progress_;
   bool prod_;
+  bool renamed_ = false;
   int attempt_ = 0;
   bool wait_due_ = false;
   bool failed_ = false;

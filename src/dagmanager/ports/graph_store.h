@@ -67,9 +67,19 @@ class GraphStore {
                                       const std::function<void()>& meanwhile) = 0;
   Result<Reservation> reserve(const IntentBatch& batch) { return reserve(batch, {}); }
 
+  /// For a change whose topics are about to be made: begins to write what of it comes in any case,
+  /// on what its reservation has begun (`change.ahead`). commit() of the same change takes that
+  /// over, of another one writes all of it anew. It takes locks: who will not commit soon, or will
+  /// reserve again, lets go of `change.ahead` first.
+  virtual void write_ahead(const GraphChange& /*change*/) {}
+
   /// Writes a change: nodes, queues, bindings, marks, deploy, sentinel, log, and the control events
   /// that follow from them (outbox), and raises the epoch. One transaction.
   virtual Result<Committed> commit(const GraphChange& change) = 0;
+
+  /// For a caller that has given its answer: what commits left to be done is done now, not by the
+  /// next reader.
+  virtual void settle() {}
 
   /// The newest deploy of a strategy (in one world, or in any), not ended or ended alike.
   virtual Result<std::optional<DeployRecord>> newest_deploy(

@@ -9,6 +9,7 @@
 #include "base/crash_point.h"
 #include "dagmanager/core/control_events.h"
 #include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/postgres_change_rows.h"
 #include "dagmanager/ports/postgres_graph_nodes.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
@@ -35,49 +36,18 @@ bool needs_epoch(const GraphChange& change) {
          (change.sentinel && change.sentinel->traffic_weight);
 }
 
-Params promotion_params(const GraphChange& change) {
-  using Promotion = QueuePromotion;
-  std::vector<Promotion> queues = change.queues;
-  std::ranges::sort(queues, {}, &Promotion::queue);
-  const std::string context = context_key(*change.binding);
-  Params params;
-  params.int64_array(queues, &Promotion::queue)
-      .int64_array(queues, &Promotion::node)
-      .int32_array(queues, [](const Promotion& queue) { return queue.shape.partitions; })
-      .int32_array(queues, [](const Promotion& queue) { return queue.shape.replication; })
-      .int64_array(queues, [](const Promotion& queue) { return queue.shape.retention_ms; })
-      .text_array(queues,
-                  [](const Promotion& queue) { return std::string_view(queue.shape.cleanup); })
-      .text_array(queues, &Promotion::schema_hash)
-      .int64_array(queues, &Promotion::ttl_ms)
-      .int64_array(queues, &Promotion::lag_alert_seconds)
-      .bytes(std::as_bytes(std::span(context)))
-      .instant(change.at);
-  return params;
-}
-
-Params mark_params(const GraphChange& change) {
-  std::vector<BufferMark> marks = change.marks;
-  std::ranges::sort(marks, {}, &BufferMark::queue);
-  Params params;
-  params.int64_array(marks, &BufferMark::queue)
-      .text_array(marks, &BufferMark::pending_schema_hash)
-      .boolean_array(marks, [](const BufferMark& mark) { return mark.since.has_value(); })
-      .int64_array(marks, [](const BufferMark& mark) {
-        return mark.since ? mark.since->time_since_epoch().count() : 0;
-      });
-  return params;
-}
-
 }  // namespace
 
 /// One change on its way into the database: the two exchanges, and what the first one told.
 class PostgresGraphStore::Commit {
  public:
-  /// `ahead`: the nodes are in already, by the transaction that is open on this connection.
+  /// `ahead`: the nodes, or all rows before the epoch, are in already, by the transaction that is
+  /// open on this connection.
   Commit(const GraphChange& change, Connection& connection, GraphMirror& mirror, Random& random,
-         const NodesAhead::Written* ahead)
-      : change_(change), connection_(connection), mirror_(mirror), random_(random), ahead_(ahead) {}
+         NodesAhead::Written* ahead)
+      : change_(change), connection_(connection), mirror_(mirror), random_(random), ahead_(ahead) {
+    if (rows_are_ahead()) rows_ = std::move(ahead_->rows);
+  }
 
   Result<Committed> run() {
     WEIR_CRASH_POINT("store.before_commit");
@@ -85,34 +55,28 @@ class PostgresGraphStore::Commit {
     WEIR_CHECK(write_rows());
     WEIR_CRASH_POINT("store.in_commit");
     if (change_.touches_graph()) {
-      WEIR_CHECK(judge_own_rows());
+      WEIR_CHECK(judge_rows(rows_, change_));
       WEIR_CHECK(judge_foreign_changes());
     }
     WEIR_TRY(const Committed committed, finish());
     WEIR_CRASH_POINT("store.after_commit");
-    if (delta_) mirror_.apply(*delta_);
+    if (delta_) mirror_.apply(*std::move(delta_));
     return committed;
   }
 
  private:
   /// Places of the results that are looked at.
   struct Places {
-    std::optional<std::size_t> odd_artifacts;
-    std::optional<std::size_t> promoted;
-    std::optional<std::size_t> marked;
-    std::optional<std::size_t> touched_deploy;
     std::optional<std::size_t> newest_sentinel;
     std::size_t epoch = 0;
     std::size_t changes = 0;
   };
 
+  bool rows_are_ahead() const { return ahead_ != nullptr && ahead_->whole; }
   Result<Committed> write_beside_the_graph();
   Result<void> write_rows();
-  void add_graph(Pipeline& pipeline);
-  void add_deploy(Pipeline& pipeline);
   void add_sentinel(Pipeline& pipeline);
-  Result<void> judge_deploy(const std::vector<Rows>& results) const;
-  Result<void> judge_own_rows() const;
+  ChangePlaces add_rows(Pipeline& pipeline) const;
   Result<void> judge_foreign_changes();
   bool touches_own(const Rows& changes, const GraphDelta* delta) const;
   Result<Committed> finish();
@@ -128,7 +92,8 @@ class PostgresGraphStore::Commit {
   Connection& connection_;
   GraphMirror& mirror_;
   Random& random_;
-  const NodesAhead::Written* ahead_;
+  NodesAhead::Written* ahead_;
+  ChangeRows rows_;  // that were written before the epoch was locked
   Places places_;
   std::vector<Rows> results_;  // of the first exchange
   GraphPosition locked_;       // of the graph, as long as the transaction lives
@@ -138,13 +103,17 @@ class PostgresGraphStore::Commit {
   std::optional<GraphDelta> delta_;  // what the mirror is to learn
 };
 
+void PostgresGraphStore::write_ahead(const GraphChange& change) {
+  if (change.ahead) static_cast<NodesAhead&>(*change.ahead).extend(change);
+}
+
 Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
   if (change.touches_graph() && mirror_.standing().position.epoch < change.base) {
     const auto refreshed = refresh({change.base, 0});
     if (!refreshed.ok()) return graph_error(refreshed.error());
   }
   std::optional<NodesAhead::Written> ahead;
-  if (change.ahead) ahead = static_cast<NodesAhead&>(*change.ahead).finish(change.nodes);
+  if (change.ahead) ahead = static_cast<NodesAhead&>(*change.ahead).finish(change);
   Result<Committed> committed = graph_moved("others change the same rows at the same time");
   for (int attempt = 0; attempt < kStoreTriesMax; ++attempt) {
     if (ahead) {
@@ -168,13 +137,14 @@ Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
 Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
   Pipeline pipeline(connection_);
   pipeline.begin();
-  add_deploy(pipeline);
+  ChangePlaces places;
+  add_deploy(pipeline, change_, places);
   add_sentinel(pipeline);
   const std::size_t position = pipeline.add(sql::kReadPosition);
   pipeline.commit();
-  WEIR_TRY(const auto results, pipeline.run());
+  WEIR_TRY(auto results, pipeline.run());
   WEIR_CRASH_POINT("store.after_commit");
-  WEIR_CHECK(judge_deploy(results));
+  WEIR_CHECK(judge_deploy(take_rows(results, places)));
   return Committed{results[position].int64(0, 0), 0};
 }
 
@@ -183,10 +153,11 @@ Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
 Result<void> PostgresGraphStore::Commit::write_rows() {
   Pipeline pipeline(connection_);
   if (ahead_ == nullptr) pipeline.begin();
-  add_graph(pipeline);
-  add_deploy(pipeline);
+  const ChangePlaces places = add_rows(pipeline);
   places_.epoch = pipeline.add(sql::kLockEpoch);
-  if (!change_.log.empty()) pipeline.add(sql::kInsertLog, log_params(change_.log));
+  for (const auto batch : log_batches(change_.log)) {
+    pipeline.add(sql::kInsertLog, log_params(batch));
+  }
   add_sentinel(pipeline);
   Params above;
   above.int64(change_.base).int64(static_cast<std::int64_t>(kDeltaRowsMax));
@@ -194,35 +165,26 @@ Result<void> PostgresGraphStore::Commit::write_rows() {
   WEIR_TRY(results_, pipeline.run([this] { decide_events(); }));
   const Rows& epoch = results_[places_.epoch];
   locked_ = {epoch.int64(0, 0), epoch.int64(0, 1)};
-  return judge_deploy(results_);
+  if (!rows_are_ahead()) {
+    rows_ = take_rows(results_, places);
+    if (ahead_ != nullptr) rows_.odd_artifacts = std::move(ahead_->rows.odd_artifacts);
+  }
+  return judge_deploy(rows_);
 }
 
-void PostgresGraphStore::Commit::add_graph(Pipeline& pipeline) {
+/// Those of the rows before the epoch that were not written ahead.
+ChangePlaces PostgresGraphStore::Commit::add_rows(Pipeline& pipeline) const {
+  ChangePlaces places;
+  if (rows_are_ahead()) return places;
   if (!change_.nodes.empty() && ahead_ == nullptr) {
     std::vector<NodeOfRow> nodes;
     nodes.reserve(change_.nodes.size());
     for (const NodeRecord& node : change_.nodes) nodes.push_back({node.row, &node});
-    places_.odd_artifacts = add_nodes(pipeline, std::move(nodes));
+    places.odd_artifacts = add_nodes(pipeline, std::move(nodes));
   }
-  if (!change_.queues.empty()) {
-    pipeline.add(sql::kInsertContext, context_params(*change_.binding));
-    places_.promoted = pipeline.add(sql::kPromoteQueues, promotion_params(change_));
-  }
-  if (!change_.marks.empty()) {
-    places_.marked = pipeline.add(sql::kMarkQueues, mark_params(change_));
-  }
-}
-
-void PostgresGraphStore::Commit::add_deploy(Pipeline& pipeline) {
-  if (!change_.deploy) return;
-  const DeployRecord& deploy = *change_.deploy;
-  if (!change_.deploy_known) {
-    pipeline.add(sql::kStoreDeploy, deploy_params(deploy));
-    return;
-  }
-  Params params;
-  params.text(deploy.key.text()).instant(deploy.last_seen).boolean(deploy.sentinel_due);
-  places_.touched_deploy = pipeline.add(sql::kTouchDeploy, std::move(params));
+  add_queues(pipeline, change_, places);
+  add_deploy(pipeline, change_, places);
+  return places;
 }
 
 /// Which sentinel was the last is asked before this one is stored.
@@ -241,31 +203,6 @@ void PostgresGraphStore::Commit::add_sentinel(Pipeline& pipeline) {
   pipeline.add(sql::kAddSentinelDeploy, std::move(has));
 }
 
-Result<void> PostgresGraphStore::Commit::judge_deploy(const std::vector<Rows>& results) const {
-  if (places_.touched_deploy && results[*places_.touched_deploy].affected() != 1) {
-    return graph_moved("the deploy that was known is gone");
-  }
-  return {};
-}
-
-/// Every intent must still have been one, every marked queue still be there.
-Result<void> PostgresGraphStore::Commit::judge_own_rows() const {
-  if (ahead_ != nullptr && ahead_->odd_artifacts) {
-    WEIR_CHECK(judge_artifacts(*ahead_->odd_artifacts));
-  }
-  if (places_.odd_artifacts) WEIR_CHECK(judge_artifacts(results_[*places_.odd_artifacts]));
-  const auto affected = [&](const std::optional<std::size_t>& place) {
-    return place ? static_cast<std::size_t>(results_[*place].affected()) : 0;
-  };
-  if (affected(places_.promoted) != change_.queues.size()) {
-    return graph_moved("a topic's intent was taken over by another diff");
-  }
-  if (affected(places_.marked) != change_.marks.size()) {
-    return graph_moved("a queue to be marked is gone");
-  }
-  return {};
-}
-
 /// The fence: what others changed between the view this change was decided on and the lock. If none
 /// of it is ours it is put into the mirror, which the events are decided on.
 Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
@@ -275,6 +212,7 @@ Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
     return graph_moved("the graph's history is not the one this was decided on");
   }
   if (at == locked_) {
+    if (changes.empty()) return {};  // and what is staged need not be looked through
     const auto lock = mirror_.share();
     if (touches_own(changes, nullptr)) return graph_moved("a node of the graph was changed");
     return {};
@@ -285,7 +223,7 @@ Result<void> PostgresGraphStore::Commit::judge_foreign_changes() {
     const auto lock = mirror_.share();
     if (touches_own(changes, &*delta)) return graph_moved("a node of the graph was changed");
   }
-  mirror_.apply(*delta);
+  mirror_.apply(*std::move(delta));
   if (mirror_.standing().position != locked_) {
     return graph_moved("the graph was read anew meanwhile");
   }

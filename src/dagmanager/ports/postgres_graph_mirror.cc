@@ -146,22 +146,46 @@ struct GraphMirror::Writing {
 std::shared_lock<std::shared_mutex> GraphMirror::share() const {
   while (true) {
     {
-      auto lock = share_without_staged();
-      if (staged_.empty()) return lock;
+      auto lock = share_as_it_is();
+      if (learned_.empty() && staged_.empty()) return lock;
     }
     const Writing writing(*this);
+    put_learned();
     put_staged();
   }
 }
 
 std::shared_lock<std::shared_mutex> GraphMirror::share_without_staged() const {
+  while (true) {
+    {
+      auto lock = share_as_it_is();
+      if (learned_.empty()) return lock;
+    }
+    const Writing writing(*this);
+    put_learned();
+  }
+}
+
+std::shared_lock<std::shared_mutex> GraphMirror::share_as_it_is() const {
   const std::scoped_lock turnstile(turnstile_);
   return std::shared_lock(mutex_);
 }
 
 GraphMirror::Standing GraphMirror::standing() const {
-  const auto lock = share_without_staged();
+  const auto lock = share_as_it_is();
   return {copy_.position, generation_};
+}
+
+/// By a writer. Gives what it was learned from.
+std::vector<GraphDelta> GraphMirror::put_learned() const {
+  for (const GraphDelta& delta : learned_) {
+    // What is staged is older than the delta, which has some of it as it is by now.
+    for (const QueueRecord& queue : delta.queues) staged_.erase(queue.row);
+    put_staged();
+    for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
+    for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
+  }
+  return std::exchange(learned_, {});
 }
 
 /// By a writer.
@@ -172,23 +196,32 @@ void GraphMirror::put_staged() const {
   staged_.clear();
 }
 
-bool GraphMirror::apply(const GraphDelta& delta) {
+bool GraphMirror::apply(GraphDelta delta) {
   const Writing writing(*this);
   if (copy_.position != delta.from) return false;
-  // What is staged is older than the delta, which has some of it as it is by now.
-  for (const QueueRecord& queue : delta.queues) staged_.erase(queue.row);
-  put_staged();
-  for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
-  for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
   copy_.position = delta.to;
   ++generation_;
+  learned_.push_back(std::move(delta));
   return true;
+}
+
+void GraphMirror::settle() {
+  {
+    const auto lock = share_as_it_is();
+    if (learned_.empty()) return;
+  }
+  std::vector<GraphDelta> spent;  // ends when the locks are given back
+  const Writing writing(*this);
+  spent = put_learned();
 }
 
 void GraphMirror::apply_intents(std::vector<QueueRecord>&& intents,
                                 const std::vector<RowId>& given_up) {
   const Writing writing(*this);
-  if (!given_up.empty()) put_staged();
+  if (!given_up.empty()) {
+    put_learned();
+    put_staged();
+  }
   for (const RowId row : given_up) {
     const QueueView held = copy_.index.queue(row);
     if (held && !held.is_active()) copy_.index.remove_queue(row);
@@ -219,7 +252,8 @@ std::optional<std::vector<QueueRecord>> GraphMirror::find_queues(
 
 void GraphMirror::replace(GraphCopy copy) {
   const Writing writing(*this);
-  put_staged();  // into what goes: the new copy has it, or it is no more
+  learned_.clear();  // the new copy has it, or it is no more
+  staged_.clear();
   copy_ = std::move(copy);
   ++generation_;
 }

@@ -45,11 +45,14 @@ struct GraphCopy {
 /// This instance's copy of the graph. Any number of readers share it; a writer that waits lets no
 /// further reader in, so planning cannot starve it.
 ///
-/// Intents just reserved are staged beside it: mostly they are queues before anyone looks.
+/// What was just learned waits beside it until someone looks, or until settle(): whoever commits
+/// has an answer to give first. Intents just reserved wait longer: mostly they are queues before
+/// anyone looks at intents.
 class GraphMirror {
  public:
   /// The copy held still; look at it through index() and position() as long as it lives.
   std::shared_lock<std::shared_mutex> share() const;
+  /// The same, for one who does not ask for intents.
   std::shared_lock<std::shared_mutex> share_without_staged() const;
   const GraphIndex& index() const { return copy_.index; }
   const GraphPosition& position() const { return copy_.position; }
@@ -63,7 +66,9 @@ class GraphMirror {
 
   /// Moves on from delta.from to delta.to. False, and nothing changes, if the mirror is not at
   /// `from`.
-  bool apply(const GraphDelta& delta);
+  bool apply(GraphDelta delta);
+  /// Puts what was learned into the copy now, so that the next reader need not.
+  void settle();
   /// Intents that were reserved or met, and rows of intents that were given up.
   void apply_intents(std::vector<QueueRecord>&& intents, const std::vector<RowId>& given_up);
   /// Queues and intents by row, in order; nothing if one of them is not known.
@@ -72,13 +77,17 @@ class GraphMirror {
 
  private:
   struct Writing;
+  std::shared_lock<std::shared_mutex> share_as_it_is() const;
+  std::vector<GraphDelta> put_learned() const;
   void put_staged() const;
 
   mutable std::mutex turnstile_;  // taken before mutex_, and by readers for a moment only
   mutable std::shared_mutex mutex_;
-  // Readers put what is staged into the copy.
+  // Readers put what was learned and what is staged into the index; its position is that of the
+  // last delta learned. Written under both locks.
   mutable GraphCopy copy_;
-  mutable absl::flat_hash_map<RowId, QueueRecord> staged_;  // written under both locks
+  mutable std::vector<GraphDelta> learned_;
+  mutable absl::flat_hash_map<RowId, QueueRecord> staged_;
   std::uint64_t generation_ = 0;
 };
 

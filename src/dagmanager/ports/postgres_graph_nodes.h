@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "dagmanager/core/graph_change.h"
-#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_change_rows.h"
 #include "drivers/postgres/pipeline.h"
 #include "drivers/postgres/pool.h"
 
@@ -18,17 +18,12 @@
 /// depends on no topic.
 namespace weir::dagmanager {
 
-/// The statements that insert nodes and what they say of artifacts, and the place of the one result
-/// that is looked at (of judge_artifacts), if it was added.
-std::optional<std::size_t> add_nodes(postgres::Pipeline& pipeline, std::vector<NodeOfRow> nodes);
-
-/// INVALID_ARGUMENT `artifact_invalid` if a checksum is known with another size.
-Result<void> judge_artifacts(const postgres::Rows& odd);
-
 /// The nodes of a diff, inserted while its names are reserved and its topics are made, in a
-/// transaction that stays open on a connection of its own until the change is committed in it. The
-/// locks it holds are those that a change takes first, so nobody can wait for it in a circle; what
-/// waits for it, waits for as long as the topics of one diff take.
+/// transaction that stays open on a connection of its own until the change is committed in it. Once
+/// the names are reserved, all other rows of the change that come before the epoch can follow them:
+/// they are what they will be if the topics come as they are wanted. The locks it holds are those
+/// that a change takes first, in their order, so nobody can wait for it in a circle; what waits for
+/// it, waits for as long as the topics of one diff take.
 ///
 /// It is an attempt: where it cannot begin or does not come to its end, the change is written from
 /// its beginning.
@@ -39,20 +34,26 @@ class NodesAhead final : public WrittenAhead {
   /// What finish() hands over: the connection, its transaction open.
   struct Written {
     postgres::Pool::Lease connection;
-    std::optional<postgres::Rows> odd_artifacts;
+    ChangeRows rows;
+    bool whole = false;  ///< the rows after the nodes are in, too
   };
 
-  /// Draws the rows of the nodes (one round trip) and hands the nodes over. Null if all places are
-  /// taken, no connection is free, or the server does not do it. Pool and places outlive it.
-  static std::shared_ptr<NodesAhead> begin(postgres::Pool& pool, Places& places,
-                                           const std::vector<NodeRecord>& nodes);
+  /// Null if all places are taken or no connection is free. Pool and places outlive it.
+  static std::shared_ptr<NodesAhead> find_place(postgres::Pool& pool, Places& places);
+
+  /// Draws the rows of the nodes (one round trip) and hands the nodes over. False, and this is of
+  /// no more use, if the server does not do it.
+  bool begin(const std::vector<NodeRecord>& nodes);
 
   /// The rows drawn for the nodes, in their order.
   const std::vector<RowId>& rows() const { return rows_; }
 
-  /// Waits until the nodes are in. Nothing if they are not, or are not those of this change; then
-  /// the transaction is rolled back. Once.
-  std::optional<Written> finish(const std::vector<NodeRecord>& nodes);
+  /// Hands over the rest of the change that these are the nodes of. Once.
+  void extend(const GraphChange& change);
+
+  /// Waits until all is in. Nothing if it is not, or is not of this change; then the transaction is
+  /// rolled back. Once.
+  std::optional<Written> finish(const GraphChange& change);
 
  private:
   struct Leave {
@@ -63,11 +64,21 @@ class NodesAhead final : public WrittenAhead {
   NodesAhead(Place place, postgres::Pool::Lease connection)
       : place_(std::move(place)), connection_(std::move(connection)), pipeline_(**connection_) {}
 
+  bool holds_nodes_of(const GraphChange& change) const;
+  bool holds(const GraphChange& change) const;
+
   Place place_;
   std::optional<postgres::Pool::Lease> connection_;
   postgres::Pipeline pipeline_;
   std::vector<RowId> rows_;
-  std::optional<std::size_t> odd_artifacts_;
+  ChangePlaces places_;
+  bool whole_ = false;
+  bool failed_ = false;
+  // What was handed over after the nodes.
+  std::vector<QueuePromotion> queues_;
+  std::vector<BufferMark> marks_;
+  std::optional<DeployRecord> deploy_;
+  bool deploy_known_ = false;
 };
 
 }  // namespace weir::dagmanager

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/assert.h"
@@ -203,9 +204,10 @@ bool is_contested(const Error& error) {
 
 }  // namespace
 
-/// What goes on while the server reserves: it takes in the new nodes on another connection, and the
-/// caller does its own work. Without such a connection one thing follows the other, since a thread
-/// that waits for a second connection while it holds one could wait for ever.
+/// What goes on while the server reserves: it takes in the new nodes on another connection, which a
+/// thread of their own hands over if they are many, and the caller does its own work. Without such
+/// a connection one thing follows the other, since a thread that waits for a second connection
+/// while it holds one could wait for ever.
 class PostgresGraphStore::Beside {
  public:
   Beside(PostgresGraphStore& store, const IntentBatch& batch,
@@ -217,18 +219,32 @@ class PostgresGraphStore::Beside {
     WEIR_ASSERT(batch.nodes.empty() || batch.nodes.size() == batch.new_nodes);
   }
 
+  /// Before the server is asked to reserve.
+  void prepare() {
+    if (!due_) return;
+    ahead_ = NodesAhead::find_place(store_.pool_, store_.ahead_places_);
+    if (ahead_ && batch_.nodes.size() >= kNodesOfOwnThread) {
+      hands_over_ = std::jthread([this] { begun_ = ahead_->begin(batch_.nodes); });
+    }
+  }
+
   /// How many rows are still to be drawn by whoever reserves.
-  std::size_t rows_to_draw() const { return due_ || ahead_ ? 0 : batch_.new_nodes; }
+  std::size_t rows_to_draw() const { return ahead_ ? 0 : batch_.new_nodes; }
 
   /// While the server works.
   void begin() {
-    if (!std::exchange(due_, false)) return;
-    ahead_ = NodesAhead::begin(store_.pool_, store_.ahead_places_, batch_.nodes);
-    if (ahead_ && meanwhile_) meanwhile_();
+    if (!std::exchange(due_, false) || !ahead_) return;
+    if (!hands_over_.joinable()) begun_ = ahead_->begin(batch_.nodes);
+    if (meanwhile_) {
+      meanwhile_();
+      met_ = true;
+    }
   }
 
   /// When it is done, and its connection given back.
   Result<Reservation> end(Reservation reservation) {
+    if (hands_over_.joinable()) hands_over_.join();
+    if (!begun_) ahead_.reset();
     if (ahead_) {
       reservation.node_rows = ahead_->rows();
       reservation.ahead = std::move(ahead_);
@@ -239,7 +255,7 @@ class PostgresGraphStore::Beside {
                store_.ask_for(sql::kDrawNodeRows, count_params(batch_.new_nodes)));
       reservation.node_rows = read_drawn(drawn);
     }
-    if (meanwhile_) meanwhile_();
+    if (meanwhile_ && !met_) meanwhile_();
     return reservation;
   }
 
@@ -248,7 +264,10 @@ class PostgresGraphStore::Beside {
   const IntentBatch& batch_;
   const std::function<void()>& meanwhile_;
   bool due_;
+  bool met_ = false;
+  bool begun_ = false;
   std::shared_ptr<NodesAhead> ahead_;
+  std::jthread hands_over_;  // last: it uses what is above
 };
 
 Result<Reservation> PostgresGraphStore::reserve(const IntentBatch& batch,
@@ -267,6 +286,7 @@ Result<Reservation> PostgresGraphStore::reserve(const IntentBatch& batch,
     }
   }
   Beside beside(*this, batch, meanwhile);
+  beside.prepare();
   for (int attempt = 0; attempt < kStoreTriesMax; ++attempt) {
     WEIR_CRASH_POINT("store.before_reserve");
     auto reserved = contested ? reserve_contested(batch, keys, nodes, beside)

@@ -409,22 +409,36 @@ TopicLogRow read_log_row(const Rows& rows, std::size_t row) {
   return log;
 }
 
-Params log_params(std::span<const TopicLogRow> log) {
+std::vector<std::span<const TopicLogRow>> log_batches(std::span<const TopicLogRow> log) {
+  const auto together = [](const TopicLogRow& one, const TopicLogRow& other) {
+    return one.at == other.at && one.actor == other.actor && one.cause == other.cause;
+  };
+  std::vector<std::span<const TopicLogRow>> batches;
+  while (!log.empty()) {
+    std::size_t count = 1;
+    while (count < log.size() && together(log.front(), log[count])) ++count;
+    batches.push_back(log.first(count));
+    log = log.subspan(count);
+  }
+  return batches;
+}
+
+Params log_params(std::span<const TopicLogRow> batch) {
   using Row = TopicLogRow;
   Params params;
-  params.int64_array(log, [](const Row& row) { return microseconds(row.at); })
-      .text_array(log, [](const Row& row) { return row.topic.view(); })
-      .text_array(log, &Row::action)
-      .text_array(log, [](const Row& row) { return graph::topic_type_name(row.type); })
-      .int32_array(log, [](const Row& row) { return row.shape.partitions; })
-      .int32_array(log, [](const Row& row) { return row.shape.replication; })
-      .int64_array(log, [](const Row& row) { return row.shape.retention_ms; })
-      .text_array(log, [](const Row& row) { return std::string_view(row.shape.cleanup); })
-      .text_array(log, &Row::node_id)
-      .text_array(log, &Row::binding_key)
-      .text_array(log, &Row::actor)
-      .text_array(log, &Row::cause)
-      .text_array(log, &Row::result);
+  params.instant(batch.front().at)
+      .text(batch.front().actor)
+      .text(batch.front().cause)
+      .text_array(batch, [](const Row& row) { return row.topic.view(); })
+      .text_array(batch, &Row::action)
+      .text_array(batch, [](const Row& row) { return graph::topic_type_name(row.type); })
+      .int32_array(batch, [](const Row& row) { return row.shape.partitions; })
+      .int32_array(batch, [](const Row& row) { return row.shape.replication; })
+      .int64_array(batch, [](const Row& row) { return row.shape.retention_ms; })
+      .text_array(batch, [](const Row& row) { return std::string_view(row.shape.cleanup); })
+      .text_array(batch, &Row::node_id)
+      .text_array(batch, &Row::binding_key)
+      .text_array(batch, &Row::result);
   return params;
 }
 

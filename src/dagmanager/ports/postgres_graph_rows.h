@@ -74,6 +74,9 @@ postgres::Params context_params(const BindingContext& binding);
 postgres::Params node_params(std::span<const NodeOfRow> nodes);
 postgres::Params deploy_params(const DeployRecord& deploy);
 postgres::Params sentinel_params(const SentinelRecord& sentinel);
-postgres::Params log_params(std::span<const TopicLogRow> log);
+
+/// The log cut where moment, actor or cause change, and one such piece as kInsertLog takes it.
+std::vector<std::span<const TopicLogRow>> log_batches(std::span<const TopicLogRow> log);
+postgres::Params log_params(std::span<const TopicLogRow> batch);
 
 }  // namespace weir::dagmanager

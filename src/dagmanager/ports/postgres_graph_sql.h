@@ -216,7 +216,7 @@ inline constexpr Statement kMarkQueues = {
     " unnest($3::boolean[]) AS begins, unnest($4::bigint[]) AS since) u"
     " WHERE q.queue_id = u.queue_id AND q.state = 'active'"};
 
-// deploy, sentinel, sentinel_deploy, topic_log
+// deploy, sentinel, sentinel_deploy, topic_log_batch
 
 inline constexpr Statement kStoreDeploy = {
     "dag_store_deploy",
@@ -253,14 +253,14 @@ inline constexpr Statement kNewestSentinel = {
     " created_at FROM weir_dagmanager.sentinel WHERE sentinel_id = $1 AND world_id = $2"
     " ORDER BY seq DESC LIMIT 1"};
 
+/// Entries of one moment, actor and cause.
 inline constexpr Statement kInsertLog = {
     "dag_insert_log",
-    "INSERT INTO weir_dagmanager.topic_log (at, topic, action, type, partitions, replication,"
-    " retention_ms, cleanup, node_id, binding_key, actor, cause, result)"
-    " SELECT " WEIR_DAG_INSTANT("unnest($1::bigint[])") ", unnest($2::text[]), unnest($3::text[]),"
-    " unnest($4::text[]), unnest($5::integer[]), unnest($6::integer[]), unnest($7::bigint[]),"
-    " unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]),"
-    " unnest($12::text[]), unnest($13::text[])"};
+    "WITH numbered AS (UPDATE weir_dagmanager.graph_epoch SET log_seq = log_seq + cardinality($4)"
+    " RETURNING log_seq) INSERT INTO weir_dagmanager.topic_log_batch (last_seq, first_seq, at,"
+    " actor, cause, topics, actions, types, partitions, replications, retentions_ms, cleanups,"
+    " node_ids, binding_keys, results) SELECT log_seq, log_seq - cardinality($4) + 1, $1, $2, $3,"
+    " $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM numbered"};
 
 // query_set, outbox
 

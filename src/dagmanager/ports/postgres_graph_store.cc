@@ -17,9 +17,14 @@ using postgres::Rows;
 
 constexpr postgres::Statement kReadLog = {
     "dag_read_log",
-    "SELECT seq, at, topic, action, type, partitions, replication, retention_ms, cleanup, node_id,"
-    " binding_key, actor, cause, result FROM weir_dagmanager.topic_log WHERE seq > $1"
-    " ORDER BY seq LIMIT $2"};
+    "SELECT b.first_seq + e.place - 1, b.at, e.topic, e.action, e.type, e.partitions,"
+    " e.replication, e.retention_ms, e.cleanup, e.node_id, e.binding_key, b.actor, b.cause,"
+    " e.result FROM (SELECT * FROM weir_dagmanager.topic_log_batch WHERE last_seq > $1"
+    " ORDER BY last_seq LIMIT $2) b CROSS JOIN LATERAL unnest(b.topics, b.actions, b.types,"
+    " b.partitions, b.replications, b.retentions_ms, b.cleanups, b.node_ids, b.binding_keys,"
+    " b.results) WITH ORDINALITY AS e (topic, action, type, partitions, replication, retention_ms,"
+    " cleanup, node_id, binding_key, result, place) WHERE b.first_seq + e.place - 1 > $1"
+    " ORDER BY 1 LIMIT $2"};
 
 #define WEIR_DAG_DEPLOY_COLUMNS                                                            \
   "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
@@ -97,7 +102,7 @@ Result<void> PostgresGraphStore::refresh(const GraphPosition& wanted) {
     WEIR_TRY(auto delta, fetch_delta(*connection, now.position));
     // If the mirror is no longer where it was, a commit of our own moved it: further than we know.
     if (delta) {
-      mirror_.apply(*delta);
+      mirror_.apply(*std::move(delta));
       return {};
     }
   }

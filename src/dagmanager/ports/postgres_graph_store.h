@@ -67,7 +67,9 @@ class PostgresGraphStore final : public GraphStore {
   using GraphStore::reserve;
   Result<Reservation> reserve(const IntentBatch& batch,
                               const std::function<void()>& meanwhile) override;
+  void write_ahead(const GraphChange& change) override;
   Result<Committed> commit(const GraphChange& change) override;
+  void settle() override { mirror_.settle(); }
   Result<std::optional<DeployRecord>> newest_deploy(
       const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override;
   Result<std::optional<SentinelRecord>> newest_sentinel(const graph::SentinelId& id,

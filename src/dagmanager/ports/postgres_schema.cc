@@ -33,11 +33,11 @@ constexpr std::array kGraphRights = {
     Right{"sentinel_has", "SELECT"},    Right{"artifact", "SELECT"},
     Right{"artifact", "INSERT"},        Right{"used_by", "SELECT"},
     Right{"used_by", "INSERT"},         Right{"topic_log", "SELECT"},
-    Right{"topic_log", "INSERT"},       Right{"query_set", "SELECT"},
-    Right{"query_set", "INSERT"},       Right{"query_set", "UPDATE"},
-    Right{"outbox", "SELECT"},          Right{"outbox", "INSERT"},
-    Right{"compute_node_seq", "USAGE"}, Right{"queue_seq", "USAGE"},
-    Right{"deploy_order_seq", "USAGE"},
+    Right{"topic_log_batch", "SELECT"}, Right{"topic_log_batch", "INSERT"},
+    Right{"query_set", "SELECT"},       Right{"query_set", "INSERT"},
+    Right{"query_set", "UPDATE"},       Right{"outbox", "SELECT"},
+    Right{"outbox", "INSERT"},          Right{"compute_node_seq", "USAGE"},
+    Right{"queue_seq", "USAGE"},        Right{"deploy_order_seq", "USAGE"},
 };
 
 constexpr std::array kTopicRights = {

@@ -65,25 +65,23 @@ class ChangeOf {
     adopt_topics(plan_, topics_);
   }
 
+  /// Made when the topics are there, or before and then made to follow them: it is the same.
   GraphChange change() const {
-    std::vector<NodeRecord> nodes = intents_.nodes;
-    return make_change({.dag = dag_.get(),
-                        .scope = &scope_,
-                        .plan = &plan_,
-                        .base = 7,
-                        .reservation = &reservation_,
-                        .nodes = &nodes,
-                        .topics = &topics_,
-                        .policy = &policy,
-                        .inherited_ttl = &ttl,
-                        .diff_id = "diff-1",
-                        .node_set = "set",
-                        .actor = "someone",
-                        .request_hash = {},
-                        .answer_hash = {},
-                        .deploy_known = false,
-                        .now = kNow});
+    GraphChange change = make_change(input(&topics_));
+    take_reservation(change, plan_, reservation_, intents_.nodes);
+    return change;
   }
+  GraphChange change_made_before_topics() const {
+    GraphChange change = make_change(input(nullptr));
+    take_reservation(change, plan_, reservation_, intents_.nodes);
+    return change;
+  }
+  GraphChange change_that_followed() const {
+    GraphChange change = change_made_before_topics();
+    follow_topics(change, input(&topics_), reservation_);
+    return change;
+  }
+  bool as_wanted() const { return topics_.as_wanted(); }
 
   const DiffPlan& plan() const { return plan_; }
   const IntentBatch& intents() const { return intents_; }
@@ -92,6 +90,23 @@ class ChangeOf {
   InheritedTtl ttl;
 
  private:
+  ChangeInput input(const TopicProvisioner* topics) const {
+    return {.dag = dag_.get(),
+            .scope = &scope_,
+            .plan = &plan_,
+            .base = 7,
+            .topics = topics,
+            .policy = &policy,
+            .inherited_ttl = &ttl,
+            .diff_id = "diff-1",
+            .node_set = "set",
+            .actor = "someone",
+            .request_hash = {},
+            .answer_hash = {},
+            .deploy_known = false,
+            .now = kNow};
+  }
+
   std::vector<WantedTopic> wanted() const {
     std::vector<WantedTopic> topics;
     for (const TopicIntent& intent : intents_.intents) {
@@ -202,6 +217,38 @@ TEST(MakeChange, LogsHowEachTopicCameToBe) {
   EXPECT_EQ(change.log[0].cause, "diff:diff-1");
   EXPECT_EQ(change.log[0].at, kNow);
   EXPECT_THAT(made.plan().warnings, testing::Contains(testing::HasSubstr("adopted as it is")));
+}
+
+TEST(MakeChange, IsTheSameBeforeTopicsThatComeAsWanted) {
+  TestGraph graph;
+  graph.commit(*test_dag({{.name = "a"}}), kLive);
+  ChangeOf made(graph, test_dag({{.name = "a"}, {.name = "b"}, {.name = "c"}}));
+  const GraphChange before = made.change_made_before_topics();
+  made.provision();
+  EXPECT_TRUE(made.as_wanted());
+  const GraphChange after = made.change();
+  EXPECT_THAT(after.queues, SizeIs(2));
+  EXPECT_EQ(before.queues, after.queues);
+  EXPECT_EQ(before.log, after.log);
+  EXPECT_EQ(before.nodes, after.nodes);
+  EXPECT_EQ(before.deploy, after.deploy);
+}
+
+TEST(MakeChange, FollowsTopicsThatCameOtherwise) {
+  const TestGraph graph;
+  ChangeOf made(graph, test_dag({{.name = "a"}, {.name = "b"}, {.name = "c"}}), kLive, true);
+  const auto shape = graph::default_topic_shapes()[1];
+  graph::TopicShape other = shape;
+  other.partitions = 9;
+  made.provision({{made.plan().nodes[1].topic, shape}, {made.plan().nodes[2].topic, other}});
+  EXPECT_FALSE(made.as_wanted());
+  const GraphChange followed = made.change_that_followed();
+  const GraphChange after = made.change();
+  EXPECT_THAT(after.log, SizeIs(4));
+  EXPECT_EQ(followed.queues, after.queues);
+  EXPECT_EQ(followed.log, after.log);
+  EXPECT_EQ(followed.nodes, after.nodes);
+  EXPECT_EQ(followed.deploy, after.deploy);
 }
 
 TEST(MakeChange, LogsWhatItLeftAloneInProd) {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "dagmanager/core/graph_change.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "drivers/postgres/pipeline.h"
+
+/// The rows of a change that are written before the epoch is locked, in the order in which every
+/// change takes their locks: nodes, queues, deploy.
+namespace weir::dagmanager {
+
+/// The statements that insert nodes and what they say of artifacts, and the place of the one result
+/// that is looked at (of judge_artifacts), if it was added.
+std::optional<std::size_t> add_nodes(postgres::Pipeline& pipeline, std::vector<NodeOfRow> nodes);
+
+/// INVALID_ARGUMENT `artifact_invalid` if a checksum is known with another size.
+Result<void> judge_artifacts(const postgres::Rows& odd);
+
+/// Places, in an exchange, of the results that are looked at.
+struct ChangePlaces {
+  std::optional<std::size_t> odd_artifacts;
+  std::optional<std::size_t> promoted;
+  std::optional<std::size_t> marked;
+  std::optional<std::size_t> touched_deploy;
+};
+
+/// What the server said of them.
+struct ChangeRows {
+  std::optional<postgres::Rows> odd_artifacts;
+  std::optional<postgres::Rows> promoted;
+  std::optional<postgres::Rows> marked;
+  std::optional<postgres::Rows> touched_deploy;
+};
+
+/// The queues of a change that become active, and those it marks.
+void add_queues(postgres::Pipeline& pipeline, const GraphChange& change, ChangePlaces& places);
+void add_deploy(postgres::Pipeline& pipeline, const GraphChange& change, ChangePlaces& places);
+
+/// Takes the results at the places, which are known to be there.
+ChangeRows take_rows(std::vector<postgres::Rows>& results, const ChangePlaces& places);
+
+/// ABORTED `graph_moved` where a row of the change was not as it has to be: every intent must still
+/// have been one, every marked queue and the known deploy still be there. INVALID_ARGUMENT of
+/// judge_artifacts.
+Result<void> judge_deploy(const ChangeRows& rows);
+Result<void> judge_rows(const ChangeRows& rows, const GraphChange& change);
+
+}  // namespace weir::dagmanager
