@@ -208,22 +208,43 @@ struct Borrowed {
   run_child(*borrowed->plan, borrowed->report);
 }
 
+/// Memory of a thread for the children it starts, one at a time; none if there is none to be had.
+class Stack {
+ public:
+  Stack()
+      : begin_(mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  ~Stack() {
+    if (begin_ != MAP_FAILED) munmap(begin_, kStackBytes);
+  }
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  char* end() const {
+    return begin_ == MAP_FAILED ? nullptr : static_cast<char*>(begin_) + kStackBytes;
+  }
+
+ private:
+  void* begin_;
+};
+
 /// A child that stands in this process's memory, on a stack of its own, until it runs the program;
 /// the caller sleeps until then. Its cost does not grow with the process, unlike that of a copy.
+/// The stack is the thread's: to unmap one interrupts every processor that runs this process.
 pid_t start_borrowed(const Plan& plan, int report) {
-  void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return -1;
+  thread_local Stack stack;
+  if (stack.end() == nullptr) {
+    errno = ENOMEM;
+    return -1;
+  }
   Borrowed borrowed{&plan, report};
   // No handler runs in it before reset_signals; by number: the library's own signals as well.
   const std::uint64_t all = ~std::uint64_t{0};
   std::uint64_t before = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
-  const pid_t pid = clone(run_borrowed, static_cast<char*>(stack) + kStackBytes,
-                          CLONE_VM | CLONE_VFORK | SIGCHLD, &borrowed);
+  const pid_t pid = clone(run_borrowed, stack.end(), CLONE_VM | CLONE_VFORK | SIGCHLD, &borrowed);
   const int error = errno;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof(before));
-  munmap(stack, kStackBytes);
   errno = error;
   return pid;
 }
