@@ -25,6 +25,8 @@ bool Completions::stop(Duration span) {
   bool all = false;
   {
     const base::MutexLock lock(mutex_);
+    hurry_ = true;
+    changed_.notify_all();
     while (!stopped_ && (!waiting_.empty() || sending_ > 0)) {
       const Duration left = until - clock_.monotonic();
       if (left <= Duration::zero()) break;
@@ -38,10 +40,13 @@ bool Completions::stop(Duration span) {
   return all;
 }
 
-void Completions::report(Completion completion) {
+void Completions::report(Completion completion, Report when) {
   const base::MutexLock lock(mutex_);
+  if (waiting_.empty()) first_at_ = clock_.monotonic();
+  hurry_ = hurry_ || when == Report::AtOnce;
   waiting_.push_back(std::move(completion));
-  changed_.notify_all();
+  // One that goes with others leaves the thread asleep but for the first, whose time begins.
+  if (hurry_ || waiting_.size() == 1 || waiting_.size() == kReportsTogether) changed_.notify_all();
 }
 
 std::size_t Completions::waiting() const {
@@ -60,12 +65,24 @@ void Completions::run() {
     std::vector<Completion> batch;
     {
       const base::MutexLock lock(mutex_);
-      while (!stopped_ && waiting_.empty()) changed_.wait(mutex_);
-      if (stopped_) return;
+      if (!wait_due()) return;
       batch = take_batch();
     }
     finish(send(std::move(batch)));
   }
+}
+
+bool Completions::wait_due() {
+  while (!stopped_) {
+    if (waiting_.empty()) {
+      changed_.wait(mutex_);
+      continue;
+    }
+    const Duration left = first_at_ + kReportSpan - clock_.monotonic();
+    if (hurry_ || waiting_.size() >= kReportsTogether || left <= Duration::zero()) return true;
+    changed_.wait_for(mutex_, left);
+  }
+  return false;
 }
 
 /// The oldest, each task once: a request names no task twice.
@@ -85,6 +102,7 @@ std::vector<Completion> Completions::take_batch() {
   waiting_.insert(waiting_.begin(), std::make_move_iterator(later.begin()),
                   std::make_move_iterator(later.end()));
   sending_ = batch.size();
+  hurry_ = hurry_ && !waiting_.empty();
   return batch;
 }
 
@@ -135,6 +153,7 @@ void Completions::finish(std::vector<Completion> again) {
   const base::MutexLock lock(mutex_);
   sending_ = 0;
   const bool failed = !again.empty();
+  hurry_ = hurry_ || failed;
   waiting_.insert(waiting_.begin(), std::make_move_iterator(again.begin()),
                   std::make_move_iterator(again.end()));
   changed_.notify_all();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -14,6 +15,12 @@
 #include "worker/internal_api.h"
 
 namespace weir::worker {
+
+/// When an outcome goes out.
+enum class Report : std::uint8_t {
+  AtOnce,
+  Together,  ///< with others, at most kReportSpan later
+};
 
 /// Reports outcomes: one thread, everything that waits in one request, again and again until each
 /// is answered. A repeat is harmless: the dispatcher knows the outcome of an attempt (section
@@ -31,7 +38,7 @@ class Completions {
   /// True if all was. Safe twice.
   bool stop(Duration span) WEIR_EXCLUDES(mutex_);
 
-  void report(Completion completion) WEIR_EXCLUDES(mutex_);
+  void report(Completion completion, Report when = Report::AtOnce) WEIR_EXCLUDES(mutex_);
   /// How many wait.
   std::size_t waiting() const WEIR_EXCLUDES(mutex_);
   /// Waits until fewer than `count` wait, or it is stopped.
@@ -39,6 +46,8 @@ class Completions {
 
  private:
   void run();
+  /// Waits until a batch is due; false once it is stopped.
+  bool wait_due() WEIR_REQUIRES(mutex_);
   std::vector<Completion> take_batch() WEIR_REQUIRES(mutex_);
   /// What is to be sent again.
   std::vector<Completion> send(std::vector<Completion> batch);
@@ -54,6 +63,8 @@ class Completions {
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<Completion> waiting_ WEIR_GUARDED_BY(mutex_);
+  bool hurry_ WEIR_GUARDED_BY(mutex_) = false;   // what waits goes at once
+  Duration first_at_ WEIR_GUARDED_BY(mutex_){};  // since when something waits
   std::size_t sending_ WEIR_GUARDED_BY(mutex_) = 0;
   bool stopped_ WEIR_GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -30,7 +30,10 @@ void Heartbeats::stop() {
 
 void Heartbeats::add(const AttemptPtr& attempt) {
   const base::MutexLock lock(mutex_);
-  due_[attempt] = clock_.monotonic() + attempt->claimed().heartbeat_interval;
+  const Duration at = clock_.monotonic() + attempt->claimed().heartbeat_interval;
+  due_[attempt] = at;
+  if (at >= wakes_at_) return;  // the thread looks before that anyway
+  wakes_at_ = at;
   changed_.notify_all();
 }
 
@@ -46,11 +49,12 @@ void Heartbeats::run() {
     {
       const base::MutexLock lock(mutex_);
       while (!stopped_) {
+        wakes_at_ = due_.empty() ? Duration::max() : next_due();
         if (due_.empty()) {
           changed_.wait(mutex_);
           continue;
         }
-        const Duration left = next_due() - clock_.monotonic();
+        const Duration left = wakes_at_ - clock_.monotonic();
         if (left <= Duration::zero()) break;
         changed_.wait_for(mutex_, left);
       }

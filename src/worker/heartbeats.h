@@ -58,6 +58,8 @@ class Heartbeats {
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::map<AttemptPtr, Duration> due_ WEIR_GUARDED_BY(mutex_);
+  /// When the thread looks again by itself.
+  Duration wakes_at_ WEIR_GUARDED_BY(mutex_) = Duration::max();
   bool stopped_ WEIR_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

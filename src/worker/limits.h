@@ -42,6 +42,7 @@ inline constexpr std::uint64_t kLowerFirstIn = 8;
 /// the slots are expected to begin within this time, counted by how long attempts lately took. One
 /// that waited longer than the second is released: others may have a free slot.
 inline constexpr Duration kAheadSpan = std::chrono::milliseconds(100);
+inline constexpr std::size_t kAheadClaim = 64;  ///< in one claim: what it brings begins the sooner
 inline constexpr Duration kAheadWaitMax = std::chrono::seconds(2);
 
 /// A lease is this many heartbeat intervals (appendix B): two misses are allowed.
@@ -49,6 +50,10 @@ inline constexpr int kBeatsPerLease = 3;
 /// Heartbeats that are due within this part of their interval ride along with one that is.
 inline constexpr int kBeatSlack = 4;
 
+/// While attempts wait for a slot, outcomes are reported so many together, or after this time: what
+/// they make ready would wait behind those anyway.
+inline constexpr std::size_t kReportsTogether = 64;
+inline constexpr Duration kReportSpan = std::chrono::milliseconds(20);
 /// Completions that wait for the dispatcher; above it nothing more is claimed.
 inline constexpr std::size_t kCompletionsMax = 1024;
 /// How long a claim whose reply may be lost is still tried when the worker ends.

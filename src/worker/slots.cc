@@ -64,18 +64,19 @@ void Slots::run(const Claimed& claimed, Duration claim_sent) {
 
 std::size_t Slots::wait_free(bool ahead) {
   const base::MutexLock lock(mutex_);
+  ahead_ = ahead;
   while (!no_more_) {
-    const std::size_t places = threads_.size();
-    const std::size_t most = ahead ? ahead_max() : 0;
-    // In halves: a claim of many costs little more than one of few.
-    if (running_.size() < places || running_.size() < places + most / 2) {
-      return places + most - running_.size();
+    if (running_.size() < wanted_below()) {
+      const std::size_t places = threads_.size();
+      const std::size_t wanted = places + (ahead ? ahead_max() : 0) - running_.size();
+      return std::min(wanted, std::max(places, kAheadClaim));
     }
     if (waiting_.empty()) {
       changed_.wait(mutex_);
       continue;
     }
-    changed_.wait_for(mutex_, kAheadWaitMax);
+    const Duration oldest = waiting_.front().taken_at;
+    changed_.wait_for(mutex_, oldest + kAheadWaitMax - parts_.clock.monotonic());
     // Long ones are in their way: others may have a free place.
     const Duration latest = parts_.clock.monotonic() - kAheadWaitMax;
     while (!waiting_.empty() && waiting_.front().taken_at <= latest) {
@@ -86,6 +87,9 @@ std::size_t Slots::wait_free(bool ahead) {
   }
   return 0;
 }
+
+/// By half of what may be taken ahead, so that a claim is answered before the last of it begins.
+std::size_t Slots::wanted_below() const { return threads_.size() + (ahead_ ? ahead_max() / 2 : 0); }
 
 std::size_t Slots::ahead_max() const {
   if (pace_ >= kAheadSpan) return 0;
@@ -163,7 +167,7 @@ void Slots::work(std::size_t number) {
     const base::MutexLock lock(mutex_);
     note_pace(parts_.clock.monotonic() - began);
     running_.erase(attempt);
-    changed_.notify_all();
+    if (running_.empty() || running_.size() < wanted_below()) changed_.notify_all();
   }
 }
 
@@ -273,7 +277,12 @@ void Slots::report(const AttemptPtr& attempt, const Result<ChildEnd>& end) {
     parts_.log.warning("a result was left out: it has more than 16 KiB",
                        {{"task_id", completion->task_id}});
   }
-  parts_.completions.report(std::move(*completion));
+  parts_.completions.report(std::move(*completion), when());
+}
+
+Report Slots::when() const {
+  const base::MutexLock lock(mutex_);
+  return waiting_.empty() ? Report::AtOnce : Report::Together;
 }
 
 void Slots::prune_logs_sometimes() {

@@ -80,8 +80,12 @@ class Slots {
   ChildSpec spec_of(const Attempt& attempt, const std::filesystem::path& folder,
                     const std::string& socket) const;
   void report(const AttemptPtr& attempt, const Result<ChildEnd>& end);
+  /// When an outcome is reported: nobody hurries while attempts wait for a slot.
+  Report when() const WEIR_EXCLUDES(mutex_);
   void prune_logs_sometimes();
   std::size_t ahead_max() const WEIR_REQUIRES(mutex_);
+  /// Attempts are wanted when there are fewer than this.
+  std::size_t wanted_below() const WEIR_REQUIRES(mutex_);
   void release(const AttemptPtr& attempt) WEIR_REQUIRES(mutex_);
   void note_pace(Duration took) WEIR_REQUIRES(mutex_);
 
@@ -92,12 +96,13 @@ class Slots {
     Duration taken_at{};
   };
 
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   base::CondVar changed_;
   base::CondVar work_;  // a slot's thread has something to do
   std::deque<Waiting> waiting_ WEIR_GUARDED_BY(mutex_);
   std::set<AttemptPtr> running_ WEIR_GUARDED_BY(mutex_);
   Duration pace_ WEIR_GUARDED_BY(mutex_) = kAheadSpan;  // of an attempt, cautiously
+  bool ahead_ WEIR_GUARDED_BY(mutex_) = false;          // whoever brings them in takes some ahead
   std::size_t logs_since_count_ WEIR_GUARDED_BY(mutex_) = 0;
   bool no_more_ WEIR_GUARDED_BY(mutex_) = false;
   bool ending_ WEIR_GUARDED_BY(mutex_) = false;
