@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,9 +24,29 @@ namespace weir::dispatcher {
 /// A job as one dag_version defines it and one build runs it.
 using JobKey = std::pair<DagVersionId, BuildId>;
 
+/// How many transactions of one store are open. Any thread.
+class OpenTransactions {
+ public:
+  /// Counts while it is there.
+  class One {
+   public:
+    explicit One(OpenTransactions& all) : all_(all) { ++all_.count_; }
+    ~One() { --all_.count_; }
+    One(const One&) = delete;
+    One& operator=(const One&) = delete;
+    bool alone() const { return all_.count_ == 1; }
+
+   private:
+    OpenTransactions& all_;
+  };
+
+ private:
+  std::atomic<int> count_ = 0;
+};
+
 /// What of a JobContext never changes, by job, as far as it was met; without world and inputs,
-/// which a transaction reads for itself. Keeps at most kJobsKept. And where searches may begin,
-/// which is the other thing that transactions of one store know of each other. Any thread.
+/// which a transaction reads for itself. Keeps at most kJobsKept. And where searches may begin, and
+/// how many are open: what else transactions of one store know of each other. Any thread.
 class JobCache {
  public:
   JobCache() = default;
@@ -35,9 +56,11 @@ class JobCache {
   Result<void> fetch(postgres::Connection& connection, const std::set<JobKey>& keys)
       WEIR_EXCLUDES(mutex_);
   ReadyMarks& marks() { return marks_; }
+  OpenTransactions& transactions() { return transactions_; }
 
  private:
   ReadyMarks marks_;
+  OpenTransactions transactions_;
   mutable base::Mutex mutex_;
   std::map<JobKey, std::shared_ptr<const JobContext>> jobs_ WEIR_GUARDED_BY(mutex_);
 };

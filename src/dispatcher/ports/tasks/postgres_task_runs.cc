@@ -68,7 +68,7 @@ void SourceRuns::name_runs() {
 Result<std::optional<std::vector<postgres::Rows>>> SourceRuns::load() {
   transaction_.lock_tasks();
   acceptance_.queue_reads();
-  transaction_.read();
+  transaction_.read({.tokens = {}, .contexts = false, .fresh = true});
   WEIR_TRY(std::vector<postgres::Rows> results, transaction_.load());
   acceptance_.take(results);
   if (acceptance_.must_start_over()) return std::optional<std::vector<postgres::Rows>>();

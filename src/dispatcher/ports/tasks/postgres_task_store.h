@@ -47,7 +47,7 @@ class PostgresTaskStore final : public TaskStore {
   /// `looks`: sessions with the settings of look_settings(), on which due() and the search for
   /// something to claim are one statement each; without them they are transactions of `pool`.
   PostgresTaskStore(postgres::Pool& pool, TaskStorePorts ports, postgres::Pool* looks = nullptr)
-      : pool_(pool), looks_(looks), ports_(ports) {}
+      : pool_(pool), looks_(looks), ports_(std::move(ports)) {}
 
   static std::vector<std::pair<std::string, std::string>> look_settings();
 

@@ -19,7 +19,11 @@ using postgres::Rows;
 
 namespace {
 
-constexpr std::size_t kCommitAlone = 2;  // statements of a commit that writes nothing
+Params named_params(const std::vector<TaskId>& tasks) {
+  Params params;
+  params.uuid_array(tasks, [](const TaskId& id) { return id.uuid(); });
+  return params;
+}
 
 }  // namespace
 
@@ -43,6 +47,7 @@ TaskTransaction::TaskTransaction(postgres::Connection& connection, const TaskSto
     : connection_(connection),
       ports_(ports),
       job_cache_(jobs),
+      open_(jobs.transactions()),
       pipeline_(connection),
       writes_(slot_of(connection)) {}
 
@@ -80,6 +85,7 @@ void TaskTransaction::read(const Reads& reads) {
     earlier_at_ = pipeline_.add(sql::kReadByToken, std::move(params));
   }
   if (reads.contexts) read_triggers();
+  if (reads.fresh) archived_at_ = pipeline_.add(sql::kFindArchived, named_params(named_));
   read_jobs(reads.contexts);
 }
 
@@ -112,6 +118,7 @@ Result<std::vector<Rows>> TaskTransaction::load() {
   }
   if (meters_at_) take_meters(results[*meters_at_]);
   if (now_at_) now_ = results[*now_at_].instant(0, 0);
+  if (archived_at_) take_archived(results[*archived_at_]);
   WEIR_CHECK(find_archived());
   if (contexts_) {
     std::set<JobKey> keys;
@@ -206,19 +213,22 @@ void TaskTransaction::take_meters(const Rows& rows) {
 
 // History is looked at only for what `tasks` does not have: it has an index a week.
 Result<void> TaskTransaction::find_archived() {
+  if (archived_at_) return {};
   std::vector<TaskId> missing;
   for (const TaskId& task : named_) {
     if (!rows_.contains(task)) missing.push_back(task);
   }
   if (missing.empty()) return {};
-  Params params;
-  params.uuid_array(missing, [](const TaskId& id) { return id.uuid(); });
-  WEIR_TRY(const Rows rows, connection_.execute(sql::kFindArchived, params));
+  WEIR_TRY(const Rows rows, connection_.execute(sql::kFindArchived, named_params(missing)));
+  take_archived(rows);
+  return {};
+}
+
+void TaskTransaction::take_archived(const Rows& rows) {
   for (std::size_t at = 0; at < rows.size(); ++at) {
     TaskRecord task = task_of(rows, at);
-    archived_.insert_or_assign(task.task_id, std::move(task));
+    if (!rows_.contains(task.task_id)) archived_.insert_or_assign(task.task_id, std::move(task));
   }
-  return {};
 }
 
 bool TaskTransaction::order_blocked(const TaskRecord& task) const {
@@ -359,9 +369,10 @@ void TaskTransaction::ring_next(const OrderKey& key, const QueueName& queue) {
   if (found->second.size() == std::size_t{kOrderHeads}) writes_.owe(queue);
 }
 
-// A commit that does not wait lets go of its rows at once: who reads an input moves one row of
-// cursors, and would wait for the disk of everyone before. Nobody is answered before the log is on
-// the disk as far as a commit behind this one; what others have built on it comes later there.
+// Where other transactions are open, a commit that does not wait lets go of its rows at once: who
+// reads an input moves one row of cursors, and would wait for the disk of everyone before. Nobody
+// is answered before the log is on the disk as far as a commit behind this one; what others have
+// built on it comes later there.
 Result<void> TaskTransaction::flush() {
   Pipeline pipeline(connection_);
   pipeline.begin();
@@ -376,19 +387,20 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   const auto next = next_in_order_;
   for (const auto& [key, queue] : next) ring_next(key, queue);
   Pipeline pipeline(connection_);
-  pipeline.add(sql::kCommitAtOnce);
   if (first) first(pipeline);
   const auto fences = writes_.queue(pipeline);
+  // A repeat is answered from rows that another may have written and not yet flushed.
+  const bool flushes = pipeline.size() > 0 || !rows_.empty();
+  const bool waits = flushes && open_.alone();  // nobody is there who would wait for its rows
+  pipeline.add(waits ? sql::kWriteMark : sql::kCommitAtOnce);
   pipeline.commit();
   WEIR_CRASH_POINT("tasks_before_commit");
-  const bool wrote = pipeline.size() > kCommitAlone;
   WEIR_TRY(const std::vector<Rows> results, pipeline.run());
   WEIR_CRASH_POINT("tasks_after_commit");
   for (const auto& [key, rank] : writes_.queued()) {
     job_cache_.marks().lower({.build = key.first, .queue = key.second, .place = {.rank = rank}});
   }
-  // A repeat is answered from rows that another may have written and not yet flushed.
-  if (wrote || !rows_.empty()) WEIR_CHECK(flush());
+  if (flushes && !waits) WEIR_CHECK(flush());
   if (ports_.rung && !writes_.rung().empty()) ports_.rung(writes_.rung());
   if (!fences) return {};
   const Rows& rows = results[*fences];

@@ -60,6 +60,7 @@ class TaskTransaction {
   struct Reads {
     std::vector<LeaseToken> tokens = {};  ///< of the commands
     bool contexts = false;                ///< what a claim freezes and a payload tells
+    bool fresh = false;  ///< most named tasks are new: history is read along, not after them
   };
   void read(const Reads& reads);
   /// The parts of `read`: of the tasks named so far, and of all jobs of tasks that were read. What
@@ -140,6 +141,7 @@ class TaskTransaction {
   void take_cursors(const postgres::Rows& rows);
   void take_meters(const postgres::Rows& rows);
   Result<void> find_archived();
+  void take_archived(const postgres::Rows& rows);
   Result<void> flush();
   bool order_blocked(const TaskRecord& task) const;
   void ring_next(const OrderKey& key, const QueueName& queue);
@@ -147,13 +149,14 @@ class TaskTransaction {
   postgres::Connection& connection_;
   const TaskStorePorts& ports_;
   JobCache& job_cache_;
+  const OpenTransactions::One open_;
   postgres::Pipeline pipeline_;
   std::vector<TaskId> named_;
   bool contexts_ = false;
   // Indexes of results.
   std::vector<std::size_t> task_results_, picked_at_;
   std::optional<std::size_t> attempts_at_, earlier_at_, facts_at_, heads_at_, triggers_at_,
-      inputs_at_, cursors_at_, meters_at_, now_at_;
+      inputs_at_, cursors_at_, meters_at_, now_at_, archived_at_;
 
   Instant now_{};
   std::map<TaskId, Row> rows_;
