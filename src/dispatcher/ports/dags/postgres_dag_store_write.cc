@@ -155,7 +155,7 @@ constexpr Statement kInsertResets{
     "INSERT INTO state.bootstrap_runs (dag_version_id, job_name, action)"
     " SELECT $1::uuid, j, 'reset_outputs' FROM unnest($2::text[]) AS u (j)"
     " ON CONFLICT DO NOTHING"};
-/// Stamped under the lock of the DAG, a microsecond apart: told in the order in which they happened.
+/// Stamped under the lock of the DAG, a microsecond apart: told in the order they happened in.
 constexpr Statement kInsertEvents{
     "dag_store_insert_events",
     "INSERT INTO state.outbox (outbox_id, kind, topic, order_key, payload, created_at)"
