@@ -70,7 +70,8 @@ constexpr Statement kFindWindow = {
     " o.open AND NOT o.ordered AND NOT $5::bool AS whole, o.ordered"
     " FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
     "(SELECT t.task_id, t.rank_at FROM state.tasks t WHERE NOT o.ordered AND t.queue = o.queue"
-    " AND t.build_id = o.build_id AND t.state = 'queued' AND (t.rank_at, t.task_id) >= (o.since, o.since_id)"
+    " AND t.build_id = o.build_id AND t.state = 'queued'"
+    " AND (t.rank_at, t.task_id) >= (o.since, o.since_id)"
     " AND " WEIR_READY("$5")
     " ORDER BY t.rank_at, t.task_id LIMIT o.room)"
     " UNION ALL "
@@ -121,10 +122,12 @@ constexpr Statement kPick = {
         " b.dispatch = 'open' AS open,"
         " w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%' AS ungated FROM"
         " unnest(" WEIR_KEPT("_builds", "uuid") ", " WEIR_KEPT("_queues", "text") ", " WEIR_KEPT(
-            "_sizes", "bigint") ", " WEIR_KEPT("_ranks", "timestamptz") ", " WEIR_KEPT("_ids", "uuid")
-        ") AS w (build_id, queue, size, rank, id) JOIN state.builds b ON b.build_id = w.build_id) AS o"
+            "_sizes", "bigint") ", " WEIR_KEPT("_ranks", "timestamptz") ", " WEIR_KEPT(
+            "_ids", "uuid") ") AS w (build_id, queue, size, rank, id)"
+        " JOIN state.builds b ON b.build_id = w.build_id) AS o"
         " CROSS JOIN LATERAL (SELECT * FROM state.tasks t WHERE t.queue = o.queue"
-        " AND t.build_id = o.build_id AND t.state = 'queued' AND (t.rank_at, t.task_id) >= (o.rank, o.id)"
+        " AND t.build_id = o.build_id AND t.state = 'queued'"
+        " AND (t.rank_at, t.task_id) >= (o.rank, o.id)"
         " AND " WEIR_READY("$2") " ORDER BY t.rank_at, t.task_id LIMIT o.size"
         " FOR UPDATE SKIP LOCKED) AS p) UNION ALL (SELECT * FROM (SELECT * FROM state.tasks t"
         " WHERE coalesce(t.state, '') = 'queued' AND t.task_id = ANY(" WEIR_KEPT("_ordered", "uuid")
