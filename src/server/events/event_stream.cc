@@ -43,31 +43,47 @@ std::size_t EventStream::readers() const {
 }
 
 void EventStream::subscribe(EventRequest request, const std::string& stream, Responder responder) {
-  const base::MutexLock lock(signal_->mutex);
-  if (signal_->stopping) {
-    return responder.answer(base::unavailable("draining", "the server stops; try again"));
-  }
-  if (signal_->readers + signal_->arrivals.size() >= kEventReadersMax) {
-    return responder.answer(
-        base::unavailable("too_many_subscribers",
-                          "this instance has as many readers of events as it serves; close "
-                          "some, or ask another instance"));
-  }
+  if (const auto refusal = take_place()) return responder.answer(*refusal);
   BodyWriter writer = responder.begin(
       {.content_type = "text/event-stream", .headers = {{"Cache-Control", "no-store"}}});
+  // Not under the lock: of a reader that has gone already it is called at once.
   writer.when_hurried([signal = signal_] { signal->give_room(); });
-  signal_->arrivals.push_back({stream, std::move(request), std::move(writer)});
-  signal_->changed.notify_all();
+  {
+    const base::MutexLock lock(signal_->mutex);
+    --signal_->arriving;
+    if (!signal_->stopping) {
+      signal_->arrivals.push_back({stream, std::move(request), std::move(writer)});
+      signal_->changed.notify_all();
+      return;
+    }
+  }
+  (void)writer.finish();
+}
+
+std::optional<Error> EventStream::take_place() {
+  const base::MutexLock lock(signal_->mutex);
+  if (signal_->stopping) return base::unavailable("draining", "the server stops; try again");
+  if (signal_->readers + signal_->arrivals.size() + signal_->arriving >= kEventReadersMax) {
+    return base::unavailable("too_many_subscribers",
+                             "this instance has as many readers of events as it serves; close "
+                             "some, or ask another instance");
+  }
+  ++signal_->arriving;
+  return std::nullopt;
 }
 
 void EventStream::run() {
   while (true) {
     Work work = wait();
-    if (work.stop) break;
+    if (work.stop) return send_away(work.arrivals);
     for (Arrival& arrival : work.arrivals) admit(std::move(arrival));
     serve(work.look);
     count_readers();
   }
+}
+
+void EventStream::send_away(std::vector<Arrival>& arrivals) {
+  for (Arrival& arrival : arrivals) (void)arrival.writer.finish();
   for (auto& [name, channel] : channels_) channel.finish();
   channels_.clear();
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,6 +62,7 @@ class EventStream {
     bool room WEIR_GUARDED_BY(mutex) = false;  // somebody can be given more, or has gone
     bool stopping WEIR_GUARDED_BY(mutex) = false;
     std::vector<Arrival> arrivals WEIR_GUARDED_BY(mutex);
+    std::size_t arriving WEIR_GUARDED_BY(mutex) = 0;  // have a place, and will be arrivals
     std::size_t readers WEIR_GUARDED_BY(mutex) = 0;
 
     void give_room();
@@ -72,8 +74,11 @@ class EventStream {
     std::vector<Arrival> arrivals;
   };
 
+  /// The refusal where there is no place.
+  std::optional<Error> take_place();
   void run();
   Work wait();
+  void send_away(std::vector<Arrival>& arrivals);
   void admit(Arrival arrival);
   /// One pass over all readers; `look`: for new events first.
   void serve(bool look);

@@ -240,6 +240,18 @@ TEST_F(EventStreamTest, ForgetsReadersThatLeave) {
   EXPECT_EQ(stream_.readers(), 0U);
 }
 
+TEST_F(EventStreamTest, ServesOnThoughReadersLeaveBeforeTheyAreLetIn) {
+  start();
+  for (int i = 0; i < 500; ++i) {
+    const Listener leaves(server_->port(), "after=0");
+  }
+  Listener listener = listen("after=0");
+  listener.head();
+  kept_.write(1);
+  stream_.tell();
+  EXPECT_EQ(listener.next_number(), 1);
+}
+
 TEST_F(EventStreamTest, DoesNotTouchTheLogWhileNobodyReads) {
   start();
   stream_.tell();
