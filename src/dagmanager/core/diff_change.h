@@ -48,7 +48,7 @@ GraphChange make_change(const ChangeInput& input);
 
 /// The rows that were reserved, and the nodes of the intents.
 void take_reservation(GraphChange& change, const DiffPlan& plan, const Reservation& reservation,
-               std::vector<NodeRecord> nodes);
+                      std::vector<NodeRecord> nodes);
 
 /// For a change that was made before its topics, which came otherwise: what depends on them is made
 /// anew. The input has the topics now.

@@ -27,8 +27,8 @@ class MemoryWakeupQueue final : public WakeupQueue {
 
  private:
   using Visible = std::set<std::pair<Instant, std::int64_t>>;
-  Visible visible(const QueueName& queue, Instant now) const;
-  void drop_answered(const QueueName& queue, Instant now);
+  Visible visible(const QueueName& queue, Instant now) const WEIR_REQUIRES(plane_.mutex_);
+  void drop_answered(const QueueName& queue, Instant now) WEIR_REQUIRES(plane_.mutex_);
   static std::optional<std::int64_t> number_of(const WakeupReceipt& receipt);
 
   MemoryTaskPlane& plane_;
