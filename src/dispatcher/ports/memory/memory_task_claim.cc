@@ -129,19 +129,26 @@ std::optional<TaskId> MemoryClaim::next_ready() {
 
 void MemoryClaim::run_claimed(ClaimAnswer& answer, std::size_t& events) {
   if (!request_.in_process) return;
+  // All states before the first run: of two tasks that write one state the second finds another
+  // revision and stays claimed, as where states are read together.
+  std::vector<std::pair<ClaimedTask*, StateRow>> runs;
   for (ClaimedTask& task : answer.tasks) {
     if (!task.answer.ok() || task.answer.reply.duplicate) continue;
-    task.completed = run_one(task, events);
+    runs.emplace_back(&task, state_of(task));
   }
+  for (const auto& [task, state] : runs) task->completed = run_one(*task, state, events);
 }
 
-std::optional<CompleteReply> MemoryClaim::run_one(const ClaimedTask& task, std::size_t& events) {
-  StateRow state;
-  if (request_.in_process->wants_state(*task.context)) {
-    const auto& rows = transaction_.state().tables.operator_state;
-    const auto row = rows.find({task.context->task.build_id, "default"});
-    if (row != rows.end()) state = {row->second.state_json, row->second.revision};
-  }
+StateRow MemoryClaim::state_of(const ClaimedTask& task) const {
+  if (!request_.in_process->wants_state(*task.context)) return {};
+  const auto& rows = transaction_.state().tables.operator_state;
+  const auto row = rows.find({task.context->task.build_id, "default"});
+  if (row == rows.end()) return {};
+  return {row->second.state_json, row->second.revision};
+}
+
+std::optional<CompleteReply> MemoryClaim::run_one(const ClaimedTask& task, const StateRow& state,
+                                                  std::size_t& events) {
   auto work = request_.in_process->run(*task.context, state);
   if (!work || work->events.size() > events) return std::nullopt;
   events -= work->events.size();

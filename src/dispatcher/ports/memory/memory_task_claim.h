@@ -30,7 +30,9 @@ class MemoryClaim {
   /// The first ready task of the runtime in claim order that this worker may run.
   std::optional<TaskId> next_ready();
   void promise(bool more);
-  std::optional<CompleteReply> run_one(const ClaimedTask& task, std::size_t& events);
+  StateRow state_of(const ClaimedTask& task) const;
+  std::optional<CompleteReply> run_one(const ClaimedTask& task, const StateRow& state,
+                                       std::size_t& events);
 
   MemoryTransaction& transaction_;
   const ClaimRequest& request_;
