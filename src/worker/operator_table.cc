@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "drivers/process/own_program.h"
 #include "worker/limits.h"
 
 namespace weir::worker {
@@ -61,11 +62,8 @@ std::string anchored(std::string part, const fs::path& folder) {
 
 Result<OperatorTable> OperatorTable::load(const WorkerConfig& config) {
   OperatorTable table;
-  std::string program = config.operator_program;
-  if (program.empty()) {
-    std::error_code error;
-    program = fs::read_symlink("/proc/self/exe", error).string();
-  }
+  const std::string program =
+      config.operator_program.empty() ? process::own_program() : config.operator_program;
   table.program_ = program;
   for (const std::string_view name : kBuiltin) {
     table.commands_[key_of(name, kBuiltinVersion)] = {program, "operator", std::string(name)};

@@ -23,6 +23,7 @@
 #include "cli/tasks/task_text.h"
 #include "drivers/process/child_process.h"
 #include "drivers/process/file_descriptor.h"
+#include "drivers/process/own_program.h"
 #include "server/system_clock.h"
 
 namespace weir::cli {
@@ -73,13 +74,12 @@ Result<JsonTree> ask_child(const JsonTree& request, const WorkFolder& folder) {
   WEIR_CHECK(write_text_file(question, request.dump()));
   const process::FileDescriptor input = open_file(question, O_RDONLY);
   const process::FileDescriptor output = open_file(reply, O_WRONLY | O_CREAT);
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  WEIR_TRY(const auto child, process::ChildProcess::spawn({.argv = {program.string(), "__head"},
-                                                           .output = output.number(),
-                                                           .error_output = STDERR_FILENO,
-                                                           .input = input.number(),
-                                                           .death_signal = SIGKILL}));
+  WEIR_TRY(const auto child,
+           process::ChildProcess::spawn({.argv = {process::own_program(), "__head"},
+                                         .output = output.number(),
+                                         .error_output = STDERR_FILENO,
+                                         .input = input.number(),
+                                         .death_signal = SIGKILL}));
   std::optional<process::ProcessExit> exit = child->wait(kHeadChildTime);
   if (!exit) {
     child->terminate(Duration::zero());

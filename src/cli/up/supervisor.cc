@@ -16,6 +16,7 @@
 #include "cli/console/text_file.h"
 #include "cli/up/limits.h"
 #include "cli/up/readiness.h"
+#include "drivers/process/own_program.h"
 #include "server/http/listen_address.h"
 
 namespace weir::cli {
@@ -23,12 +24,6 @@ namespace {
 
 constexpr const char* kHost = "127.0.0.1";
 constexpr int kSignalExit = 128;
-
-std::string own_program() {
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? std::string("weir") : path.string();
-}
 
 /// Puts a log aside that has grown too large.
 void bound_log(const std::filesystem::path& log) {
@@ -160,7 +155,7 @@ Result<void> Supervisor::write_config() {
 KeptChildPlan Supervisor::dagmanager_plan() const {
   const server::ListenAddress http{.host = kHost, .port = ports_.http};
   return {.name = "the DAG manager",
-          .process = {.argv = {own_program(), "dagmanager", "server", "--config",
+          .process = {.argv = {process::own_program(), "dagmanager", "server", "--config",
                                folder_->paths().config_file().string()},
                       .environment = without_settings(
                           "QMTL__DAGMANAGER__",
@@ -175,7 +170,7 @@ KeptChildPlan Supervisor::dagmanager_plan() const {
 KeptChildPlan Supervisor::dispatcher_plan() const {
   const server::ListenAddress http{.host = kHost, .port = *ports_.tasks};
   return {.name = kDispatcher,
-          .process = {.argv = {own_program(), "dispatcher", "--config",
+          .process = {.argv = {process::own_program(), "dispatcher", "--config",
                                folder_->paths().config_file().string()},
                       .environment = without_settings(
                           "WEIR__DISPATCHER__",
@@ -191,7 +186,7 @@ KeptChildPlan Supervisor::dispatcher_plan() const {
 
 KeptChildPlan Supervisor::worker_plan() const {
   return {.name = "the worker",
-          .process = {.argv = {own_program(), "worker", "--config",
+          .process = {.argv = {process::own_program(), "worker", "--config",
                                folder_->paths().config_file().string()},
                       .environment = without_settings(
                           "WEIR__WORKER__",

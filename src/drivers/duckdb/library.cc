@@ -4,10 +4,10 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <array>
-#include <climits>
 #include <string>
 #include <vector>
+
+#include "drivers/process/own_program.h"
 
 namespace weir::duckdb {
 namespace {
@@ -85,11 +85,8 @@ void find_chunks(Symbols& symbols, c_api::Functions& to) {
 
 /// The folder of the running program, or empty.
 std::string program_folder() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
-  if (length <= 0) return {};
-  const std::string text(path.data(), static_cast<std::size_t>(length));
-  return text.substr(0, text.rfind('/'));
+  const std::string program = process::own_program();
+  return program.substr(0, program.rfind('/'));
 }
 
 Error unsuitable(std::string message) {
