@@ -15,6 +15,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,13 @@ namespace fs = std::filesystem;
 using process::FileDescriptor;
 
 constexpr std::string_view kMarkName = "TMPDIR=";
+
+/// Fields of /proc/PID/stat, counted from the one after the name.
+constexpr std::size_t kState = 0;
+constexpr std::size_t kFlags = 6;
+constexpr std::size_t kEnvironmentEnd = 48;
+/// The kernel's PF_KTHREAD.
+constexpr unsigned kKernelThread = 0x00200000;
 
 /// A file of /proc, whose size is not known before.
 std::string read_proc(const std::string& path) {
@@ -50,9 +58,34 @@ std::optional<pid_t> pid_of(std::string_view text) {
   return pid;
 }
 
+/// Whether it stands between two programs: execve has given it new memory and not yet put the
+/// environment there, so it reads as empty. Neither a kernel thread nor a process that has ended
+/// ever has one (proc_pid_stat(5)).
+bool changes_its_program(pid_t pid) {
+  const std::string text = read_proc("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 > text.size()) return false;
+  const std::vector<std::string_view> fields =
+      base::split(std::string_view(text).substr(name_end + 2), ' ');
+  if (fields.size() <= kEnvironmentEnd) return false;
+  unsigned flags = 0;
+  const std::string_view word = fields[kFlags];
+  std::from_chars(word.data(), word.data() + word.size(), flags);
+  const bool has_memory = (flags & kKernelThread) == 0 && fields[kState] != "Z";
+  return has_memory && fields[kEnvironmentEnd] == "0";
+}
+
 /// Its mark, empty if it has none or may not be read.
 std::string mark_of(pid_t pid) {
-  const std::string environment = read_proc("/proc/" + std::to_string(pid) + "/environ");
+  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
+  if (access(path.c_str(), R_OK) != 0) return {};
+  std::string environment = read_proc(path);
+  for (int look = 0; environment.empty() && look < kExecLooksMax; ++look) {
+    const bool wait = changes_its_program(pid);
+    if (wait) std::this_thread::sleep_for(kExecPause);
+    environment = read_proc(path);  // once more: it may have arrived between the two readings
+    if (!wait) break;
+  }
   for (const std::string_view variable : base::split(environment, '\0')) {
     if (variable.starts_with(kMarkName)) return std::string(variable);
   }

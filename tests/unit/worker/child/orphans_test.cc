@@ -71,6 +71,20 @@ TEST_F(Orphans, SparesThoseOfAnotherAttempt) {
   EXPECT_EQ(end_orphans(other, 0), 1U);
 }
 
+TEST_F(Orphans, SparesThoseOfAnotherAttemptWhileTheyChangeTheirProgram) {
+  const auto other = attempt("t2.1");
+  const auto again = other / "again";
+  std::ofstream(again) << "exec /bin/sh " << again.string() << "\n";
+  run_script(other, "setsid sh -c 'echo $$ > " + (other / "pid").string() + "; exec sh " +
+                        again.string() + "' < /dev/null > /dev/null 2>&1 & while [ ! -s " +
+                        (other / "pid").string() + " ]; do :; done");
+  const auto mine = attempt("t1.1");
+  std::size_t ended = 0;
+  for (int look = 0; look < 1000; ++look) ended += end_orphans(mine, 0);
+  EXPECT_EQ(ended, 0U);
+  EXPECT_EQ(end_orphans(other, 0), 1U);
+}
+
 TEST_F(Orphans, TheGuardianKillsWhatAKilledWorkerLeft) {
   const auto mine = attempt("t1.1");
   const pid_t worker = fork();
