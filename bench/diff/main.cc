@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_diff: how long a diff takes, beside a server on the same library that does no work.
 // README of this folder: what is measured and how the goals are meant.
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -20,15 +19,10 @@
 #include "bench/diff/load.h"
 #include "bench/diff/report.h"
 #include "bench/diff/rig.h"
+#include "bench/support/options.h"
 
 namespace weir::bench {
 namespace {
-
-struct Options {
-  bool quick = false;
-  bool json = false;
-  std::string only;  ///< section to run alone; empty: all
-};
 
 constexpr std::array<std::string_view, 4> kSections = {"known", "new", "sizes", "filled"};
 
@@ -390,21 +384,7 @@ int main(int argc, char** argv) {
   if (arguments.size() == 3 && arguments[0] == "--floor") {
     return weir::bench::run_floor_server(std::atoi(arguments[1].c_str()), arguments[2]);
   }
-  weir::bench::Options options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--quick") {
-      options.quick = true;
-    } else if (arguments[i] == "-o" && i + 1 < arguments.size()) {
-      options.json = arguments[++i] == "json";
-    } else if (arguments[i] == "--only" && i + 1 < arguments.size() &&
-               std::ranges::find(weir::bench::kSections, arguments[i + 1]) !=
-                   weir::bench::kSections.end()) {
-      options.only = arguments[++i];
-    } else {
-      std::fprintf(stderr,
-                   "usage: bench_diff [--quick] [--only known|new|sizes|filled] [-o json|text]\n");
-      return 2;
-    }
-  }
-  return weir::bench::run(options);
+  const auto options = weir::bench::read_options(
+      {.program = "bench_diff", .sections = weir::bench::kSections}, arguments);
+  return options ? weir::bench::run(*options) : 2;
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "bench/diff/report.h"
+#include "bench/support/options.h"
 #include "bench/tasks/live.h"
 #include "bench/tasks/peers.h"
 #include "bench/tasks/plane.h"
@@ -20,13 +20,6 @@
 
 namespace weir::bench {
 namespace {
-
-struct Options {
-  bool quick = false;
-  bool json = false;
-  std::string only = {};  ///< section to run alone; empty: all
-  std::size_t tasks = 0;  ///< a drain of the queue; 0: as many as the effort says
-};
 
 constexpr std::array<std::string_view, 7> kSections = {"dag", "start", "idle", "child",
                                                        "spy", "queue", "peers"};
@@ -253,25 +246,7 @@ int main(int argc, char** argv) {
   if (arguments.size() == 3 && arguments[0] == "--duckdb") {
     return weir::bench::run_duckdb_alone(arguments[1], arguments[2]);
   }
-  weir::bench::Options options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--quick") {
-      options.quick = true;
-    } else if (arguments[i] == "-o" && i + 1 < arguments.size()) {
-      options.json = arguments[++i] == "json";
-    } else if (arguments[i] == "--tasks" && i + 1 < arguments.size() &&
-               std::atoll(arguments[i + 1].c_str()) > 0) {
-      options.tasks = static_cast<std::size_t>(std::atoll(arguments[++i].c_str()));
-    } else if (arguments[i] == "--only" && i + 1 < arguments.size() &&
-               std::ranges::find(weir::bench::kSections, arguments[i + 1]) !=
-                   weir::bench::kSections.end()) {
-      options.only = arguments[++i];
-    } else {
-      std::fprintf(stderr,
-                   "usage: bench_tasks [--quick] [--only dag|start|idle|child|spy|queue|peers]"
-                   " [--tasks N] [-o json|text]\n");
-      return 2;
-    }
-  }
-  return weir::bench::run(options);
+  const auto options = weir::bench::read_options(
+      {.program = "bench_tasks", .sections = weir::bench::kSections, .tasks = true}, arguments);
+  return options ? weir::bench::run(*options) : 2;
 }
