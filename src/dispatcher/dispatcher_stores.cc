@@ -60,6 +60,13 @@ Error not_ready(const std::vector<StartFault>& faults) {
   return base::failed_precondition("not_ready", text);
 }
 
+/// At most so many sessions.
+std::unique_ptr<postgres::Pool> pool_of(postgres::ConnectOptions options, std::size_t sessions,
+                                        Clock& clock) {
+  return std::make_unique<postgres::Pool>(
+      postgres::PoolOptions{.connect = std::move(options), .connections_max = sessions}, clock);
+}
+
 /// Prepares a schema by the login of the DSN and opens a pool as the dispatcher's role.
 Result<std::unique_ptr<postgres::Pool>> open_pool(const std::string& dsn, std::string_view schema,
                                                   std::size_t sessions, Clock& clock) {
@@ -68,21 +75,18 @@ Result<std::unique_ptr<postgres::Pool>> open_pool(const std::string& dsn, std::s
            schema == "state" ? prepare_state_schema(*owner) : prepare_data_schema(*owner));
   for (const std::string& note : report.notes) server::log().info(note);
   if (!report.faults.empty()) return not_ready(report.faults);
-  const auto options = service_connect_options(dsn, ServiceRole::Dispatcher, report);
+  auto options = service_connect_options(dsn, ServiceRole::Dispatcher, report);
   WEIR_TRY(const auto session, postgres::Connection::connect(options));
   WEIR_TRY(const auto faults, check_service_session(*session, schema));
   if (!faults.empty()) return not_ready(faults);
-  return std::make_unique<postgres::Pool>(
-      postgres::PoolOptions{.connect = options, .connections_max = sessions}, clock);
+  return pool_of(std::move(options), sessions, clock);
 }
 
 /// Sessions of their own for slow work, so that it keeps nobody waiting and is told apart.
 std::unique_ptr<postgres::Pool> open_beside(const postgres::Pool& pool, Clock& clock) {
   postgres::ConnectOptions options = pool.connect_options();
   options.application_name = "weir_housekeeper";
-  return std::make_unique<postgres::Pool>(
-      postgres::PoolOptions{.connect = std::move(options), .connections_max = kSlowSessions},
-      clock);
+  return pool_of(std::move(options), kSlowSessions, clock);
 }
 
 /// Sessions that begin as looks need them; none where a pooler may stand in between.
@@ -92,9 +96,7 @@ std::unique_ptr<postgres::Pool> open_looks(const postgres::Pool& pool, Clock& cl
   for (auto& setting : PostgresTaskStore::look_settings()) {
     options.settings.push_back(std::move(setting));
   }
-  return std::make_unique<postgres::Pool>(
-      postgres::PoolOptions{.connect = std::move(options), .connections_max = kLookSessions},
-      clock);
+  return pool_of(std::move(options), kLookSessions, clock);
 }
 
 }  // namespace
