@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/unit/worker/worker_fixture.h"
+#include "worker/limits.h"
 
 namespace weir::worker {
 namespace {
@@ -144,6 +145,19 @@ TEST_F(SlotAheadTest, ReleasesWhatWaitsWhenThereWillBeNoMore) {
   }
   open_gate();
   EXPECT_EQ(outcome(tasks_[0]), "success");
+}
+
+TEST_F(SlotAheadTest, TakesNoMoreAheadThanOneClaimShallBring) {
+  open_gate();
+  std::vector<std::string> quick(24);
+  for (std::string& task : quick) task = dispatcher_.add_silent_task("quick");
+  const auto answer =
+      api_.claim({.claim_id = "more", .task_ids = quick, .max = static_cast<int>(quick.size())});
+  ASSERT_TRUE(answer.ok()) << answer.error().describe();
+  for (const Claimed& claimed : answer->tasks) slots_->run(claimed, held_.monotonic());
+  ASSERT_TRUE(slots_->wait_idle(std::chrono::seconds(30)));
+  EXPECT_EQ(slots_->wait_free(true), kAheadClaim) << "however short the attempts are";
+  EXPECT_EQ(slots_->wait_free(false), 1U) << "no more is ready than was named";
 }
 
 /// A whole worker that has seen short attempts only.
