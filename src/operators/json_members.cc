@@ -2,6 +2,7 @@
 #include "operators/json_members.h"
 
 #include <charconv>
+#include <utility>
 
 #include "operators/limits.h"
 
@@ -67,6 +68,24 @@ Result<Uuid> needed_uuid(JsonValue object, std::string_view name) {
   const auto id = member.is_text() ? Uuid::parse(member.text()) : std::nullopt;
   if (!id) return member_invalid(name, "a UUID");
   return *id;
+}
+
+Result<std::vector<ColumnSpec>> read_column_specs(JsonValue owner) {
+  std::vector<ColumnSpec> columns;
+  const JsonValue from = owner.find("columns");
+  if (from.is_null()) return columns;
+  if (!from.is_array() || from.size() > kColumnsMax) {
+    return member_invalid("columns", "a list of columns");
+  }
+  for (const JsonValue item : from) {
+    ColumnSpec column;
+    WEIR_TRY(column.name, needed_text(item, "name"));
+    WEIR_TRY(column.type, needed_text(item, "type"));
+    WEIR_TRY(const auto nullable, optional_bool(item, "nullable"));
+    column.nullable = nullable.value_or(false);
+    columns.push_back(std::move(column));
+  }
+  return columns;
 }
 
 void append_json(std::string& out, JsonValue value) {

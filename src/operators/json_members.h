@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -26,6 +27,9 @@ Result<std::optional<JsonText>> optional_object(JsonValue object, std::string_vi
 Result<std::string> needed_text(JsonValue object, std::string_view name);
 Result<std::int64_t> needed_whole(JsonValue object, std::string_view name);
 Result<Uuid> needed_uuid(JsonValue object, std::string_view name);
+
+/// The list `columns` of an object; none where it is missing or null.
+Result<std::vector<ColumnSpec>> read_column_specs(JsonValue owner);
 
 /// An integer token in the range of int64.
 std::optional<std::int64_t> whole_of(std::string_view token);

@@ -71,24 +71,6 @@ Result<PayloadScope> read_scope(JsonValue root) {
   return scope;
 }
 
-Result<std::vector<ColumnSpec>> read_columns(JsonValue owner) {
-  std::vector<ColumnSpec> columns;
-  const JsonValue from = owner.find("columns");
-  if (from.is_null()) return columns;
-  if (!from.is_array() || from.size() > kColumnsMax) {
-    return member_invalid("columns", "a list of columns");
-  }
-  for (const JsonValue item : from) {
-    ColumnSpec column;
-    WEIR_TRY(column.name, needed_text(item, "name"));
-    WEIR_TRY(column.type, needed_text(item, "type"));
-    WEIR_TRY(const auto nullable, optional_bool(item, "nullable"));
-    column.nullable = nullable.value_or(false);
-    columns.push_back(std::move(column));
-  }
-  return columns;
-}
-
 Result<DatasetKind> read_kind(JsonValue owner) {
   WEIR_TRY(const std::string word, needed_text(owner, "kind"));
   const auto kind = base::enum_of<DatasetKind>(kDatasetKindWords, word);
@@ -128,7 +110,7 @@ Result<TaskInput> read_input(JsonValue from) {
   WEIR_TRY(auto where, optional_object(from, "where"));
   if (where) input.where = *std::move(where);
   WEIR_TRY(input.max_cursor, optional_whole(from, "max_cursor"));
-  WEIR_TRY(input.columns, read_columns(from));
+  WEIR_TRY(input.columns, read_column_specs(from));
   WEIR_TRY(input.partitions, read_partitions(from));
   return input;
 }
@@ -142,7 +124,7 @@ Result<TaskOutput> read_output(JsonValue from) {
   output.version = DatasetVersionId(version);
   WEIR_TRY(output.kind, read_kind(from));
   WEIR_TRY(output.staging_prefix, optional_text(from, "staging_prefix"));
-  WEIR_TRY(output.columns, read_columns(from));
+  WEIR_TRY(output.columns, read_column_specs(from));
   return output;
 }
 

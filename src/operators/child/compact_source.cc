@@ -7,8 +7,8 @@
 #include "base/blake3.h"
 #include "operators/failure.h"
 #include "operators/limits.h"
+#include "operators/tables/engine_table.h"
 #include "operators/tables/row_reader.h"
-#include "operators/tables/row_writer.h"
 #include "storage/commit_verifier.h"
 #include "storage/limits.h"
 
@@ -123,23 +123,9 @@ Result<LoadedSource> load_lines(const CompactPlan& plan, TaskApi& api, duckdb::E
   if (cursor == columns.end()) return cursor_unsuitable(plan.cursor_column);
   WEIR_TRY(const auto file,
            fetch_rows(plan, api, RowsFormat::JsonLines, work.file("source.jsonl")));
-  WEIR_CHECK(create_table(engine, kTable, columns));
-  std::vector<duckdb::ColumnType> types;
-  types.reserve(columns.size());
-  for (const Column& column : columns) types.push_back(engine_type(column.type));
-  WEIR_TRY(const auto table,
-           duckdb::TableWriter::open(engine, std::string(kTable), std::move(types)));
   FileBytes bytes(file.number());
   const auto reader = read_json_lines(bytes, plan.source->relation, columns);
-  Row row;
-  Row converted;
-  for (;;) {
-    WEIR_TRY(const bool more, reader->next(row));
-    if (!more) break;
-    WEIR_CHECK(convert_row(columns, row, converted));
-    WEIR_CHECK(table->add(converted));
-  }
-  WEIR_CHECK(table->flush());
+  WEIR_CHECK(load_table(engine, kTable, columns, *reader));
   WEIR_TRY(auto expression,
            cursor_expression(cursor->name, cursor->type == CellType::Timestamptz
                                                ? "TIMESTAMP WITH TIME ZONE"

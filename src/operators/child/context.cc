@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operators/child/context.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include "operators/failure.h"
@@ -15,6 +16,11 @@ Error environment_invalid(std::string message) {
 }
 
 }  // namespace
+
+std::string environment_variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
 
 Result<Surroundings> read_surroundings(const std::function<std::string(const char*)>& get) {
   Surroundings found;
@@ -33,13 +39,13 @@ Result<Surroundings> read_surroundings(const std::function<std::string(const cha
 }
 
 Result<std::unique_ptr<duckdb::Engine>> open_engine(const Surroundings& surroundings,
-                                                    const WorkFolder& work) {
+                                                    const std::string& folder) {
   WEIR_TRY(const std::string path, duckdb::find_library(surroundings.duckdb_library));
   WEIR_TRY(auto library, duckdb::Library::load(path));
   return duckdb::Engine::open(std::move(library), {.memory_bytes = kEngineMemoryBytes,
                                                    .threads = kEngineThreads,
-                                                   .spill_folder = work.file("spill"),
-                                                   .folders = {work.path()}});
+                                                   .spill_folder = folder + "/spill",
+                                                   .folders = {folder}});
 }
 
 Result<std::unique_ptr<storage::FolderObjectStore>> open_store(const Surroundings& surroundings,

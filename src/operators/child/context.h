@@ -26,6 +26,9 @@ struct Surroundings {
   std::string work_above = {};                           ///< folder for temporary files
 };
 
+/// A variable of this process's environment; empty if it is not set.
+std::string environment_variable(const char* name);
+
 /// Reads `WEIR_INGEST_ROOTS`, `WEIR_OBJECT_ROOT`, `WEIR_DUCKDB_LIBRARY` and `TMPDIR`; `get` gives a
 /// variable's value, empty if it is not set. Fatal `environment_invalid`.
 Result<Surroundings> read_surroundings(const std::function<std::string(const char*)>& get);
@@ -40,9 +43,9 @@ struct OperatorContext {
   std::function<bool()> stopping = [] { return false; };  ///< the process shall end soon
 };
 
-/// An engine that may touch its working folder alone; `work` must outlive it.
+/// An engine that may touch one folder alone, which must outlive it.
 Result<std::unique_ptr<duckdb::Engine>> open_engine(const Surroundings& surroundings,
-                                                    const WorkFolder& work);
+                                                    const std::string& folder);
 
 /// The folder of objects; fatal `environment_invalid` if there is none.
 Result<std::unique_ptr<storage::FolderObjectStore>> open_store(const Surroundings& surroundings,

@@ -2,28 +2,24 @@
 #include "operators/child/convert_rows.h"
 
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "drivers/duckdb/engine.h"
+#include "operators/child/context.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/json_members.h"
-#include "operators/limits.h"
+#include "operators/tables/engine_table.h"
+#include "operators/tables/lines_file.h"
 #include "operators/tables/parquet_reader.h"
 #include "operators/tables/row_reader.h"
-#include "operators/tables/row_writer.h"
-#include "operators/tables/work_folder.h"
 
 namespace weir::operators {
 namespace {
 
 constexpr std::string_view kRowsTable = "rows";
-constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
 
 /// What stdin asks for.
 struct Conversion {
@@ -32,11 +28,6 @@ struct Conversion {
   std::string output;
   std::vector<Column> columns;
 };
-
-std::string environment_text(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 Result<Conversion> read_conversion(std::istream& in) {
   std::string text;
@@ -51,15 +42,7 @@ Result<Conversion> read_conversion(std::istream& in) {
   wanted.to_parquet = to == "parquet";
   WEIR_TRY(wanted.input, needed_text(root, "input"));
   WEIR_TRY(wanted.output, needed_text(root, "output"));
-  std::vector<ColumnSpec> specs;
-  for (const JsonValue column : root.find("columns")) {
-    ColumnSpec spec;
-    WEIR_TRY(spec.name, needed_text(column, "name"));
-    WEIR_TRY(spec.type, needed_text(column, "type"));
-    WEIR_TRY(const auto nullable, optional_bool(column, "nullable"));
-    spec.nullable = nullable.value_or(false);
-    specs.push_back(std::move(spec));
-  }
+  WEIR_TRY(const std::vector<ColumnSpec> specs, read_column_specs(root));
   WEIR_TRY(wanted.columns, columns_of(specs));
   return wanted;
 }
@@ -77,65 +60,25 @@ class Converter {
  private:
   Result<void> to_lines() {
     WEIR_TRY(reader_, read_parquet(engine_, wanted_.input, "rows", wanted_.columns));
-    WEIR_TRY(const auto file, make_file(wanted_.output));
-    std::string text;
-    std::uint64_t bytes = 0;
-    const auto flush = [&]() -> Result<void> {
-      bytes += text.size();
-      if (bytes > kIngestBytesMax) {
-        return fatal_error("source_too_large", "as JSON the rows are more than 4 GiB");
-      }
-      WEIR_CHECK(append_bytes(file.number(), text));
-      text.clear();
-      return {};
-    };
+    WEIR_TRY(auto lines, LinesFile::open(wanted_.output, wanted_.columns));
     Row row;
     for (;;) {
       WEIR_TRY(const bool more, reader_->next(row));
-      if (!more) return flush();
-      append_line(text, row);
-      ++rows_;
-      if (text.size() >= kFlushBytes) WEIR_CHECK(flush());
+      if (!more) break;
+      WEIR_CHECK(lines.add(row));
     }
-  }
-
-  void append_line(std::string& text, const Row& row) const {
-    text += '{';
-    for (std::size_t i = 0; i < wanted_.columns.size(); ++i) {
-      if (i > 0) text += ',';
-      base::append_json_text(text, wanted_.columns[i].name);
-      text += ':';
-      append_cell(text, wanted_.columns[i].type, row[i]);
-    }
-    text += "}\n";
+    rows_ = lines.rows();
+    return lines.flush();
   }
 
   Result<void> to_parquet() {
     WEIR_TRY(input_, open_file(wanted_.input));
     bytes_.emplace(input_.number());
     reader_ = read_json_lines(*bytes_, "rows", wanted_.columns);
-    WEIR_CHECK(fill_table());
-    return engine_.run("COPY (SELECT " + select_list(wanted_.columns) + " FROM " +
-                       std::string(kRowsTable) + ") TO " + duckdb::quote_text(wanted_.output) +
-                       " (FORMAT parquet)");
-  }
-
-  Result<void> fill_table() {
-    WEIR_CHECK(create_table(engine_, kRowsTable, wanted_.columns));
-    std::vector<duckdb::ColumnType> types;
-    types.reserve(wanted_.columns.size());
-    for (const Column& column : wanted_.columns) types.push_back(engine_type(column.type));
-    WEIR_TRY(const auto table,
-             duckdb::TableWriter::open(engine_, std::string(kRowsTable), std::move(types)));
-    Row row;
-    Row converted;
-    for (;;) {
-      WEIR_TRY(const bool more, reader_->next(row));
-      if (!more) return table->flush();
-      WEIR_CHECK(convert_row(wanted_.columns, row, converted));
-      WEIR_CHECK(table->add(converted));
-      ++rows_;
-    }
+    WEIR_TRY(rows_, load_table(engine_, kRowsTable, wanted_.columns, *reader_));
+    return write_parquet(
+        engine_, "SELECT " + select_list(wanted_.columns) + " FROM " + std::string(kRowsTable),
+        wanted_.output);
   }
 
   const Conversion& wanted_;
@@ -146,27 +89,12 @@ class Converter {
   std::int64_t rows_ = 0;
 };
 
-int tell_failure(const OperatorProcess& process, const Error& error, std::int64_t line) {
-  std::string text;
-  JsonLine outer(text);
-  outer.key("error");
-  JsonLine inner(text);
-  inner.text("code", error.reason()).text("message", error.message()).number("line", line).end();
-  outer.end();
-  process.err << error.describe() << '\n' << std::flush;
-  process.out << text << '\n' << std::flush;
-  return is_retryable(error) ? kExitRetryable : kExitFatal;
-}
-
 Result<std::unique_ptr<duckdb::Engine>> open_engine_here() {
-  const std::string folder = environment_text("TMPDIR");
-  if (folder.empty()) return fatal_error("environment_invalid", "TMPDIR names no folder");
-  WEIR_TRY(const std::string path, duckdb::find_library(environment_text("WEIR_DUCKDB_LIBRARY")));
-  WEIR_TRY(auto library, duckdb::Library::load(path));
-  return duckdb::Engine::open(std::move(library), {.memory_bytes = kEngineMemoryBytes,
-                                                   .threads = kEngineThreads,
-                                                   .spill_folder = folder + "/spill",
-                                                   .folders = {folder}});
+  WEIR_TRY(const Surroundings surroundings, read_surroundings(environment_variable));
+  if (surroundings.work_above.empty()) {
+    return fatal_error("environment_invalid", "TMPDIR names no folder");
+  }
+  return open_engine(surroundings, surroundings.work_above);
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ Result<JsonText> run_parquet_compact(const OperatorContext& context) {
   WEIR_TRY(const WorkFolder work, WorkFolder::make(context.surroundings.work_above));
   WEIR_TRY(const auto store, open_store(context.surroundings, context.random));
   WEIR_TRY(const auto place, staging_of(payload, *output, *store));
-  WEIR_TRY(const auto engine, open_engine(context.surroundings, work));
+  WEIR_TRY(const auto engine, open_engine(context.surroundings, work.path()));
   Pulse pulse(context);
   WEIR_TRY(const LoadedSource source, load_source(plan, context, *engine, work, *store));
   storage::CommitWriter commit(*store, place, plan.partition_key);

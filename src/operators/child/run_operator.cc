@@ -3,7 +3,6 @@
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -50,11 +49,6 @@ void watch_stop() {
   std::signal(SIGPIPE, SIG_IGN);  // an end of the wrapper is an error of the next call
 }
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 /// All of the payload, or nothing if it is too large.
 Result<TaskPayload> read_payload(std::istream& in) {
   std::string text;
@@ -69,8 +63,8 @@ Result<TaskPayload> read_payload(std::istream& in) {
 }
 
 Result<JsonText> run(Operator op, const TaskPayload& payload, const OperatorProcess& process) {
-  WEIR_TRY(auto surroundings, read_surroundings(variable));
-  std::string endpoint = variable("TRACE_TASK_API");
+  WEIR_TRY(auto surroundings, read_surroundings(environment_variable));
+  std::string endpoint = environment_variable("TRACE_TASK_API");
   if (endpoint.empty()) endpoint = payload.task_api;
   WEIR_TRY(const auto api, HttpTaskApi::open(endpoint, process.clock));
   return op({.payload = payload,
@@ -81,20 +75,22 @@ Result<JsonText> run(Operator op, const TaskPayload& payload, const OperatorProc
              .stopping = [] { return told_to_stop != 0; }});
 }
 
-/// The last line of output: what the completion of the task says of its failure.
-int fail(const OperatorProcess& process, const Error& error, int exit_code) {
+}  // namespace
+
+int tell_failure(const OperatorProcess& process, const Error& error,
+                 std::optional<std::int64_t> line) {
   std::string text;
-  JsonLine line(text);
-  line.key("error");
+  JsonLine outer(text);
+  outer.key("error");
   JsonLine inner(text);
-  inner.text("code", error.reason()).text("message", error.message()).end();
-  line.end();
+  inner.text("code", error.reason()).text("message", error.message());
+  if (line) inner.number("line", *line);
+  inner.end();
+  outer.end();
   process.err << error.describe() << '\n' << std::flush;
   process.out << text << '\n' << std::flush;
-  return exit_code;
+  return is_retryable(error) ? kExitRetryable : kExitFatal;
 }
-
-}  // namespace
 
 bool is_child_operator(std::string_view name) { return find_operator(name) != nullptr; }
 
@@ -102,18 +98,18 @@ int run_operator(std::string_view name, const OperatorProcess& process) {
   if (name == kConvertRows) return run_convert_rows(process);
   const Operator op = find_operator(name);
   if (op == nullptr) {
-    return fail(process,
-                fatal_error("unknown_operator", std::string(name) + " is no built-in operator"),
-                kExitUsage);
+    tell_failure(process,
+                 fatal_error("unknown_operator", std::string(name) + " is no built-in operator"));
+    return kExitUsage;
   }
   watch_stop();
   const auto payload = read_payload(process.in);
-  if (!payload.ok()) return fail(process, payload.error(), kExitUsage);
-  const auto result = run(op, *payload, process);
-  if (!result.ok()) {
-    const bool again = is_retryable(result.error());
-    return fail(process, result.error(), again ? kExitRetryable : kExitFatal);
+  if (!payload.ok()) {
+    tell_failure(process, payload.error());
+    return kExitUsage;
   }
+  const auto result = run(op, *payload, process);
+  if (!result.ok()) return tell_failure(process, result.error());
   process.out << *result << '\n' << std::flush;
   return kExitSuccess;
 }

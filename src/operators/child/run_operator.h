@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <istream>
+#include <optional>
 #include <ostream>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/random.h"
 
 /// The process of a built-in operator (contract appendix A.3): `weir operator NAME`.
@@ -27,6 +30,11 @@ struct OperatorProcess {
 /// source after its last call. `convert_rows` is no operator: convert_rows.h. Call from a process's
 /// first thread, once.
 int run_operator(std::string_view name, const OperatorProcess& process);
+
+/// Tells people and, on the last line, the completion how a process failed; `line` is of the row at
+/// fault, where rows are read. Gives the exit code: 75 if another attempt may help, else 65.
+int tell_failure(const OperatorProcess& process, const Error& error,
+                 std::optional<std::int64_t> line = std::nullopt);
 
 /// Whether `name` runs in a process of its own.
 bool is_child_operator(std::string_view name);

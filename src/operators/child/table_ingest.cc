@@ -183,7 +183,7 @@ Result<JsonText> ingest_to_objects(const OperatorContext& context, const IngestC
   WEIR_TRY(const SourceFiles files, ingest.find());
   WEIR_TRY(const auto store, open_store(context.surroundings, context.random));
   WEIR_TRY(const auto place, staging_of(context.payload, output, *store));
-  WEIR_TRY(const auto engine, open_engine(context.surroundings, work));
+  WEIR_TRY(const auto engine, open_engine(context.surroundings, work.path()));
   EmittedEvent event = event_of(scope_of(context.payload), /*replace=*/true);
   storage::CommitWriter commit(*store, place, *event.partition_key);
   WEIR_TRY(const auto parts, ParquetParts::open(*engine, work, commit, config.columns,
@@ -206,7 +206,7 @@ Result<JsonText> ingest_to_table(const OperatorContext& context, const IngestCon
   WEIR_TRY(const SourceFiles files, ingest.find());
   std::unique_ptr<duckdb::Engine> engine;
   if (config.format == SourceFormat::Parquet) {
-    WEIR_TRY(engine, open_engine(context.surroundings, work));
+    WEIR_TRY(engine, open_engine(context.surroundings, work.path()));
   }
   WEIR_TRY(const auto rows, DirectRows::open(work, config.columns));
   WEIR_CHECK(ingest.read(files, *rows, engine.get()));

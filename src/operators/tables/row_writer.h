@@ -2,16 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "drivers/duckdb/engine.h"
 #include "operators/tables/columns.h"
+#include "operators/tables/lines_file.h"
 #include "operators/tables/work_folder.h"
 #include "operators/task_api.h"
 #include "storage/commit_writer.h"
@@ -67,13 +66,6 @@ class ParquetParts final : public RowWriter {
   std::size_t parts_ = 0;
 };
 
-/// Makes the table of these columns in the engine.
-Result<void> create_table(duckdb::Engine& engine, std::string_view table,
-                          const std::vector<Column>& columns);
-/// The columns of such a table as a list of a SELECT, jsonb as JSON.
-std::string select_list(const std::vector<Column>& columns);
-/// A row as the engine takes it.
-Result<void> convert_row(const std::vector<Column>& columns, const Row& row, Row& into);
 /// Writes what a SELECT gives to a parquet file and puts that into a commit.
 Result<void> put_part(duckdb::Engine& engine, const WorkFolder& work, storage::CommitWriter& commit,
                       const std::string& select, const std::string& name, std::int64_t rows);
@@ -83,20 +75,14 @@ class DirectRows final : public RowWriter {
  public:
   static Result<std::unique_ptr<DirectRows>> open(const WorkFolder& work,
                                                   std::vector<Column> columns);
-  Result<void> add(const Row& row) override;
-  std::int64_t rows() const override { return rows_; }
+  Result<void> add(const Row& row) override { return lines_.add(row); }
+  std::int64_t rows() const override { return lines_.rows(); }
   Result<RowsWritten> finish(TaskApi& api, const RowsTarget& target);
 
  private:
-  DirectRows(process::FileDescriptor file, std::vector<Column> columns)
-      : file_(std::move(file)), columns_(std::move(columns)) {}
-  Result<void> flush();
+  explicit DirectRows(LinesFile lines) : lines_(std::move(lines)) {}
 
-  process::FileDescriptor file_;
-  const std::vector<Column> columns_;
-  std::string text_;
-  std::uint64_t bytes_ = 0;
-  std::int64_t rows_ = 0;
+  LinesFile lines_;
 };
 
 }  // namespace weir::operators
