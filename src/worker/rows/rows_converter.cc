@@ -5,7 +5,6 @@
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 #include <sys/stat.h>
 
-#include <array>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -26,10 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 10> kTypeWords = {
-    "text",        "bigint", "double", "boolean", "numeric",
-    "timestamptz", "date",   "uuid",   "jsonb",   "bytea"};
-
 Error unavailable(std::string why) {
   return base::unavailable("unavailable", "rows cannot be converted: " + std::move(why));
 }
@@ -37,9 +32,8 @@ Error unavailable(std::string why) {
 Json specs_of(std::span<const Column> columns) {
   Json specs = Json::array();
   for (const Column& column : columns) {
-    specs.push_back({{"name", column.name},
-                     {"type", kTypeWords.at(static_cast<std::size_t>(column.type))},
-                     {"nullable", column.nullable}});
+    specs.push_back(
+        {{"name", column.name}, {"type", type_word(column.type)}, {"nullable", column.nullable}});
   }
   return specs;
 }

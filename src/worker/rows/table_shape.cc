@@ -9,22 +9,23 @@ namespace weir::worker {
 namespace {
 
 struct TypeName {
-  std::string_view sql;
   ColumnType type;
+  std::string_view word;  // in a schema
+  std::string_view sql;   // as PostgreSQL's format_type spells it
 };
 
-/// As PostgreSQL's format_type spells them.
+/// In the order of ColumnType.
 constexpr std::array<TypeName, 10> kTypes = {{
-    {"text", ColumnType::Text},
-    {"bigint", ColumnType::Bigint},
-    {"double precision", ColumnType::Double},
-    {"boolean", ColumnType::Boolean},
-    {"numeric", ColumnType::Numeric},
-    {"timestamp with time zone", ColumnType::Timestamptz},
-    {"date", ColumnType::Date},
-    {"uuid", ColumnType::Uuid},
-    {"jsonb", ColumnType::Jsonb},
-    {"bytea", ColumnType::Bytea},
+    {ColumnType::Text, "text", "text"},
+    {ColumnType::Bigint, "bigint", "bigint"},
+    {ColumnType::Double, "double", "double precision"},
+    {ColumnType::Boolean, "boolean", "boolean"},
+    {ColumnType::Numeric, "numeric", "numeric"},
+    {ColumnType::Timestamptz, "timestamptz", "timestamp with time zone"},
+    {ColumnType::Date, "date", "date"},
+    {ColumnType::Uuid, "uuid", "uuid"},
+    {ColumnType::Jsonb, "jsonb", "jsonb"},
+    {ColumnType::Bytea, "bytea", "bytea"},
 }};
 
 constexpr postgres::Statement kColumns{
@@ -46,6 +47,10 @@ std::string table_of(const graph::DatasetVersionId& version) {
 }
 
 }  // namespace
+
+std::string_view type_word(ColumnType type) {
+  return kTypes.at(static_cast<std::size_t>(type)).word;
+}
 
 std::string_view sql_type(ColumnType type) { return kTypes.at(static_cast<std::size_t>(type)).sql; }
 

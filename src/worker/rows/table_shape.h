@@ -27,6 +27,8 @@ enum class ColumnType : std::uint8_t {
   Bytea,
 };
 
+/// A type's name in `schema.columns`.
+std::string_view type_word(ColumnType type);
 /// PostgreSQL's name of a type, for casts.
 std::string_view sql_type(ColumnType type);
 
