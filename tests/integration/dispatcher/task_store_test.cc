@@ -181,7 +181,8 @@ TEST(PostgresTaskStore, RunsNoMoreThanTheLimitOfABuild) {
   test::expect_clean_audit(tasks.plane());
 }
 
-TEST(PostgresTaskStore, FiresACronSourceOnceAndMakesTheRunOfAnAlwaysOnSource) {
+/// The source fires each minute, and is due.
+TaskSeed cron_seed() {
   TaskSeed seed = test::trades_seed();
   JobSeed& ticks = seed.dag_versions[0].jobs[0];
   ticks.source = SeedSource::Cron;
@@ -189,7 +190,11 @@ TEST(PostgresTaskStore, FiresACronSourceOnceAndMakesTheRunOfAnAlwaysOnSource) {
   ticks.schedule = "rate(1 minute)";
   seed.sources[0].kind = SeedSource::Cron;
   seed.sources[0].next_fire_at = Instant(std::chrono::seconds(1'700'000'040));
-  StoredTasks tasks(seed);
+  return seed;
+}
+
+TEST(PostgresTaskStore, FiresACronSourceOnceAndMakesTheRunOfAnAlwaysOnSource) {
+  StoredTasks tasks(cron_seed());
   const ChorePage page = tasks.chore(Chore::FireSources);
   EXPECT_EQ(page.done, 1U);
   EXPECT_EQ(page.notes.size(), 1U);
@@ -202,16 +207,10 @@ TEST(PostgresTaskStore, FiresACronSourceOnceAndMakesTheRunOfAnAlwaysOnSource) {
 }
 
 TEST(PostgresTaskStore, FiresTheOtherSourcesWhereOneScheduleCannotBeRead) {
-  TaskSeed seed = test::trades_seed();
-  JobSeed& ticks = seed.dag_versions[0].jobs[0];
-  ticks.source = SeedSource::Cron;
-  ticks.operator_name = "trigger_cron";
-  ticks.schedule = "rate(1 minute)";
-  JobSeed quotes = ticks;
+  TaskSeed seed = cron_seed();
+  JobSeed quotes = seed.dag_versions[0].jobs[0];
   quotes.name = "quotes";
   seed.dag_versions[0].jobs.push_back(quotes);
-  seed.sources[0].kind = SeedSource::Cron;
-  seed.sources[0].next_fire_at = Instant(std::chrono::seconds(1'700'000'040));
   BuildSeed built = seed.builds[0];
   built.build_id = BuildId(test::seed_id(77));
   built.job = quotes.name;
