@@ -185,15 +185,20 @@ class RandomTasks {
     }
     ASSERT_EQ(answers[0], answers[1]) << what;
     note_words(answers[0]);
+    auto rows = described();
     for (const Duration later : {Duration::zero(), Duration(seconds(1))}) {
-      if (test::describe(sides_[0].tables) != test::describe(sides_[1].tables)) pay_debts(later);
+      if (rows[0] == rows[1]) return;
+      pay_debts(later);
+      rows = described();
     }
-    expect_equal_rows();
+    expect_equal(rows);
   }
-  void expect_equal_rows() {
-    const auto first = test::describe(sides_[0].tables);
-    const auto second = test::describe(sides_[1].tables);
-    ASSERT_EQ(only_in(first, second), only_in(second, first)) << last_;
+  using RowTexts = std::array<std::vector<std::string>, 2>;
+  RowTexts described() const {
+    return {test::describe(sides_[0].tables), test::describe(sides_[1].tables)};
+  }
+  void expect_equal(const RowTexts& rows) const {
+    ASSERT_EQ(only_in(rows[0], rows[1]), only_in(rows[1], rows[0])) << last_;
   }
   /// A store may ring who is next in order, or owe it where it had not locked that row. Then the
   /// meter rings, and both hold the same: at once, or after a second, when nobody pulls any more.
@@ -506,7 +511,7 @@ class RandomTasks {
     if (chore == Chore::RefillWakeups) {
       last_ = "refill";
       pay_debts(seconds(1));
-      expect_equal_rows();
+      expect_equal(described());
       expect_not_due(chore);
       return;
     }
