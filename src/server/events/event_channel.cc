@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/events/event_channel.h"
 
+#include <algorithm>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -17,7 +18,8 @@ Result<void> EventChannel::open() {
 }
 
 void EventChannel::add(EventRequest request, BodyWriter writer) {
-  const std::int64_t next = request.after ? *request.after + 1 : head_ + 1;
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() - 1;
+  const std::int64_t next = request.after ? std::min(*request.after, kLast) + 1 : head_ + 1;
   readers_.push_back({.request = std::move(request), .writer = std::move(writer), .next = next});
 }
 
@@ -25,14 +27,21 @@ Result<void> EventChannel::read_on() {
   while (true) {
     WEIR_TRY(EventPage page, log_.read(name_, head_, kEventPage));
     for (StreamEvent& event : page.events) {
+      // Events were forgotten before they were read: who wanted them is behind what is kept here.
+      if (event.number != head_ + 1) drop_recent();
       head_ = event.number;
       std::string block = event_block(event);
       recent_bytes_ += block.size() + event.envelope.size();
       recent_.push_back({std::move(event), std::move(block)});
     }
     forget_old();
-    if (page.events.size() < kEventPage) return {};
+    if (page.events.empty() || head_ >= page.newest) return {};
   }
+}
+
+void EventChannel::drop_recent() {
+  recent_.clear();
+  recent_bytes_ = 0;
 }
 
 void EventChannel::forget_old() {
@@ -60,6 +69,7 @@ Result<EventChannel::Outcome> EventChannel::deliver(Reader& reader, std::size_t&
   while (!reader.waits->load()) {
     if (reader.next == head_ + 1) {
       reader.caught_up = true;
+      say_caught_up(reader);
       return Outcome::UpToDate;
     }
     const bool is_recent = reader.next >= first_recent() && reader.next <= head_;
@@ -71,7 +81,10 @@ Result<EventChannel::Outcome> EventChannel::deliver(Reader& reader, std::size_t&
     if (log_reads == 0) return Outcome::Behind;
     --log_reads;
     WEIR_TRY(Batch batch, take_logged(reader));
-    if (batch.next == reader.next) return Outcome::UpToDate;  // ahead of what was read here
+    if (batch.next == reader.next) {  // ahead of what was read here
+      say_caught_up(reader);
+      return Outcome::UpToDate;
+    }
     if (!give(reader, std::move(batch))) return Outcome::Gone;
   }
   // It takes what there is once it has room, unless that is not kept any longer.
@@ -99,6 +112,12 @@ Result<EventChannel::Batch> EventChannel::take_logged(const Reader& reader) {
     batch.next = event.number + 1;
   }
   return batch;
+}
+
+void EventChannel::say_caught_up(Reader& reader) {
+  if (reader.told_so) return;
+  const Result<bool> taken = reader.writer.offer(": up to date\n\n", kEventBlockBytes);
+  reader.told_so = taken.ok() && *taken;
 }
 
 bool EventChannel::give(Reader& reader, Batch batch) {

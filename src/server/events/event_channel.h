@@ -50,6 +50,7 @@ class EventChannel {
     BodyWriter writer;
     std::int64_t next = 0;   // the first number it has not been given
     bool caught_up = false;  // it has been given everything once
+    bool told_so = false;    // and has been told
     std::shared_ptr<std::atomic<bool>> waits = std::make_shared<std::atomic<bool>>(false);
   };
   struct Recent {
@@ -69,9 +70,13 @@ class EventChannel {
   Result<Outcome> deliver(Reader& reader, std::size_t& log_reads);
   Batch take_recent(const Reader& reader) const;
   Result<Batch> take_logged(const Reader& reader);
+  /// A comment line where a reader has all there is for the first time: who wants no more than that
+  /// can leave.
+  static void say_caught_up(Reader& reader);
   /// False if it has gone.
   bool give(Reader& reader, Batch batch);
   void forget_old();
+  void drop_recent();
 
   EventLog& log_;
   std::string name_;

@@ -31,8 +31,8 @@ class EventLog {
  public:
   virtual ~EventLog() = default;
 
-  /// The events of `stream` above `after`, rising, at most `limit`. A stream that nobody has
-  /// written to is empty.
+  /// The events of `stream` above `after`, rising, at most `limit`; fewer where they are large,
+  /// but one if there is one. A stream that nobody has written to is empty.
   virtual Result<EventPage> read(const std::string& stream, std::int64_t after,
                                  std::size_t limit) = 0;
 };

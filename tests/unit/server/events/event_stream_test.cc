@@ -35,6 +35,10 @@ class KeptEvents final : public EventLog {
     const base::MutexLock lock(mutex_);
     fails_ = fails;
   }
+  void give_at_most(std::size_t events) {
+    const base::MutexLock lock(mutex_);
+    page_ = events;
+  }
   int reads() const {
     const base::MutexLock lock(mutex_);
     return reads_;
@@ -50,7 +54,8 @@ class KeptEvents final : public EventLog {
     page.newest = newest_;
     page.oldest = events_.empty() ? newest_ + 1 : events_.front().number;
     for (const StreamEvent& event : events_) {
-      if (event.number > after && page.events.size() < limit) page.events.push_back(event);
+      if (event.number > after && page.events.size() < std::min(limit, page_))
+        page.events.push_back(event);
     }
     return page;
   }
@@ -61,6 +66,7 @@ class KeptEvents final : public EventLog {
   std::vector<StreamEvent> events_ WEIR_GUARDED_BY(mutex_);
   bool fails_ WEIR_GUARDED_BY(mutex_) = false;
   int reads_ WEIR_GUARDED_BY(mutex_) = 0;
+  std::size_t page_ WEIR_GUARDED_BY(mutex_) = SIZE_MAX;
 };
 
 /// A reader of the stream.
@@ -170,6 +176,28 @@ TEST_F(EventStreamTest, ResetsAReaderWhosePlaceIsGone) {
   ahead.head();
   EXPECT_EQ(ahead.next(), "event: reset\ndata: {\"oldest\":5}");
   EXPECT_EQ(ahead.next_number(), 5);
+}
+
+TEST_F(EventStreamTest, ResetsAReaderThatComesFromTheEndOfAllNumbers) {
+  kept_.write(2);
+  start();
+  Listener listener = listen("after=9223372036854775807");
+  listener.head();
+  EXPECT_EQ(listener.next(), "event: reset\ndata: {\"oldest\":1}");
+  EXPECT_EQ(listener.next_number(), 1);
+}
+
+TEST_F(EventStreamTest, TakesLargeEventsFromALogThatGivesFewAtOnce) {
+  kept_.give_at_most(2);
+  start();
+  Listener listener = listen("after=0");
+  listener.head();
+  kept_.write(1);
+  stream_.tell();
+  EXPECT_EQ(listener.next_number(), 1);
+  kept_.write(9);
+  stream_.tell();
+  for (std::int64_t number = 2; number <= 10; ++number) ASSERT_EQ(listener.next_number(), number);
 }
 
 TEST_F(EventStreamTest, ResetsToTheNextNumberWhereNothingIsKept) {
