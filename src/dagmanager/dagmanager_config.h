@@ -59,6 +59,8 @@ struct DagmanagerConfig {
   Duration ack_timeout = std::chrono::seconds(30);
   /// How long running diffs and streams get after SIGTERM.
   Duration drain = std::chrono::seconds(25);
+  /// How long control events are kept after they were published.
+  Duration event_retention = std::chrono::hours(24);
 
   /// Gives all faults at once, each with the key: INVALID_ARGUMENT `config_invalid`. What a profile
   /// or two keys together forbid; single values were checked when they were read.

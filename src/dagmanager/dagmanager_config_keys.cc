@@ -166,6 +166,13 @@ Keys diff_keys() {
        .unit = "seconds",
        .at_least = 0,
        .at_most = kSecondsMax},
+      {.key = "events.retention_hours",
+       .kind = ValueKind::Integer,
+       .default_text = "24",
+       .meaning = "How long control events are kept for readers that come back.",
+       .unit = "hours",
+       .at_least = 1,
+       .at_most = 8760},
   };
 }
 
@@ -191,13 +198,6 @@ Keys later_engine_keys() {
       {.key = "controlbus_queue_topic",
        .default_text = "queue",
        .meaning = "Topic of the control events."},
-      {.key = "events.retention_hours",
-       .kind = ValueKind::Integer,
-       .default_text = "24",
-       .meaning = "How long control events are kept for readers that come back.",
-       .unit = "hours",
-       .at_least = 1,
-       .at_most = 8760},
   };
 }
 

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "dagmanager/limits.h"
+#include "dagmanager/ports/events/postgres_control_bus.h"
+#include "dagmanager/ports/events/postgres_event_bell.h"
+#include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
-#include "dagmanager/ports/postgres_control_bus.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_schema.h"
@@ -41,15 +43,19 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   if (config.graph_dsn.empty()) {
     WEIR_TRY(auto store, MemoryGraphStore::open({.path = config.memory_repo_path}, random));
     engines.bus = std::make_unique<MemoryControlBus>(*store, kControlQueueTopic);
+    engines.events = std::make_unique<MemoryEventLog>(*store, kControlQueueTopic);
+    engines.bell = std::make_unique<MemoryEventBell>(*store);
     engines.store = std::move(store);
     return {};
   }
   const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads +
-                           kWriteAheadDiffs * kWriteAheadConnections;
+                           kEventThreads + kWriteAheadDiffs * kWriteAheadConnections;
   WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
   const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
   engines.store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
+  engines.events = std::make_unique<PostgresEventLog>(*pool, kControlQueueTopic);
+  engines.bell = std::make_unique<PostgresEventBell>(pool->connect_options());
   engines.pools.push_back(std::move(pool));
   return {};
 }

@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "server/events/event_log.h"
 
 namespace weir::postgres {
 class Pool;
@@ -18,13 +19,15 @@ class Pool;
 
 namespace weir::dagmanager {
 
-/// The engines behind the ports, as the configuration chooses them by DSN. The bus reads what the
-/// store writes: the store outlives it.
+/// The engines behind the ports, as the configuration chooses them by DSN. Bus, log and bell are of
+/// what the store writes: the store outlives them.
 struct Engines {
   std::vector<std::shared_ptr<postgres::Pool>> pools;  ///< of the engines below
   std::unique_ptr<GraphStore> store;
   std::unique_ptr<TopicAdmin> topics;
   std::unique_ptr<ControlBus> bus;
+  std::unique_ptr<server::EventLog> events;  ///< what the bus has published
+  std::unique_ptr<EventBell> bell;
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

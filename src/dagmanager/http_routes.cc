@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kLargestNodesShown = 100;
 
+/// There is one stream, of the whole graph.
+constexpr const char* kEventStream = "graph";
+
 using Parts = std::shared_ptr<const HttpParts>;
 
 std::string json_texts(const std::vector<std::string>& texts) {
@@ -87,6 +90,8 @@ void refresh_process_gauges(const HttpParts& parts) {
   metrics.gauge({"diffs_running", "Diffs being decided."}).Set(static_cast<double>(counts.running));
   metrics.gauge({"diffs_waiting", "Diffs waiting for their turn."})
       .Set(static_cast<double>(counts.waiting));
+  metrics.gauge({"event_subscribers", "Readers of control events."})
+      .Set(static_cast<double>(parts.events.readers()));
   const auto backlog = parts.bus.backlog();
   if (!backlog.ok()) return;
   const auto age = backlog->pending == 0 ? Duration::zero() : parts.clock.now() - backlog->oldest;
@@ -132,7 +137,13 @@ server::Router make_routes(HttpParts given) {
        }});
   router.add(later("POST", "/admin/gc-trigger"));
   router.add(later("POST", "/admin/sentinel-weight"));
-  router.add(later("GET", "/v1/events/stream"));
+  router.add({"GET", "/v1/events/stream",
+              server::DeferredHandler(
+                  [parts](const server::HttpRequest& request, server::Responder responder) {
+                    auto asked = server::read_event_request(request);
+                    if (!asked.ok()) return responder.answer(asked.error());
+                    parts->events.subscribe(*std::move(asked), kEventStream, std::move(responder));
+                  })});
   return router;
 }
 

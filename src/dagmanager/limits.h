@@ -38,8 +38,19 @@ inline constexpr int kQueueStatsPerSecond = 5;
 /// The oldest outcome Status may answer from, while anyone asks (section 1.2).
 inline constexpr Duration kHealthAgeMax = std::chrono::seconds(1);
 
+/// Events that are published, or forgotten, in one transaction.
+inline constexpr std::size_t kRelayPage = 1000;
+/// First and longest wait of the relay after a store that did not answer.
+inline constexpr Duration kRelayWaitFirst = std::chrono::milliseconds(50);
+inline constexpr Duration kRelayWaitMax = std::chrono::seconds(5);
+/// Events past their retention are forgotten at most this often.
+inline constexpr Duration kPruneEvery = std::chrono::minutes(1);
+
 /// Threads for calls that are no diffs and may wait for an engine.
 inline constexpr std::size_t kQueryThreads = 4;
+
+/// Threads of the events, which use a connection each: who publishes and who reads.
+inline constexpr std::size_t kEventThreads = 2;
 
 /// The Kafka topic of QueueUpdated: a gateway's consumer branches on this name (section 1.4).
 inline constexpr const char* kControlQueueTopic = "queue";

@@ -12,9 +12,11 @@
 
 #include "dagmanager/diff_service.h"
 #include "dagmanager/engines.h"
+#include "dagmanager/event_relay.h"
 #include "dagmanager/http_routes.h"
 #include "dagmanager/limits.h"
 #include "dagmanager/query_service.h"
+#include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
 #include "server/http/http_server.h"
 #include "server/log.h"
@@ -52,6 +54,10 @@ class Dagmanager {
     WEIR_CHECK(queries_->start());
     acks_.start();
     WEIR_CHECK(health_->probe());
+    events_->start();
+    relay_->start();
+    engines_.bell->start(
+        {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
     WEIR_CHECK(listen_grpc());
     WEIR_TRY(http_, server::HttpServer::create({.address = config_.http}, make_http_routes(),
                                                {random_, server::log()}));
@@ -72,6 +78,7 @@ class Dagmanager {
     const Duration until = clock_.monotonic() + config_.drain;
     draining_ = true;
     diffs_->drain();
+    events_->stop();  // readers come back to another instance
     server::log().info("draining", {{"streams", acks_.open_streams()}});
     const auto left = [&] { return std::max(until - clock_.monotonic(), Duration::zero()); };
     const bool all_decided = admission_->drain(left());
@@ -84,7 +91,10 @@ class Dagmanager {
 
   void stop() {
     if (grpc_) server::stop_grpc(*grpc_, kLastCalls);
+    if (events_) events_->stop();
     if (http_) http_->stop(kLastCalls);
+    if (engines_.bell) engines_.bell->stop();
+    if (relay_) relay_->stop();
     acks_.stop();
     if (admission_) admission_->stop();
     if (queries_) queries_->stop();
@@ -108,11 +118,15 @@ class Dagmanager {
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
+    events_ = std::make_unique<server::EventStream>(
+        server::EventStream::Parts{*engines_.events, clock_, server::log()});
+    relay_ = std::make_unique<EventRelay>(
+        EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
   }
 
   server::Router make_http_routes() {
-    return make_routes({*engines_.store, *engines_.bus, *health_, dagmanager_metrics_, *admission_,
-                        clock_, draining_, instance_, config_.warnings()});
+    return make_routes({*engines_.store, *engines_.bus, *events_, *health_, dagmanager_metrics_,
+                        *admission_, clock_, draining_, instance_, config_.warnings()});
   }
 
   Result<void> listen_grpc() {
@@ -154,6 +168,8 @@ class Dagmanager {
   std::unique_ptr<TagQueryServer> tag_queries_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<HealthServer> health_server_;
+  std::unique_ptr<server::EventStream> events_;
+  std::unique_ptr<EventRelay> relay_;
   std::unique_ptr<server::HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string grpc_address_;

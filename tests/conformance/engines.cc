@@ -22,14 +22,20 @@ class MemoryGraph final : public GraphEngine {
   MemoryGraph()
       : random_(test_seed()),
         store_(must(dagmanager::MemoryGraphStore::open({}, random_))),
-        bus_(*store_, kQueueTopic) {}
+        bus_(*store_, kQueueTopic),
+        events_(*store_, kQueueTopic),
+        bell_(*store_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
+  server::EventLog& events() override { return events_; }
+  dagmanager::EventBell& bell() override { return bell_; }
 
  private:
   SharedRandom random_;
   std::unique_ptr<dagmanager::MemoryGraphStore> store_;
   dagmanager::MemoryControlBus bus_;
+  dagmanager::MemoryEventLog events_;
+  dagmanager::MemoryEventBell bell_;
 };
 
 class MemoryTopics final : public TopicEngine {
@@ -45,6 +51,8 @@ class OnePostgresInstance final : public GraphEngine {
   OnePostgresInstance() : instance_(graph_.instance()) {}
   dagmanager::GraphStore& store() override { return instance_->store(); }
   dagmanager::ControlBus& bus() override { return instance_->bus(); }
+  server::EventLog& events() override { return instance_->events(); }
+  dagmanager::EventBell& bell() override { return instance_->bell(); }
 
  private:
   PostgresGraph graph_;
@@ -97,7 +105,9 @@ PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
     : random_(seed),
       pool_(pool_options(dsn), real_clock()),
       store_(pool_, random_, sync),
-      bus_(pool_, kQueueTopic) {}
+      bus_(pool_, kQueueTopic),
+      events_(pool_, kQueueTopic),
+      bell_(pool_.connect_options()) {}
 
 PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
   EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);

@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "server/events/event_log.h"
 
 namespace weir::postgres {
 class Pool;
@@ -48,12 +49,14 @@ std::string reason_of(const Result<T>& result) {
   return result.ok() ? "ok" : result.error().reason();
 }
 
-/// A graph store and its bus, empty at first.
+/// A graph store and what tells of it, empty at first.
 class GraphEngine {
  public:
   virtual ~GraphEngine() = default;
   virtual dagmanager::GraphStore& store() = 0;
   virtual dagmanager::ControlBus& bus() = 0;
+  virtual server::EventLog& events() = 0;
+  virtual dagmanager::EventBell& bell() = 0;
 };
 
 /// A topic admin, without topics at first.

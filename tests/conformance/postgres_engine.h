@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "dagmanager/ports/postgres_control_bus.h"
+#include "dagmanager/ports/events/postgres_control_bus.h"
+#include "dagmanager/ports/events/postgres_event_bell.h"
+#include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
@@ -20,6 +22,8 @@ class PostgresInstance final : public GraphEngine {
                    dagmanager::IntentSync sync = dagmanager::IntentSync::OnReserve);
   dagmanager::GraphStore& store() override { return store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
+  server::EventLog& events() override { return events_; }
+  dagmanager::EventBell& bell() override { return bell_; }
   postgres::Pool& pool() { return pool_; }
 
  private:
@@ -27,6 +31,8 @@ class PostgresInstance final : public GraphEngine {
   postgres::Pool pool_;
   dagmanager::PostgresGraphStore store_;
   dagmanager::PostgresControlBus bus_;
+  dagmanager::PostgresEventLog events_;
+  dagmanager::PostgresEventBell bell_;
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

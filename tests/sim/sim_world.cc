@@ -52,7 +52,7 @@ SimWorld::SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& 
                    SimMistake mistake)
     : random_(seed), marks_(marks), mistake_(mistake) {
   auto store = dagmanager::MemoryGraphStore::open(
-      {.path = "", .event_retention = std::chrono::hours(1000)}, random_);
+      {.path = ""}, random_);
   kept_store_ = *std::move(store);
   store_ = make_mistaken(*kept_store_, mistake_ == SimMistake::LeavesOutAQueue,
                          mistake_ == SimMistake::SharesATakenName);

@@ -37,6 +37,15 @@ inline constexpr std::chrono::milliseconds kApiConnectTimeout{3'000};
 inline constexpr std::chrono::milliseconds kApiCallTimeout{60'000};
 inline constexpr std::size_t kApiBodyBytesMax = std::size_t{64} << 20;
 
+/// One call that follows events: the server says something every 15 seconds, so a network that died
+/// is noticed by then at the latest. And how long a follower tries to come back.
+inline constexpr std::chrono::milliseconds kEventsCallMax{300'000};
+inline constexpr Duration kEventsGoneMax = std::chrono::minutes(5);
+inline constexpr Duration kEventsWaitFirst = std::chrono::milliseconds(250);
+inline constexpr Duration kEventsWaitMax = std::chrono::seconds(5);
+/// One event: an envelope names every queue of an answer.
+inline constexpr std::size_t kEventBytesMax = std::size_t{64} << 20;
+
 /// Node ids in one DescribeNodes request (contract section 1.1).
 inline constexpr std::size_t kDescribeIdsMax = 1'000;
 

@@ -19,6 +19,9 @@ namespace weir::dagmanager {
 namespace {
 
 constexpr std::string_view kSource = "qmtl.services.dagmanager";
+constexpr std::string_view kQueueUpdated = "queue_updated";
+constexpr std::string_view kQueueLifecycle = "queue_lifecycle";
+constexpr std::string_view kWeightUpdated = "sentinel_weight_updated";
 
 /// Writes one JSON object member after another; the caller gives raw JSON for non-text values.
 class ObjectWriter {
@@ -215,6 +218,14 @@ std::string query_key(const QuerySet& query) {
   return key;
 }
 
+std::string_view type_of(const OutboxRow& row) {
+  return row.queues ? kQueueUpdated : kWeightUpdated;
+}
+
+const std::string& world_of(const OutboxRow& row) {
+  return row.queues ? row.queues->query.scope.world_id : row.weight->world.text();
+}
+
 ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDescriptor> queues,
                                  const std::string& queue_topic) {
   const QuerySet& query = row.queues->query;
@@ -247,7 +258,7 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
   }
   object.close();
   return {queue_topic, joined_tags(query, ",") + ":" + interval,
-          envelope(row, "queue_updated", "queue:" + tags + ":" + interval, data)};
+          envelope(row, kQueueUpdated, "queue:" + tags + ":" + interval, data)};
 }
 
 ControlEvent render_weight_update(const OutboxRow& row) {
@@ -267,9 +278,30 @@ ControlEvent render_weight_update(const OutboxRow& row) {
   object.text("sentinel_version", update.version.view());
   if (!update.world.empty()) object.text("world_id", update.world.view());
   object.close();
-  return {
-      "sentinel_weight", id,
-      envelope(row, "sentinel_weight_updated", "sentinel:" + id + ":" + update.world.text(), data)};
+  return {"sentinel_weight", id,
+          envelope(row, kWeightUpdated, "sentinel:" + id + ":" + update.world.text(), data)};
+}
+
+ControlEvent render_lifecycle(const OutboxRow& row, const LifecycleUpdate& update,
+                              const std::string& queue_topic) {
+  const std::string& queue = update.queue.text();
+  const std::string mark =
+      queue + ":" + update.action + ":" + update.reason + ":" + std::to_string(row.revision);
+  std::string data;
+  ObjectWriter object(data);
+  object.text("type", "QueueLifecycle");
+  object.text("queue", queue);
+  object.text("action", update.action);
+  object.text("reason", update.reason);
+  object.raw("version", "1");
+  object.text("etag", "ql:" + mark);
+  object.text("ts", base::rfc3339_micros(row.created_at));
+  object.text("idempotency_key", "queue_lifecycle:" + mark);
+  if (!update.tag.empty()) object.text("tag", update.tag);
+  if (update.interval) object.raw("interval", std::to_string(*update.interval));
+  if (!update.archive_status.empty()) object.text("archive_status", update.archive_status);
+  object.close();
+  return {queue_topic, queue, envelope(row, kQueueLifecycle, "queue_lifecycle:" + queue, data)};
 }
 
 }  // namespace weir::dagmanager

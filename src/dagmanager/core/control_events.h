@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dagmanager/core/graph_change.h"
@@ -42,6 +43,20 @@ struct OutboxRow {
   Instant created_at{};
   std::optional<QueueUpdate> queues;
   std::optional<WeightUpdate> weight;
+};
+
+/// The envelope's type, and the world that an event is about; empty: none.
+std::string_view type_of(const OutboxRow& row);
+const std::string& world_of(const OutboxRow& row);
+
+/// What became of a topic at the end of its life.
+struct LifecycleUpdate {
+  graph::TopicName queue;
+  std::string action;  ///< `drop`, `archive`, `recompute`
+  std::string reason;
+  std::string tag = {};                       ///< empty: not known
+  std::optional<std::int64_t> interval = {};  ///< seconds
+  std::string archive_status = {};            ///< empty: not known
 };
 
 /// Kafka topic and key, and the CloudEvents envelope (structured mode, UTF-8 JSON).
@@ -90,5 +105,8 @@ std::string query_key(const QuerySet& query);
 ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDescriptor> queues,
                                  const std::string& queue_topic);
 ControlEvent render_weight_update(const OutboxRow& row);
+/// `row` says when, under which id, and which revision of the queue's own counter it is.
+ControlEvent render_lifecycle(const OutboxRow& row, const LifecycleUpdate& update,
+                              const std::string& queue_topic);
 
 }  // namespace weir::dagmanager

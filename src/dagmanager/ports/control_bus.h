@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,16 +28,49 @@ struct OutboxBacklog {
   Instant oldest{};  ///< meaningless while nothing is pending
 };
 
-/// Port: the reading side of the outbox. Rows are written by GraphStore::commit, in the transaction
-/// that causes them; the relay that sends them takes them from here. May be called from any thread.
+/// What prune() did.
+struct PrunedEvents {
+  std::size_t removed = 0;
+  std::optional<Instant> oldest = {};  ///< when the oldest event that is kept was published
+};
+
+/// Port: the outbox. Rows are written by GraphStore::commit, in the transaction that causes them,
+/// and wait here until they are published: given their places in the one stream that everybody
+/// reads (server::EventLog). May be called from any thread, and from any number of instances.
 class ControlBus {
  public:
   virtual ~ControlBus() = default;
 
-  /// Events not told yet, rendered, in order per key, at most `limit`.
+  /// Events not published yet, rendered, in order per key, at most `limit`.
   virtual Result<std::vector<PendingEvent>> pending(std::size_t limit) = 0;
 
   virtual Result<OutboxBacklog> backlog() = 0;
+
+  /// Gives the oldest waiting events, at most `limit`, the next numbers, without a gap, in order
+  /// per key; tells how many. One transaction: killed in the middle, none has a number, and the
+  /// next call gives the same ones to the same events.
+  virtual Result<std::size_t> publish(std::size_t limit, Instant now) = 0;
+
+  /// Forgets events that were published before `before`, oldest first, at most `limit`; never one
+  /// that waits.
+  virtual Result<PrunedEvents> prune(Instant before, std::size_t limit) = 0;
+};
+
+/// Port: tells when there is something to do for who publishes and for who reads. It may ring for
+/// nothing, and does so whenever it may have missed something.
+class EventBell {
+ public:
+  /// Called from a thread of the bell's, or of whoever commits; must not block.
+  struct Calls {
+    std::function<void()> written;    ///< events wait to be published
+    std::function<void()> published;  ///< events were published, by any instance
+  };
+
+  virtual ~EventBell() = default;
+  /// Once, before anything is committed.
+  virtual void start(Calls calls) = 0;
+  /// No call is made, or runs, after it. Safe twice.
+  virtual void stop() = 0;
 };
 
 }  // namespace weir::dagmanager

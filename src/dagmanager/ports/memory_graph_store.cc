@@ -38,6 +38,7 @@ Result<std::unique_ptr<MemoryGraphStore>> MemoryGraphStore::open(MemoryStoreOpti
   std::unique_ptr<MemoryGraphStore> store(new MemoryGraphStore(std::move(options), random));
   if (!store->options_.path.empty()) {
     WEIR_TRY(store->graph_, load_snapshot(store->options_.path));
+    store->published_ = store->graph_.last_event;  // the same numbers as before
   }
   return store;
 }
@@ -136,10 +137,8 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
   for (const TopicLogRow& row : change.log) graph_.log.add(row);
   if (change.deploy) apply_deploy(change);
   if (change.sentinel) events += apply_sentinel(change);
-  while (!graph_.outbox.empty() && graph_.outbox.oldest() + options_.event_retention < change.at) {
-    graph_.outbox.drop_oldest();
-  }
   unsaved_ = true;
+  if (events > 0 && bell_.written) bell_.written();  // it finds them once this lock is free
   WEIR_CHECK(save());
   return Committed{graph_.epoch, events};
 }
@@ -285,41 +284,5 @@ Result<void> MemoryGraphStore::ping() {
   }
   return {};
 }
-
-std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
-                                                           const std::string& queue_topic) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<PendingEvent> events;
-  for (std::size_t at = 0; at < graph_.outbox.size() && events.size() < limit; ++at) {
-    const OutboxRow row = graph_.outbox.row(at);
-    PendingEvent event{row.id, row.key_seq, row.created_at, {}};
-    if (row.weight) {
-      event.event = render_weight_update(row);
-    } else {
-      std::vector<QueueDescriptor> queues;
-      for (const RowId id : row.queues->queues) {
-        const QueueView queue = graph_.index.queue(id);
-        if (!queue) continue;
-        const NodeView node = graph_.index.node(queue.node());
-        queues.push_back({graph::TopicName(queue.topic()), node && node.global()});
-      }
-      event.event = render_queue_update(row, queues, queue_topic);
-    }
-    events.push_back(std::move(event));
-  }
-  return events;
-}
-
-OutboxBacklog MemoryGraphStore::backlog() const {
-  const std::shared_lock lock(mutex_);
-  if (graph_.outbox.empty()) return {};
-  return {graph_.outbox.size(), graph_.outbox.oldest()};
-}
-
-Result<std::vector<PendingEvent>> MemoryControlBus::pending(std::size_t limit) {
-  return store_.pending_events(limit, queue_topic_);
-}
-
-Result<OutboxBacklog> MemoryControlBus::backlog() { return store_.backlog(); }
 
 }  // namespace weir::dagmanager

@@ -14,6 +14,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/memory_rows.h"
+#include "server/events/event_log.h"
 
 namespace weir::dagmanager {
 
@@ -33,7 +34,6 @@ struct MemoryGraph {
 /// Where a memory store keeps its snapshot.
 struct MemoryStoreOptions {
   std::string path;  ///< empty: nothing is written, and nothing is left behind
-  Duration event_retention = std::chrono::hours(24);  ///< of events nobody is there to be told
 };
 
 /// GraphStore in this process's memory, the default without a configuration. With a path the whole
@@ -59,9 +59,15 @@ class MemoryGraphStore final : public GraphStore {
                                                                std::size_t limit) override;
   Result<void> ping() override;
 
-  /// The outbox, rendered; for MemoryControlBus.
+  // For MemoryControlBus, MemoryEventLog and MemoryEventBell. An event's number is its key_seq.
+
   std::vector<PendingEvent> pending_events(std::size_t limit, const std::string& queue_topic) const;
   OutboxBacklog backlog() const;
+  Result<std::size_t> publish_events(std::size_t limit, Instant now);
+  PrunedEvents prune_events(Instant before, std::size_t limit);
+  server::EventPage read_events(std::int64_t after, std::size_t limit,
+                                const std::string& queue_topic) const;
+  void set_bell(EventBell::Calls bell);
 
  private:
   MemoryGraphStore(MemoryStoreOptions options, Random& random)
@@ -76,6 +82,11 @@ class MemoryGraphStore final : public GraphStore {
   void apply_deploy(const GraphChange& change);
   std::size_t apply_sentinel(const GraphChange& change);
   OutboxRow new_event(Instant at);
+  ControlEvent render(const OutboxRow& row, const std::string& queue_topic) const;
+  /// The number of the oldest event that is kept.
+  std::int64_t first_event() const {
+    return graph_.last_event + 1 - static_cast<std::int64_t>(graph_.outbox.size());
+  }
   Result<void> save();
 
   MemoryStoreOptions options_;
@@ -84,21 +95,55 @@ class MemoryGraphStore final : public GraphStore {
   mutable std::shared_mutex mutex_;
   MemoryGraph graph_;
   std::deque<std::pair<Epoch, std::vector<RowId>>> touched_;  // nodes by epoch, newest last
-  bool unsaved_ = false;  // memory is ahead of the snapshot file
+  bool unsaved_ = false;                                    // memory is ahead of the snapshot file
+  std::int64_t published_ = 0;                              // the last number given
+  std::deque<std::pair<std::int64_t, Instant>> sent_ = {};  // up to which number, when
+  EventBell::Calls bell_;
 };
 
 /// ControlBus over a memory store's outbox. The store outlives it.
 class MemoryControlBus final : public ControlBus {
  public:
-  MemoryControlBus(const MemoryGraphStore& store, std::string queue_topic)
+  MemoryControlBus(MemoryGraphStore& store, std::string queue_topic)
       : store_(store), queue_topic_(std::move(queue_topic)) {}
 
   Result<std::vector<PendingEvent>> pending(std::size_t limit) override;
   Result<OutboxBacklog> backlog() override;
+  Result<std::size_t> publish(std::size_t limit, Instant now) override;
+  Result<PrunedEvents> prune(Instant before, std::size_t limit) override;
+
+ private:
+  MemoryGraphStore& store_;
+  std::string queue_topic_;
+};
+
+/// What a memory store has published. There is one stream, whatever it is called.
+class MemoryEventLog final : public server::EventLog {
+ public:
+  MemoryEventLog(const MemoryGraphStore& store, std::string queue_topic)
+      : store_(store), queue_topic_(std::move(queue_topic)) {}
+
+  Result<server::EventPage> read(const std::string& stream, std::int64_t after,
+                                 std::size_t limit) override;
 
  private:
   const MemoryGraphStore& store_;
   std::string queue_topic_;
+};
+
+/// Rung by a memory store itself, as it commits and publishes.
+class MemoryEventBell final : public EventBell {
+ public:
+  explicit MemoryEventBell(MemoryGraphStore& store) : store_(store) {}
+  ~MemoryEventBell() override { stop(); }
+  MemoryEventBell(const MemoryEventBell&) = delete;
+  MemoryEventBell& operator=(const MemoryEventBell&) = delete;
+
+  void start(Calls calls) override;
+  void stop() override;
+
+ private:
+  MemoryGraphStore& store_;
 };
 
 }  // namespace weir::dagmanager

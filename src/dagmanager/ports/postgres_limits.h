@@ -29,6 +29,13 @@ inline constexpr int kRefreshTriesMax = 10;
 /// Rows of a page while the whole graph is read.
 inline constexpr std::int64_t kCopyPageRows = 5'000;
 
+/// Packed queue ids of one page of events: each byte becomes some hundred of the envelopes.
+inline constexpr std::int64_t kEventPageIdBytes = std::int64_t{64} << 10;
+
+/// First and longest wait before a bell that lost its connection connects anew.
+inline constexpr Duration kBellWaitFirst = std::chrono::milliseconds(100);
+inline constexpr Duration kBellWaitMax = std::chrono::seconds(5);
+
 /// Bounds of a session of the stores: one statement, the wait for a lock, and an open transaction
 /// whose owner says nothing.
 inline constexpr std::chrono::milliseconds kStoreStatementTimeout{10'000};

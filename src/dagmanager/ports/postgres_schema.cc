@@ -36,7 +36,9 @@ constexpr std::array kGraphRights = {
     Right{"topic_log_batch", "SELECT"}, Right{"topic_log_batch", "INSERT"},
     Right{"query_set", "SELECT"},       Right{"query_set", "INSERT"},
     Right{"query_set", "UPDATE"},       Right{"outbox", "SELECT"},
-    Right{"outbox", "INSERT"},          Right{"compute_node_seq", "USAGE"},
+    Right{"outbox", "INSERT"},          Right{"outbox", "UPDATE"},
+    Right{"outbox", "DELETE"},          Right{"event_head", "SELECT"},
+    Right{"event_head", "UPDATE"},      Right{"compute_node_seq", "USAGE"},
     Right{"queue_seq", "USAGE"},        Right{"deploy_order_seq", "USAGE"},
 };
 

@@ -69,6 +69,7 @@ TEST_F(DagmanagerConfigTest, IsInMemoryOnLoopbackByDefault) {
   EXPECT_GE(config->diff_concurrency, 4);
   EXPECT_EQ(config->diff_queue, 256);
   EXPECT_EQ(config->ack_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(config->event_retention, std::chrono::hours(24));
   EXPECT_EQ(config->drain, std::chrono::seconds(25));
   EXPECT_THAT(config->warnings(), IsEmpty());
 }
@@ -184,7 +185,7 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
 TEST_F(DagmanagerConfigTest, TakesTheDefaultOfAKeyThatIsNotBuiltYet) {
   EXPECT_THAT(faults("dagmanager:\n  legacy_topics: false\n  gc_interval_seconds: 60.0\n"
                      "  deploys_kept: 10\n  controlbus_queue_topic: queue\n"
-                     "  events: {retention_hours: 24}\n  neo4j_user: neo4j\n"
+                     "  neo4j_user: neo4j\n"
                      "  neo4j_password: neo4j\n"),
               IsEmpty());
 }

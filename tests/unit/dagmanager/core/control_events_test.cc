@@ -49,6 +49,31 @@ QueueDescriptor queue(const std::string& topic, bool global = false) {
   return {graph::TopicName(topic), global};
 }
 
+TEST(ControlEvents, RenderTheEndOfATopic) {
+  const auto event = render_lifecycle(row_of(7, 1),
+                                      {.queue = graph::TopicName("btc_Indicator_6d6ee26c_v1"),
+                                       .action = "drop",
+                                       .reason = "eligible"},
+                                      "queue");
+  EXPECT_EQ(event.topic, "queue");
+  EXPECT_EQ(event.key, "btc_Indicator_6d6ee26c_v1");
+  EXPECT_EQ(event.envelope, golden("queue_lifecycle.json"));
+}
+
+TEST(ControlEvents, RenderTheEndOfATopicOfAWorldWithAllThatIsKnownOfIt) {
+  const auto event =
+      render_lifecycle(row_of(8, 2),
+                       {.queue = graph::TopicName("w1.live.btc_Indicator_6d6ee26c_v1"),
+                        .action = "archive",
+                        .reason = "eligible",
+                        .tag = "indicator",
+                        .interval = 60,
+                        .archive_status = "archived"},
+                       "queue");
+  EXPECT_EQ(event.key, "w1.live.btc_Indicator_6d6ee26c_v1");
+  EXPECT_EQ(event.envelope, golden("queue_lifecycle_world.json"));
+}
+
 TEST(ControlEvents, RenderAQueueUpdateWithoutAWorld) {
   OutboxRow row = row_of(1, 77);
   row.queues = QueueUpdate{query({"BTC", "price"}, 60), {5}};

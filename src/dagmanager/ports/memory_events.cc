@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "dagmanager/ports/limits.h"
+#include "dagmanager/ports/memory_graph_store.h"
+
+// The outbox of a memory store: who waits, who was told, who is forgotten.
+namespace weir::dagmanager {
+
+ControlEvent MemoryGraphStore::render(const OutboxRow& row, const std::string& queue_topic) const {
+  if (row.weight) return render_weight_update(row);
+  std::vector<QueueDescriptor> queues;
+  for (const RowId id : row.queues->queues) {
+    const QueueView queue = graph_.index.queue(id);
+    if (!queue) continue;
+    const NodeView node = graph_.index.node(queue.node());
+    queues.push_back({graph::TopicName(queue.topic()), node && node.global()});
+  }
+  return render_queue_update(row, queues, queue_topic);
+}
+
+std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
+                                                           const std::string& queue_topic) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<PendingEvent> events;
+  for (std::int64_t number = published_ + 1; number <= graph_.last_event && events.size() < limit;
+       ++number) {
+    const OutboxRow row = graph_.outbox.row(static_cast<std::size_t>(number - first_event()));
+    events.push_back({row.id, row.key_seq, row.created_at, render(row, queue_topic)});
+  }
+  return events;
+}
+
+OutboxBacklog MemoryGraphStore::backlog() const {
+  const std::shared_lock lock(mutex_);
+  const std::int64_t pending = graph_.last_event - published_;
+  if (pending == 0) return {};
+  const auto oldest = static_cast<std::size_t>(published_ + 1 - first_event());
+  return {static_cast<std::size_t>(pending), graph_.outbox.row(oldest).created_at};
+}
+
+/// What is not in the snapshot yet would get another event's number after a restart.
+Result<std::size_t> MemoryGraphStore::publish_events(std::size_t limit, Instant now) {
+  const std::unique_lock lock(mutex_);
+  if (unsaved_) WEIR_CHECK(save());
+  if (sent_.empty() && published_ >= first_event()) sent_.emplace_back(published_, now);
+  const std::int64_t wanted =
+      std::min<std::int64_t>(graph_.last_event - published_, static_cast<std::int64_t>(limit));
+  if (wanted == 0) return std::size_t{0};
+  published_ += wanted;
+  sent_.emplace_back(published_, now);
+  if (bell_.published) bell_.published();
+  return static_cast<std::size_t>(wanted);
+}
+
+PrunedEvents MemoryGraphStore::prune_events(Instant before, std::size_t limit) {
+  const std::unique_lock lock(mutex_);
+  PrunedEvents pruned;
+  while (!sent_.empty() && sent_.front().second < before && pruned.removed < limit) {
+    if (first_event() <= sent_.front().first) {
+      graph_.outbox.drop_oldest();
+      ++pruned.removed;
+    }
+    if (first_event() > sent_.front().first) sent_.pop_front();
+  }
+  if (!sent_.empty()) pruned.oldest = sent_.front().second;
+  return pruned;
+}
+
+server::EventPage MemoryGraphStore::read_events(std::int64_t after, std::size_t limit,
+                                                const std::string& queue_topic) const {
+  const std::shared_lock lock(mutex_);
+  server::EventPage page{.oldest = first_event(), .newest = published_, .events = {}};
+  std::size_t queues = 0;
+  for (std::int64_t number = std::max(after, page.oldest - 1) + 1;
+       after < published_ && number <= published_ && page.events.size() < limit; ++number) {
+    const OutboxRow row = graph_.outbox.row(static_cast<std::size_t>(number - first_event()));
+    if (row.queues) queues += row.queues->queues.size();
+    if (queues > kEventPageQueues && !page.events.empty()) break;
+    page.events.push_back({.number = number,
+                           .type = std::string(type_of(row)),
+                           .world = world_of(row),
+                           .envelope = render(row, queue_topic).envelope});
+  }
+  return page;
+}
+
+void MemoryGraphStore::set_bell(EventBell::Calls bell) {
+  const std::unique_lock lock(mutex_);
+  bell_ = std::move(bell);
+}
+
+Result<std::vector<PendingEvent>> MemoryControlBus::pending(std::size_t limit) {
+  return store_.pending_events(limit, queue_topic_);
+}
+
+Result<OutboxBacklog> MemoryControlBus::backlog() { return store_.backlog(); }
+
+Result<std::size_t> MemoryControlBus::publish(std::size_t limit, Instant now) {
+  return store_.publish_events(limit, now);
+}
+
+Result<PrunedEvents> MemoryControlBus::prune(Instant before, std::size_t limit) {
+  return store_.prune_events(before, limit);
+}
+
+Result<server::EventPage> MemoryEventLog::read(const std::string& /*stream*/, std::int64_t after,
+                                               std::size_t limit) {
+  return store_.read_events(after, limit, queue_topic_);
+}
+
+void MemoryEventBell::start(Calls calls) {
+  // What came before, as every bell rings for.
+  calls.written();
+  calls.published();
+  store_.set_bell(std::move(calls));
+}
+
+void MemoryEventBell::stop() { store_.set_bell({}); }
+
+}  // namespace weir::dagmanager
