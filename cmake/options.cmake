@@ -3,6 +3,7 @@
 option(WEIR_TESTS "Build the tests" ON)
 option(WEIR_BENCH "Build the benchmarks" OFF)
 option(WEIR_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(WEIR_HARDEN "The guards of compiler and linker that a release has; they need optimisation" OFF)
 option(WEIR_CRASH_POINTS "Compile in the labelled crash points (WEIR_CRASH_AT)" OFF)
 set(WEIR_SANITIZE "" CACHE STRING "-fsanitize= list, for example address,undefined")
 
@@ -51,7 +52,7 @@ endif()
 # The library's own checks, an empty optional read among them: in every build, so that tests see
 # what users would.
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
-if(CMAKE_BUILD_TYPE STREQUAL Release)
+if(WEIR_HARDEN OR CMAKE_BUILD_TYPE STREQUAL Release)
   add_compile_options(-D_FORTIFY_SOURCE=2 -fstack-protector-strong)
   add_link_options(-Wl,-z,relro,-z,now)
 endif()

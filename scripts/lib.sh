@@ -184,7 +184,8 @@ groups_of() {
   case "$1" in
     release) echo build run ;;
     bench) echo build run bench ;;
-    dev | test | coverage) echo build run test ;;
+    dev | coverage) echo build run test ;;
+    test) echo build run test bench ;;
     asan | tsan | fuzz) echo build run test clang ;;
     lint) echo build run test bench clang lint ;;
     *) return 1 ;;
