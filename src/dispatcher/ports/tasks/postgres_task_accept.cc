@@ -54,14 +54,16 @@ constexpr Statement kLockVersions = {
     " ORDER BY v.dataset_version FOR NO KEY UPDATE OF v"};
 
 // Events by their keys: $1 producers, $2 partition or cursor, $3 scopes; each in any version named.
+// OFFSET keeps each look-up one by key: a plan made while the table was empty began with all events
+// of the dataset.
 constexpr Statement kReadExisting = {
     "accept_read_existing",
     "SELECT e.producer_task_id, e.dataset_uuid, e.kind = 'partition', e.scope_key, e.event_id,"
     " e.dataset_version, e.seq FROM (SELECT DISTINCT dataset_uuid FROM state.dataset_versions"
     " WHERE dataset_version = " WEIR_NAMED_VERSIONS
     ") AS v CROSS JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS w (p, k, s)"
-    " JOIN state.events e ON e.producer_task_id = w.p AND e.dataset_uuid = v.dataset_uuid"
-    " AND e.kind = w.k AND e.scope_key = w.s"};
+    " CROSS JOIN LATERAL (SELECT * FROM state.events f WHERE f.producer_task_id = w.p"
+    " AND f.dataset_uuid = v.dataset_uuid AND f.kind = w.k AND f.scope_key = w.s OFFSET 0) AS e"};
 
 // How tasks of a build `b` are made: by the DAG version that is current, else the newest that has
 // the build.

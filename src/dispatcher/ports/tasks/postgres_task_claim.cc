@@ -27,6 +27,13 @@ constexpr Statement kLockTurns = {
     " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
     " WHERE j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
 
+/// Where a claim looks for ready tasks. Each way is tried if the one before found too few.
+enum class Look {
+  Alone,      ///< from the mark of the one build that offers on
+  FromMarks,  ///< from the marks on
+  Afresh,     ///< from the first on
+};
+
 /// Requests that ask for ready tasks of the same kind, served by one search.
 struct Group {
   ReadySearch search;
@@ -45,8 +52,8 @@ class Claims {
   Claims(TaskTransaction& transaction, std::span<const ClaimRequest> requests, ReadyMarks& marks)
       : transaction_(transaction), requests_(requests), marks_(marks) {}
 
-  /// False: searches that began at a mark found too little; another attempt begins at the first.
-  Result<bool> load(bool from_marks) {
+  /// False: it found too little; another attempt looks in the next way.
+  Result<bool> load(Look look) {
     std::vector<TaskId> named;
     std::vector<TaskTransaction::ClaimKey> claims;
     for (const ClaimRequest& request : requests_) {
@@ -58,8 +65,14 @@ class Claims {
     if (!named.empty() || !claims.empty()) transaction_.name(named, claims);
     for (Group& group : groups_) {
       ++group.search.limit;  // One more than is wanted tells whether there is more.
-      if (from_marks && named_.empty()) group.search.marks = marks_.use(group.search.queues);
-      group.result = queue_window(transaction_.pipeline(), group.search);
+      if (look != Look::Afresh && named_.empty()) {
+        group.search.marks = marks_.use(group.search.queues);
+      }
+    }
+    if (look == Look::Alone && !may_be_alone()) return false;
+    const auto queue_search = look == Look::Alone ? queue_alone : queue_window;
+    for (Group& group : groups_) {
+      group.result = queue_search(transaction_.pipeline(), group.search);
     }
     queue_window_switches(transaction_.pipeline());
     const bool names = !named.empty() || !claims.empty();
@@ -72,13 +85,14 @@ class Claims {
     transaction_.pipeline().add(kLockTurns);
     transaction_.read_jobs(true);
     WEIR_TRY(const std::vector<Rows> results, transaction_.load());
+    order_picked();
+    if (look == Look::Alone) return take_alone(results[groups_.front().result]);
     for (Group& group : groups_) {
       group.window = window_of(results[group.result]);
       if (!group.search.marks.empty() && group.window.size() < group.search.limit) return false;
       if (named_.empty() && group.window.size() < group.search.limit) marks_.forget();
       if (group.window.size() == group.search.limit) group.marks = marks_of(results[group.result]);
     }
-    order_picked();
     return true;
   }
 
@@ -123,6 +137,18 @@ class Claims {
   }
 
  private:
+  bool may_be_alone() {
+    return groups_.size() == 1 && groups_.front().search.marks.size() == 1 && marks_.may_be_alone();
+  }
+
+  bool take_alone(const Rows& found) {
+    Group& group = groups_.front();
+    group.marks = marks_of(found);
+    if (group.marks.empty()) marks_.not_alone();
+    for (const auto& [rank, task] : picked_) group.window.push_back(task);
+    return group.window.size() == group.search.limit;
+  }
+
   void join_group(const ClaimRequest& request) {
     for (Group& group : groups_) {
       if (group.runtime != *request.runtime || group.search.operators != request.operators)
@@ -285,13 +311,13 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
   }
   std::vector<ClaimAnswer> answers;
   const auto done = with_session([&](postgres::Connection& connection) -> Result<void> {
-    for (const bool from_marks : {true, false}) {
+    for (const Look look : {Look::Alone, Look::FromMarks, Look::Afresh}) {
       TaskTransaction transaction(connection, ports_, jobs_);
       Claims claims(transaction, requests, jobs_.marks());
-      WEIR_TRY(const bool enough, claims.load(from_marks));
+      WEIR_TRY(const bool enough, claims.load(look));
       if (!enough) {
-        jobs_.marks().forget();
-        WEIR_CHECK(connection.rollback());
+        if (look == Look::FromMarks) jobs_.marks().forget();
+        if (connection.in_transaction()) WEIR_CHECK(connection.rollback());
         continue;
       }
       for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));

@@ -32,4 +32,14 @@ void ReadyMarks::forget() {
   marks_.clear();
 }
 
+bool ReadyMarks::may_be_alone() {
+  const base::MutexLock lock(mutex_);
+  return searches_ >= alone_from_;
+}
+
+void ReadyMarks::not_alone() {
+  const base::MutexLock lock(mutex_);
+  alone_from_ = searches_ + kMarkedSearchesMax;
+}
+
 }  // namespace weir::dispatcher

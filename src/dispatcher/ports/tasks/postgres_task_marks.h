@@ -45,10 +45,15 @@ class ReadyMarks {
   void lower(const Mark& to) WEIR_EXCLUDES(mutex_);
   void forget() WEIR_EXCLUDES(mutex_);
 
+  /// Whether it is worth trying if one build alone offers; not for a while after it was not so.
+  bool may_be_alone() WEIR_EXCLUDES(mutex_);
+  void not_alone() WEIR_EXCLUDES(mutex_);
+
  private:
   base::Mutex mutex_;
   std::map<std::pair<BuildId, std::string>, Place> marks_ WEIR_GUARDED_BY(mutex_);
   std::size_t searches_ WEIR_GUARDED_BY(mutex_) = 0;
+  std::size_t alone_from_ WEIR_GUARDED_BY(mutex_) = 0;  ///< the search that may try it again
 };
 
 }  // namespace weir::dispatcher

@@ -40,32 +40,47 @@ using postgres::Statement;
 // another, for each of them is claimable and must have a wake-up or be owed one (I24). Of a build
 // whose operator is ordered: the first unfinished task of each input, and what has no place in an
 // order among its first ones.
+// clang-format off: one line of SQL a line.
+#define WEIR_OFFERING \
+    "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c" \
+    " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0)," \
+    " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated," \
+    " coalesce(b.definition->>'ordered' = 'true', false) AS ordered," \
+    " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0" \
+    " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room," \
+    " coalesce(m.rank, '-infinity') AS since," \
+    " coalesce(m.id, '00000000-0000-0000-0000-000000000000') AS since_id" \
+    " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id" \
+    " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'" \
+    " AS ungated) AS g" \
+    " CROSS JOIN LATERAL (SELECT CASE WHEN NOT g.ungated THEN min(j.max_concurrency) END AS most," \
+    " $3::text[] IS NULL OR bool_or(j.operator = ANY($3::text[])" \
+    " OR j.operator || '@' || j.operator_version = ANY($4::text[])) AS wanted" \
+    " FROM state.dag_version_builds v JOIN state.jobs j ON j.dag_version_id = v.dag_version_id" \
+    " AND j.name = v.job_name WHERE v.build_id = w.build_id) AS j" \
+    " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN" \
+    " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n" \
+    " WHERE n.build_id = w.build_id) END AS free) AS f" \
+    " LEFT JOIN LATERAL (SELECT * FROM unnest($7::uuid[], $8::text[], $9::timestamptz[]," \
+    " $10::uuid[]) AS m (build_id, queue, rank, id)" \
+    " WHERE m.build_id = w.build_id AND m.queue = w.queue) AS m ON true" \
+    " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'" \
+    " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
+// clang-format on
+// Keeps the groups: how many tasks of which build and queue, from which place on.
+#define WEIR_KEEP_GROUPS \
+  "SELECT string_agg(build_id || ' ' || queue || ' ' ||"                                      \
+  " (extract(epoch FROM first) * 1000000)::bigint, ' ') FILTER (WHERE whole) AS marks,"       \
+  " " WEIR_APPEND("weir.window_builds", "uuid", "array_agg(build_id)") " || " WEIR_KEEP(      \
+      "_builds", "array_agg(build_id) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(          \
+      "_queues", "array_agg(queue) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(             \
+      "_sizes", "array_agg(size) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(               \
+      "_ranks", "array_agg(first) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(              \
+      "_ids", "array_agg(first_id) FILTER (WHERE NOT ordered)") " AS kept FROM groups"
+
 constexpr Statement kFindWindow = {
     "task_find_window",
-    "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"
-    " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0),"
-    " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated,"
-    " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"
-    " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0"
-    " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room,"
-    " coalesce(m.rank, '-infinity') AS since,"
-    " coalesce(m.id, '00000000-0000-0000-0000-000000000000') AS since_id"
-    " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"
-    " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"
-    " AS ungated) AS g"
-    " CROSS JOIN LATERAL (SELECT CASE WHEN NOT g.ungated THEN min(j.max_concurrency) END AS most,"
-    " $3::text[] IS NULL OR bool_or(j.operator = ANY($3::text[])"
-    " OR j.operator || '@' || j.operator_version = ANY($4::text[])) AS wanted"
-    " FROM state.dag_version_builds v JOIN state.jobs j ON j.dag_version_id = v.dag_version_id"
-    " AND j.name = v.job_name WHERE v.build_id = w.build_id) AS j"
-    " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN"
-    " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"
-    " WHERE n.build_id = w.build_id) END AS free) AS f"
-    " LEFT JOIN LATERAL (SELECT * FROM unnest($7::uuid[], $8::text[], $9::timestamptz[],"
-    " $10::uuid[]) AS m (build_id, queue, rank, id)"
-    " WHERE m.build_id = w.build_id AND m.queue = w.queue) AS m ON true"
-    " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"
-    " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
+    WEIR_OFFERING
     " found AS (SELECT f.task_id, f.rank_at, o.build_id, o.queue,"
     " o.open AND NOT o.ordered AND NOT $5::bool AS whole, o.ordered"
     " FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
@@ -95,14 +110,18 @@ constexpr Statement kFindWindow = {
     " (SELECT coalesce(array_agg(task_id), '{}')::text AS tasks, " WEIR_KEEP(
         "_ordered",
         "array_agg(task_id) FILTER (WHERE ordered)") " AS kept FROM found) AS f,"
-    " (SELECT string_agg(build_id || ' ' || queue || ' ' ||"
-    " (extract(epoch FROM first) * 1000000)::bigint, ' ') FILTER (WHERE whole) AS marks,"
-    " " WEIR_APPEND("weir.window_builds", "uuid", "array_agg(build_id)") " || " WEIR_KEEP(
-        "_builds", "array_agg(build_id) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
-        "_queues", "array_agg(queue) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
-        "_sizes", "array_agg(size) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
-        "_ranks", "array_agg(first) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(
-        "_ids", "array_agg(first_id) FILTER (WHERE NOT ordered)") " AS kept FROM groups) AS g"};
+    " (" WEIR_KEEP_GROUPS ") AS g"};
+
+// The same of the one build that offers, if it has as many to give as are wanted and there is a
+// mark to begin at: without looking which they are. Else it keeps nothing.
+constexpr Statement kFindAlone = {
+    "task_find_alone", WEIR_OFFERING
+    " groups AS MATERIALIZED (SELECT build_id, queue, true AS whole,"
+    " false AS ordered, room AS size, since AS first, since_id AS first_id FROM offering"
+    " WHERE open AND NOT ordered AND room = $2::bigint AND since > '-infinity'"
+    " AND (SELECT count(*) FROM offering) = 1)"
+    " SELECT '{}', " WEIR_KEEP(
+        "_ordered", "'{}'::uuid[]") ", g.marks, g.kept FROM (" WEIR_KEEP_GROUPS ") AS g"};
 
 constexpr Statement kLockWindowSwitches = {
     "task_lock_window_switches",
@@ -140,16 +159,7 @@ constexpr Statement kPick = {
 
 std::string versioned(const OperatorName& name) { return name.name + "@" + name.version; }
 
-}  // namespace
-
-std::vector<QueueName> queues_of(QueueRuntime runtime) {
-  std::vector<QueueName> queues;
-  queues.reserve(sql::kLevels.size());
-  for (const auto level : sql::kLevels) queues.push_back({runtime, level});
-  return queues;
-}
-
-std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
+Params search_params(const ReadySearch& search) {
   Params params;
   params.text_array(search.queues).int64(static_cast<std::int64_t>(search.limit));
   if (search.operators) {
@@ -170,7 +180,24 @@ std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
       .instant_array(search.marks, [](const ReadyMarks::Mark& mark) { return mark.place.rank; })
       .uuid_array(search.marks,
                   [](const ReadyMarks::Mark& mark) { return mark.place.task.uuid(); });
-  return pipeline.add(kFindWindow, std::move(params));
+  return params;
+}
+
+}  // namespace
+
+std::vector<QueueName> queues_of(QueueRuntime runtime) {
+  std::vector<QueueName> queues;
+  queues.reserve(sql::kLevels.size());
+  for (const auto level : sql::kLevels) queues.push_back({runtime, level});
+  return queues;
+}
+
+std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
+  return pipeline.add(kFindWindow, search_params(search));
+}
+
+std::size_t queue_alone(Pipeline& pipeline, const ReadySearch& search) {
+  return pipeline.add(kFindAlone, search_params(search));
 }
 
 std::vector<TaskId> window_of(const Rows& rows) {

@@ -38,6 +38,11 @@ std::vector<QueueName> queues_of(QueueRuntime runtime);
 /// Queues the search, which locks nothing, for the first ready tasks in claim order that are not in
 /// weir.tasks: the window. Gives the index of its result.
 std::size_t queue_window(postgres::Pipeline& pipeline, const ReadySearch& search);
+/// The same for a search with a mark, where one build alone may offer: the window is the first
+/// tasks from the mark on, as many as are wanted, and is not looked at; the pick finds them, or
+/// fewer. Where it is not so, or that build offers less, `marks_of` the result is empty and nothing
+/// will be picked.
+std::size_t queue_alone(postgres::Pipeline& pipeline, const ReadySearch& search);
 /// The tasks of a window.
 std::vector<TaskId> window_of(const postgres::Rows& rows);
 /// Where what gave the window begins: of builds that offer all they have.
