@@ -175,6 +175,32 @@ TEST_P(TaskClaims, FollowTheClaimOrder) {
   EXPECT_FALSE(rest.more);
 }
 
+TEST_P(TaskClaims, GoOnInOneBuildUntilAnotherOffersToo) {
+  for (int at = 1; at <= 6; ++at) run_source(at);
+  for (const TaskId& relay : tasks_of("relay")) {
+    const Held held = hold(relay);
+    emit(held, {cursor_event(row(relay).life.available_at.time_since_epoch().count())});
+    complete(held);
+  }
+  for (const std::string_view job : {"buffer", "single"}) {
+    for (const TaskId& task : tasks_of(job)) complete(hold(task));
+  }
+  const auto lasts = tasks_of("last");  // alone now
+  ASSERT_EQ(lasts.size(), 6U);
+  std::set<TaskId> had;
+  for (int at = 0; at < 4; ++at) {
+    const ClaimAnswer answer = pull(1);
+    for (const TaskId& task : claimed(answer)) had.insert(task);
+    EXPECT_TRUE(answer.more);
+  }
+  EXPECT_EQ(had.size(), 4U);
+  run_source(7);
+  EXPECT_EQ(claimed(pull(1)), std::vector{tasks_of("single").back()}) << "of priority high";
+  for (const TaskId& task : claimed(pull(2))) had.insert(task);
+  EXPECT_EQ(had, std::set<TaskId>(lasts.begin(), lasts.end()));
+  EXPECT_EQ(claimed(pull(8)).size(), 2U) << "relay and buffer of the last run";
+}
+
 TEST_P(TaskClaims, CountNamedTasksAndFillUpTheRest) {
   for (int at = 1; at <= 3; ++at) run_source(at);
   const auto relays = tasks_of("relay");
