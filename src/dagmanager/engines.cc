@@ -14,6 +14,7 @@
 #include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
+#include "dagmanager/ports/postgres_traffic_store.h"
 #include "drivers/postgres/pool.h"
 #include "server/log.h"
 
@@ -45,6 +46,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.bus = std::make_unique<MemoryControlBus>(*store, kControlQueueTopic);
     engines.events = std::make_unique<MemoryEventLog>(*store, kControlQueueTopic);
     engines.bell = std::make_unique<MemoryEventBell>(*store);
+    engines.traffic = std::make_unique<MemoryTrafficStore>(*store);
     engines.store = std::move(store);
     return {};
   }
@@ -56,6 +58,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
   engines.events = std::make_unique<PostgresEventLog>(*pool, kControlQueueTopic);
   engines.bell = std::make_unique<PostgresEventBell>(pool->connect_options());
+  engines.traffic = std::make_unique<PostgresTrafficStore>(*pool, random);
   engines.pools.push_back(std::move(pool));
   return {};
 }

@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
 
 namespace weir::postgres {
@@ -28,6 +29,7 @@ struct Engines {
   std::unique_ptr<ControlBus> bus;
   std::unique_ptr<server::EventLog> events;  ///< what the bus has published
   std::unique_ptr<EventBell> bell;
+  std::unique_ptr<TrafficStore> traffic;
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

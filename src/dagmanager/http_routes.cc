@@ -107,6 +107,17 @@ server::HttpResponse metrics(const HttpParts& parts) {
   return {.content_type = server::kMetricsContentType, .body = parts.metrics.registry().text()};
 }
 
+Result<server::HttpResponse> set_weight(const HttpParts& parts,
+                                        const server::HttpRequest& request) {
+  if (parts.draining) {
+    return base::unavailable("draining", "this instance is shutting down; ask another");
+  }
+  WEIR_TRY(WeightRequest wanted, read_weight_request(request.body));
+  WEIR_TRY(const wire::TrafficWeight weight,
+           parts.traffic.set_weight(std::move(wanted), request.peer));
+  return server::HttpResponse{.status = 202, .body = weight_json(weight)};
+}
+
 server::HttpRoute later(std::string method, std::string path) {
   const std::string what = path + " is not part of this release";
   return {std::move(method), std::move(path),
@@ -136,7 +147,10 @@ server::Router make_routes(HttpParts given) {
          return metrics(*parts);
        }});
   router.add(later("POST", "/admin/gc-trigger"));
-  router.add(later("POST", "/admin/sentinel-weight"));
+  router.add({"POST", "/admin/sentinel-weight",
+              [parts](const server::HttpRequest& request) -> Result<server::HttpResponse> {
+                return set_weight(*parts, request);
+              }});
   router.add({"GET", "/v1/events/stream",
               server::DeferredHandler(
                   [parts](const server::HttpRequest& request, server::Responder responder) {

@@ -10,6 +10,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/store_health.h"
+#include "dagmanager/traffic_service.h"
 #include "server/events/event_stream.h"
 #include "server/http/router.h"
 #include "server/worker_pool.h"
@@ -21,6 +22,7 @@ struct HttpParts {
   GraphStore& store;
   ControlBus& bus;
   server::EventStream& events;
+  TrafficService& traffic;
   StoreHealth& health;
   DagmanagerMetrics& metrics;
   const server::WorkerPool& admission;

@@ -232,10 +232,14 @@ grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* con
                                                 const wire::RedoDiffRequest*, wire::DiffResult*) {
   return not_available(*context, "RedoDiff");
 }
-grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(grpc::CallbackServerContext* context,
-                                                        const wire::SetTrafficWeightRequest*,
-                                                        wire::TrafficWeight*) {
-  return not_available(*context, "SetTrafficWeight");
+grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(
+    grpc::CallbackServerContext* context, const wire::SetTrafficWeightRequest* request,
+    wire::TrafficWeight* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply, actor = context->peer()]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.traffic.set_weight(weight_request(*request), actor));
+                  return {};
+                });
 }
 grpc::ServerUnaryReactor* AdminServer::ListCrossContextHits(
     grpc::CallbackServerContext* context, const wire::ListCrossContextHitsRequest*,

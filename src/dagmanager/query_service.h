@@ -12,6 +12,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/store_health.h"
+#include "dagmanager/traffic_service.h"
 #include "dagmanager/wire.h"
 #include "server/worker_pool.h"
 
@@ -24,6 +25,7 @@ struct QueryParts {
   TopicAdmin& topics;
   server::WorkerPool& pool;  ///< calls that may wait for an engine run there
   StoreHealth& health;
+  TrafficService& traffic;
   const Clock& clock;
   Random& random;
 };

@@ -114,7 +114,10 @@ class Dagmanager {
         *engines_.store, *engines_.topics, clock_, random_, dagmanager_metrics_);
     diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{
         *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_});
-    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_, clock_, random_};
+    traffic_ = std::make_unique<TrafficService>(
+        TrafficService::Parts{*engines_.traffic, dagmanager_metrics_, clock_});
+    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_,
+                           *traffic_,       clock_,           random_};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -125,8 +128,9 @@ class Dagmanager {
   }
 
   server::Router make_http_routes() {
-    return make_routes({*engines_.store, *engines_.bus, *events_, *health_, dagmanager_metrics_,
-                        *admission_, clock_, draining_, instance_, config_.warnings()});
+    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *health_,
+                        dagmanager_metrics_, *admission_, clock_, draining_, instance_,
+                        config_.warnings()});
   }
 
   Result<void> listen_grpc() {
@@ -168,6 +172,7 @@ class Dagmanager {
   std::unique_ptr<TagQueryServer> tag_queries_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<HealthServer> health_server_;
+  std::unique_ptr<TrafficService> traffic_;
   std::unique_ptr<server::EventStream> events_;
   std::unique_ptr<EventRelay> relay_;
   std::unique_ptr<server::HttpServer> http_;

@@ -24,11 +24,13 @@ class MemoryGraph final : public GraphEngine {
         store_(must(dagmanager::MemoryGraphStore::open({}, random_))),
         bus_(*store_, kQueueTopic),
         events_(*store_, kQueueTopic),
-        bell_(*store_) {}
+        bell_(*store_),
+        traffic_(*store_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
+  dagmanager::TrafficStore& traffic() override { return traffic_; }
 
  private:
   SharedRandom random_;
@@ -36,6 +38,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryControlBus bus_;
   dagmanager::MemoryEventLog events_;
   dagmanager::MemoryEventBell bell_;
+  dagmanager::MemoryTrafficStore traffic_;
 };
 
 class MemoryTopics final : public TopicEngine {
@@ -53,6 +56,7 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::ControlBus& bus() override { return instance_->bus(); }
   server::EventLog& events() override { return instance_->events(); }
   dagmanager::EventBell& bell() override { return instance_->bell(); }
+  dagmanager::TrafficStore& traffic() override { return instance_->traffic(); }
 
  private:
   PostgresGraph graph_;
@@ -107,7 +111,8 @@ PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
       store_(pool_, random_, sync),
       bus_(pool_, kQueueTopic),
       events_(pool_, kQueueTopic),
-      bell_(pool_.connect_options()) {}
+      bell_(pool_.connect_options()),
+      traffic_(pool_, random_) {}
 
 PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
   EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);

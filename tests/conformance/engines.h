@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
 
 namespace weir::postgres {
@@ -57,6 +58,7 @@ class GraphEngine {
   virtual dagmanager::ControlBus& bus() = 0;
   virtual server::EventLog& events() = 0;
   virtual dagmanager::EventBell& bell() = 0;
+  virtual dagmanager::TrafficStore& traffic() = 0;
 };
 
 /// A topic admin, without topics at first.

@@ -9,6 +9,7 @@
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/postgres_graph_store.h"
+#include "dagmanager/ports/postgres_traffic_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
 #include "tests/integration/postgres_fixture.h"
@@ -24,6 +25,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::ControlBus& bus() override { return bus_; }
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
+  dagmanager::TrafficStore& traffic() override { return traffic_; }
   postgres::Pool& pool() { return pool_; }
 
  private:
@@ -33,6 +35,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresControlBus bus_;
   dagmanager::PostgresEventLog events_;
   dagmanager::PostgresEventBell bell_;
+  dagmanager::PostgresTrafficStore traffic_;
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

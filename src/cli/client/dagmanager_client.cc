@@ -125,6 +125,16 @@ Result<std::map<std::string, std::int64_t>> DagmanagerClient::queue_stats(
   return std::map<std::string, std::int64_t>(stats.sizes().begin(), stats.sizes().end());
 }
 
+Result<wire::TrafficWeight> DagmanagerClient::set_weight(
+    const wire::SetTrafficWeightRequest& request) {
+  grpc::ClientContext context;
+  context.set_deadline(deadline_after(kCallTimeout));
+  wire::TrafficWeight weight;
+  const grpc::Status status = admin_->SetTrafficWeight(&context, request, &weight);
+  if (!status.ok()) return error_of(status, context);
+  return weight;
+}
+
 Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_nodes(
     const std::vector<std::string>& ids) {
   std::vector<wire::NodeRecord> records;

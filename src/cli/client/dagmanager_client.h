@@ -41,6 +41,9 @@ class DagmanagerClient {
   /// Topic sizes by filter text (contract section 4, queue-stats).
   Result<std::map<std::string, std::int64_t>> queue_stats(const std::string& filter);
 
+  /// Sets a share of traffic (contract section 3.20). A repeat is harmless.
+  Result<wire::TrafficWeight> set_weight(const wire::SetTrafficWeightRequest& request);
+
   /// What the store knows of these nodes, any number.
   Result<std::vector<wire::NodeRecord>> describe_nodes(const std::vector<std::string>& ids);
   /// The same of a strategy's newest deploy in a world.

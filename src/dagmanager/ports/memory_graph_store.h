@@ -14,6 +14,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/memory_rows.h"
+#include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
 
 namespace weir::dagmanager {
@@ -29,6 +30,7 @@ struct MemoryGraph {
   MemoryTopicLog log;
   MemoryOutbox outbox;
   std::map<std::string, std::int64_t> revisions;  ///< by query_key
+  std::vector<AuditRow> audit;                    ///< oldest first
 };
 
 /// Where a memory store keeps its snapshot.
@@ -58,6 +60,10 @@ class MemoryGraphStore final : public GraphStore {
   Result<std::vector<std::pair<RowId, TopicLogRow>>> topic_log(RowId after,
                                                                std::size_t limit) override;
   Result<void> ping() override;
+
+  /// For MemoryTrafficStore.
+  Result<WeightOutcome> set_weight(const WeightChange& change);
+  std::vector<std::pair<RowId, AuditRow>> read_audit(RowId after, std::size_t limit) const;
 
   // For MemoryControlBus, MemoryEventLog and MemoryEventBell. An event's number is its key_seq.
 
@@ -129,6 +135,18 @@ class MemoryEventLog final : public server::EventLog {
  private:
   const MemoryGraphStore& store_;
   std::string queue_topic_;
+};
+
+/// TrafficStore of a memory store, which outlives it.
+class MemoryTrafficStore final : public TrafficStore {
+ public:
+  explicit MemoryTrafficStore(MemoryGraphStore& store) : store_(store) {}
+
+  Result<WeightOutcome> set_weight(const WeightChange& change) override;
+  Result<std::vector<std::pair<RowId, AuditRow>>> audit(RowId after, std::size_t limit) override;
+
+ private:
+  MemoryGraphStore& store_;
 };
 
 /// Rung by a memory store itself, as it commits and publishes.

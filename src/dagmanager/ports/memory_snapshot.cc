@@ -205,6 +205,10 @@ void field(A& a, SentinelRecord& s) {
          s.created_at);
 }
 template <class A>
+void field(A& a, AuditRow& r) {
+  fields(a, r.at, r.actor, r.action, r.world, r.sentinel, r.version, r.from, r.to);
+}
+template <class A>
 void field(A& a, TopicLogRow& r) {
   fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause,
          r.result, r.at);
@@ -305,6 +309,9 @@ std::string encode_snapshot(const MemoryGraph& graph) {
   }
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
   describe_rest(writer, const_cast<MemoryGraph&>(graph));
+  // Only where there is some, so that an older build reads the others.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
+  if (!graph.audit.empty()) field(writer, const_cast<MemoryGraph&>(graph).audit);
   writer.bytes(base::blake3(out));
   return out;
 }
@@ -352,6 +359,7 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
     reader.number(graph.revisions[key]);
   }
   describe_rest(reader, graph);
+  if (reader.ok() && !reader.at_end()) field(reader, graph.audit);
   if (!reader.ok() || !reader.at_end()) return damaged("its records do not fit together");
   return graph;
 }

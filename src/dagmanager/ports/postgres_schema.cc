@@ -38,7 +38,8 @@ constexpr std::array kGraphRights = {
     Right{"query_set", "UPDATE"},       Right{"outbox", "SELECT"},
     Right{"outbox", "INSERT"},          Right{"outbox", "UPDATE"},
     Right{"outbox", "DELETE"},          Right{"event_head", "SELECT"},
-    Right{"event_head", "UPDATE"},      Right{"compute_node_seq", "USAGE"},
+    Right{"event_head", "UPDATE"},      Right{"audit", "SELECT"},
+    Right{"audit", "INSERT"},           Right{"compute_node_seq", "USAGE"},
     Right{"queue_seq", "USAGE"},        Right{"deploy_order_seq", "USAGE"},
 };
 

@@ -204,6 +204,31 @@ TEST_F(MemoryGraphStoreTest, GivesEventsTheSameNumbersAfterARestart) {
   EXPECT_EQ(bus.prune(kNow + std::chrono::hours(31), 10)->removed, 3U);
 }
 
+TEST_F(MemoryGraphStoreTest, KeepsTheAuditOverARestart) {
+  const WeightChange change{.request = {.sentinel = graph::SentinelId("s-sentinel"), .weight = 0.5},
+                            .actor = "somebody",
+                            .at = kNow};
+  const auto deploy = [&](MemoryGraphStore& store) {
+    SentinelRecord sentinel;
+    sentinel.id = graph::SentinelId("s-sentinel");
+    sentinel.world = graph::WorldId("w");
+    sentinel.version = graph::VersionLabel("v1");
+    GraphChange stored;
+    stored.at = kNow;
+    stored.sentinel = sentinel;
+    ASSERT_TRUE(store.commit(stored).ok());
+  };
+  {
+    const auto store = open();
+    deploy(*store);
+    ASSERT_TRUE(store->set_weight(change).ok());
+  }
+  const auto store = open();
+  ASSERT_EQ(store->read_audit(0, 10).size(), 1U);
+  EXPECT_EQ(store->read_audit(0, 10).front().second.to, 0.5);
+  EXPECT_FALSE(store->set_weight(change)->changed);
+}
+
 TEST_F(MemoryGraphStoreTest, ServesReadersAndWritersAtOnce) {
   options_.path.clear();
   const auto store = open();

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/core/traffic_weights.h"
+
+#include <cmath>
+
+namespace weir::dagmanager {
+namespace {
+
+constexpr double kSame = 1e-6;
+
+bool same_weight(double one, double other) { return std::abs(one - other) <= kSame; }
+
+Result<graph::WorldId> world_of_sentinel(std::span<const SentinelRecord> stored,
+                                         const WeightRequest& request) {
+  if (!request.world.empty()) return request.world;
+  std::optional<graph::WorldId> world;
+  for (const SentinelRecord& sentinel : stored) {
+    if (sentinel.id != request.sentinel) continue;
+    if (world && *world != sentinel.world) {
+      return base::invalid_argument(
+          "world_required",
+          "sentinel " + request.sentinel.text() + " stands in several worlds; name one of them");
+    }
+    world = sentinel.world;
+  }
+  return world.value_or(graph::WorldId());
+}
+
+}  // namespace
+
+Result<void> check_weight(const WeightRequest& request) {
+  if (request.sentinel.empty()) {
+    return base::invalid_argument("missing_field", "sentinel_id: which sentinel?");
+  }
+  if (!std::isfinite(request.weight) || request.weight < 0 || request.weight > 1) {
+    return base::invalid_argument("weight_out_of_range", "weight: a share of traffic, from 0 to 1");
+  }
+  return {};
+}
+
+Result<WeightOutcome> decide_weight(std::span<const SentinelRecord> stored,
+                                    const WeightRequest& request) {
+  WEIR_CHECK(check_weight(request));
+  WEIR_TRY(const graph::WorldId world, world_of_sentinel(stored, request));
+  const SentinelRecord* found = nullptr;  // the newest that fits
+  for (const SentinelRecord& sentinel : stored) {
+    const bool fits = sentinel.id == request.sentinel && sentinel.world == world &&
+                      (request.version.empty() || sentinel.version == request.version);
+    if (fits) found = &sentinel;
+  }
+  if (found == nullptr) {
+    std::string what = "no sentinel " + request.sentinel.text();
+    if (!request.version.empty()) what += " of version " + request.version.text();
+    if (!world.empty()) what += " in world " + world.text();
+    return Error(Code::NotFound, "unknown_sentinel", what + " is stored");
+  }
+  const double current = found->traffic_weight.value_or(0);
+  if (request.expect && !same_weight(*request.expect, current)) {
+    return base::failed_precondition("weight_changed",
+                                     "the weight is " + std::to_string(current) + " by now, not " +
+                                         std::to_string(*request.expect) + "; look again");
+  }
+  WeightOutcome outcome{.sentinel = *found, .previous = current};
+  outcome.changed = !found->traffic_weight || !same_weight(current, request.weight);
+  if (outcome.changed) outcome.sentinel.traffic_weight = request.weight;
+  return outcome;
+}
+
+AuditRow audit_of(const WeightOutcome& outcome, std::optional<double> from,
+                  const WeightChange& change) {
+  return {.at = change.at,
+          .actor = change.actor,
+          .action = "set_weight",
+          .world = outcome.sentinel.world,
+          .sentinel = outcome.sentinel.id,
+          .version = outcome.sentinel.version,
+          .from = from,
+          .to = outcome.sentinel.traffic_weight.value_or(0)};
+}
+
+}  // namespace weir::dagmanager
