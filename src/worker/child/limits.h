@@ -34,6 +34,6 @@ inline constexpr int kOrphanRoundsMax = 64;
 inline constexpr std::size_t kEnvironBytesMax = std::size_t{256} << 10;
 /// A process that changes its program is looked at again so often, after such a pause: a second.
 inline constexpr int kExecLooksMax = 1000;
-inline constexpr Duration kExecPause = std::chrono::milliseconds(1);
+inline constexpr std::chrono::milliseconds kExecPause(1);
 
 }  // namespace weir::worker

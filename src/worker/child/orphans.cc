@@ -15,11 +15,11 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
+#include "drivers/process/pid_fd.h"
 #include "worker/child/limits.h"
 
 namespace weir::worker {
@@ -37,18 +37,22 @@ constexpr std::size_t kEnvironmentEnd = 48;
 /// The kernel's PF_KTHREAD.
 constexpr unsigned kKernelThread = 0x00200000;
 
-/// A file of /proc, whose size is not known before.
-std::string read_proc(const std::string& path) {
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+/// All of a file of /proc, whose size is not known before.
+std::string read_from_start(const FileDescriptor& file) {
   std::string text;
   if (!file.open()) return text;
-  std::array<char, 4096> block;  // NOLINT(*-member-init): read() fills it
+  std::array<char, 4096> block;  // NOLINT(*-member-init): pread() fills it
   while (text.size() < kEnvironBytesMax) {
-    const ssize_t got = read(file.number(), block.data(), block.size());
+    const ssize_t got =
+        pread(file.number(), block.data(), block.size(), static_cast<off_t>(text.size()));
     if (got <= 0) break;
     text.append(block.data(), static_cast<std::size_t>(got));
   }
   return text;
+}
+
+std::string read_proc(const std::string& path) {
+  return read_from_start(FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)));
 }
 
 std::optional<pid_t> pid_of(std::string_view text) {
@@ -81,10 +85,10 @@ std::string mark_of(pid_t pid) {
   if (access(path.c_str(), R_OK) != 0) return {};
   std::string environment = read_proc(path);
   for (int look = 0; environment.empty() && look < kExecLooksMax; ++look) {
-    const bool wait = changes_its_program(pid);
-    if (wait) std::this_thread::sleep_for(kExecPause);
+    const bool changes = changes_its_program(pid);
+    if (changes) process::wait_for_exit(process::open_pid_fd(pid), kExecPause);
     environment = read_proc(path);  // once more: it may have arrived between the two readings
-    if (!wait) break;
+    if (!changes) break;
   }
   for (const std::string_view variable : base::split(environment, '\0')) {
     if (variable.starts_with(kMarkName)) return std::string(variable);
@@ -94,8 +98,18 @@ std::string mark_of(pid_t pid) {
 
 /// Children of the first thread: it starts none but the guardian, so the others were inherited.
 std::vector<pid_t> inherited_children(pid_t keep) {
-  const std::string self = std::to_string(getpid());
-  const std::string list = read_proc("/proc/" + self + "/task/" + self + "/children");
+  // Kept open: each reading from its beginning tells them anew.
+  struct List {
+    pid_t of = 0;
+    FileDescriptor file = FileDescriptor(-1);
+  };
+  thread_local List kept;
+  if (kept.of != getpid() || !kept.file.open()) {
+    const std::string self = std::to_string(getpid());
+    const std::string path = "/proc/" + self + "/task/" + self + "/children";
+    kept = {getpid(), FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC))};
+  }
+  const std::string list = read_from_start(kept.file);
   std::vector<pid_t> children;
   for (const std::string_view word : base::split(list, ' ')) {
     const std::optional<pid_t> pid = pid_of(word);
