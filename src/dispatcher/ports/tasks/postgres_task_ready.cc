@@ -41,31 +41,31 @@ using postgres::Statement;
 // whose operator is ordered: the first unfinished task of each input, and what has no place in an
 // order among its first ones.
 // clang-format off: one line of SQL a line.
-#define WEIR_OFFERING \
-    "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c" \
-    " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0)," \
-    " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated," \
-    " coalesce(b.definition->>'ordered' = 'true', false) AS ordered," \
-    " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0" \
-    " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room," \
-    " coalesce(m.rank, '-infinity') AS since," \
-    " coalesce(m.id, '00000000-0000-0000-0000-000000000000') AS since_id" \
-    " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id" \
-    " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'" \
-    " AS ungated) AS g" \
-    " CROSS JOIN LATERAL (SELECT CASE WHEN NOT g.ungated THEN min(j.max_concurrency) END AS most," \
-    " $3::text[] IS NULL OR bool_or(j.operator = ANY($3::text[])" \
-    " OR j.operator || '@' || j.operator_version = ANY($4::text[])) AS wanted" \
-    " FROM state.dag_version_builds v JOIN state.jobs j ON j.dag_version_id = v.dag_version_id" \
-    " AND j.name = v.job_name WHERE v.build_id = w.build_id) AS j" \
-    " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN" \
-    " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n" \
-    " WHERE n.build_id = w.build_id) END AS free) AS f" \
-    " LEFT JOIN LATERAL (SELECT * FROM unnest($7::uuid[], $8::text[], $9::timestamptz[]," \
-    " $10::uuid[]) AS m (build_id, queue, rank, id)" \
-    " WHERE m.build_id = w.build_id AND m.queue = w.queue) AS m ON true" \
-    " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'" \
-    " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
+#define WEIR_OFFERING                                                                              \
+  "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"              \
+  " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0),"       \
+  " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated," \
+  " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"                                \
+  " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0"                              \
+  " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room,"                     \
+  " coalesce(m.rank, '-infinity') AS since,"                                                       \
+  " coalesce(m.id, '00000000-0000-0000-0000-000000000000') AS since_id"                            \
+  " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"                                 \
+  " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"        \
+  " AS ungated) AS g"                                                                              \
+  " CROSS JOIN LATERAL (SELECT CASE WHEN NOT g.ungated THEN min(j.max_concurrency) END AS most,"   \
+  " $3::text[] IS NULL OR bool_or(j.operator = ANY($3::text[])"                                    \
+  " OR j.operator || '@' || j.operator_version = ANY($4::text[])) AS wanted"                       \
+  " FROM state.dag_version_builds v JOIN state.jobs j ON j.dag_version_id = v.dag_version_id"      \
+  " AND j.name = v.job_name WHERE v.build_id = w.build_id) AS j"                                   \
+  " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN"                         \
+  " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"                          \
+  " WHERE n.build_id = w.build_id) END AS free) AS f"                                              \
+  " LEFT JOIN LATERAL (SELECT * FROM unnest($7::uuid[], $8::text[], $9::timestamptz[],"            \
+  " $10::uuid[]) AS m (build_id, queue, rank, id)"                                                 \
+  " WHERE m.build_id = w.build_id AND m.queue = w.queue) AS m ON true"                             \
+  " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"                                     \
+  " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
 // clang-format on
 // Keeps the groups: how many tasks of which build and queue, from which place on.
 #define WEIR_KEEP_GROUPS \
