@@ -111,7 +111,6 @@ def call(server, make):
 
 NOT_BUILT = {
     "RedoDiff": pb2.RedoDiffRequest,
-    "SetTrafficWeight": pb2.SetTrafficWeightRequest,
     "ListCrossContextHits": pb2.ListCrossContextHitsRequest,
     "AckCrossContextHit": pb2.AckCrossContextHitRequest,
     "StartRollout": pb2.StartRolloutRequest,
@@ -126,6 +125,20 @@ def test_method_that_is_not_built_yet_says_so_with_a_reason(server, method):
     code, reason = call(server, lambda wire: getattr(wire.admin, method)(NOT_BUILT[method]()))
     assert code == grpc.StatusCode.UNIMPLEMENTED
     assert reason and reason == reason.lower() and " " not in reason
+
+
+WEIGHTS = [
+    (pb2.SetTrafficWeightRequest(), grpc.StatusCode.INVALID_ARGUMENT, "missing_field"),
+    (pb2.SetTrafficWeightRequest(sentinel_id="s", weight=float("nan")),
+     grpc.StatusCode.INVALID_ARGUMENT, "weight_out_of_range"),
+    (pb2.SetTrafficWeightRequest(sentinel_id="nobody", weight=1),
+     grpc.StatusCode.NOT_FOUND, "unknown_sentinel"),
+]
+
+
+@pytest.mark.parametrize("request_,code,reason", WEIGHTS)
+def test_weight_that_cannot_be_set_says_why(server, request_, code, reason):
+    assert call(server, lambda wire: wire.admin.SetTrafficWeight(request_)) == (code, reason)
 
 
 @pytest.mark.parametrize("path", ["DiffService/Nothing", "NoService/Diff", "DiffService/diff"])
@@ -228,8 +241,10 @@ ROUTES = [
     ("DELETE", "/metrics", 405, "method_not_allowed"),
     ("GET", "/admin/gc-trigger", 405, "method_not_allowed"),
     ("POST", "/admin/gc-trigger", 501, None),
-    ("POST", "/admin/sentinel-weight", 501, None),
-    ("GET", "/v1/events/stream", 501, None),
+    ("POST", "/admin/sentinel-weight", 400, "missing_field"),
+    ("GET", "/admin/sentinel-weight", 405, "method_not_allowed"),
+    ("GET", "/v1/events/stream?after=x", 400, "invalid_event_id"),
+    ("GET", "/v1/events/stream?after=-1", 400, "invalid_event_id"),
 ]
 
 
