@@ -25,8 +25,7 @@ int wait_status(pid_t pid) {
 
 Result<Process> start_process(const ProcessOptions& options) {
   Process process;
-  WEIR_TRY(process.pid, spawn_process(options));
-  process.pid_fd = open_pid_fd(process.pid);
+  WEIR_TRY(process.pid, spawn_process(options, &process.pid_fd));
   if (process.pid_fd.open()) return process;
   const int error = errno;
   kill(process.pid, SIGKILL);

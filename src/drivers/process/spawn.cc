@@ -46,10 +46,17 @@ constexpr bool kSanitized = false;
 /// Of a child that works in its caller's memory until it runs the program.
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 
-/// What the child could not do, told through a pipe that a successful exec closes.
+/// What the child could not do.
 struct Failure {
   int step = 0;
   int error = 0;
+};
+
+/// How the child tells: into the caller's memory where it stands in that, else through a pipe that
+/// a successful exec closes.
+struct Report {
+  std::optional<Failure>* memory = nullptr;
+  int pipe = -1;
 };
 
 enum Step : std::uint8_t { OutputStep, RightsStep, FolderStep, ParentStep, ExecuteStep };
@@ -115,9 +122,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
-[[noreturn]] void give_up(int report, Step step) {
+[[noreturn]] void give_up(const Report& report, Step step) {
   const Failure failure = {step, errno};
-  [[maybe_unused]] const ssize_t written = write(report, &failure, sizeof(failure));
+  if (report.memory != nullptr) {
+    *report.memory = failure;
+  } else {
+    [[maybe_unused]] const ssize_t written = write(report.pipe, &failure, sizeof(failure));
+  }
   _exit(127);
 }
 
@@ -144,7 +155,7 @@ void reset_signals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-[[noreturn]] void run_child(const Plan& plan, int report) {
+[[noreturn]] void run_child(const Plan& plan, const Report& report) {
   const ProcessOptions& options = *plan.options;
   if (options.new_session) {
     setsid();
@@ -199,8 +210,8 @@ Result<Plan> make_plan(const ProcessOptions& options, std::vector<std::string>& 
 
 /// The child's side, of one that works in this memory: where it begins.
 struct Borrowed {
-  const Plan* plan;
-  int report;
+  const Plan* plan = nullptr;
+  Report report = {};
 };
 
 [[noreturn]] int run_borrowed(void* context) {
@@ -231,61 +242,72 @@ class Stack {
 /// A child that stands in this process's memory, on a stack of its own, until it runs the program;
 /// the caller sleeps until then. Its cost does not grow with the process, unlike that of a copy.
 /// The stack is the thread's: to unmap one interrupts every processor that runs this process.
-pid_t start_borrowed(const Plan& plan, int report) {
+pid_t start_borrowed(const Plan& plan, std::optional<Failure>& failure, FileDescriptor& pid_fd) {
   thread_local Stack stack;
   if (stack.end() == nullptr) {
     errno = ENOMEM;
     return -1;
   }
-  Borrowed borrowed{&plan, report};
+  Borrowed borrowed{&plan, {.memory = &failure}};
+  constexpr int kFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  int descriptor = -1;
   // No handler runs in it before reset_signals; by number: the library's own signals as well.
   const std::uint64_t all = ~std::uint64_t{0};
   std::uint64_t before = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
-  const pid_t pid = clone(run_borrowed, stack.end(), CLONE_VM | CLONE_VFORK | SIGCHLD, &borrowed);
+  const pid_t pid = clone(run_borrowed, stack.end(), kFlags, &borrowed, &descriptor);
   const int error = errno;
+  if (pid > 0) pid_fd = FileDescriptor(descriptor);
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof(before));
   errno = error;
   return pid;
 }
 
-/// A change of rights needs a copy: the library carries it out in all threads of a memory. So do
-/// the sanitizers, which keep books on each function of a thread.
-pid_t start_child(const Plan& plan, int report) {
-  if (!kSanitized && !plan.options->run_as) return start_borrowed(plan, report);
+/// A child with a copy of this process's memory.
+pid_t start_copy(const Plan& plan, std::optional<Failure>& failure, FileDescriptor& pid_fd) {
+  std::array<int, 2> ends = {-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return -1;
+  FileDescriptor from_child(ends[0]);
+  FileDescriptor low(ends[1]);
+  // Above the places that the child fills.
+  FileDescriptor report(fcntl(low.number(), F_DUPFD_CLOEXEC, 3));
+  if (!report.open()) return -1;
   const pid_t pid = fork();
-  if (pid == 0) run_child(plan, report);
+  if (pid == 0) run_child(plan, {.pipe = report.number()});
+  if (pid < 0) return pid;
+  pid_fd = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  low.close();
+  report.close();
+  Failure told;
+  ssize_t got = 0;
+  do {
+    got = read(from_child.number(), &told, sizeof(told));
+  } while (got < 0 && errno == EINTR);
+  if (got != 0) failure = told;
   return pid;
 }
 
 }  // namespace
 
-Result<pid_t> spawn_process(const ProcessOptions& options) {
+Result<pid_t> spawn_process(const ProcessOptions& options, FileDescriptor* pid_fd) {
   if (options.argv.empty()) return base::invalid_argument("spawn_failed", "no program was named");
   std::vector<std::string> argv = options.argv;
   std::vector<std::string> environment = child_environment(options);
   WEIR_TRY(const Plan plan, make_plan(options, argv, environment));
-
-  std::array<int, 2> ends = {-1, -1};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return spawn_failed(options, "make a pipe", errno);
-  FileDescriptor from_child(ends[0]);
-  FileDescriptor low(ends[1]);
-  // Above the places that the child fills.
-  FileDescriptor report(fcntl(low.number(), F_DUPFD_CLOEXEC, 3));
-  if (!report.open()) return spawn_failed(options, "make a pipe", errno);
-
-  const pid_t pid = start_child(plan, report.number());
+  // A change of rights needs a copy: the library carries it out in all threads of a memory. So do
+  // the sanitizers, which keep books on each function of a thread.
+  const bool copied = kSanitized || options.run_as;
+  std::optional<Failure> failure;
+  FileDescriptor process;
+  const pid_t pid =
+      copied ? start_copy(plan, failure, process) : start_borrowed(plan, failure, process);
   if (pid < 0) return spawn_failed(options, "fork", errno);
-  low.close();
-  report.close();
-  Failure failure;
-  ssize_t got = 0;
-  do {
-    got = read(from_child.number(), &failure, sizeof(failure));
-  } while (got < 0 && errno == EINTR);
-  if (got == 0) return pid;
+  if (!failure) {
+    if (pid_fd != nullptr) *pid_fd = std::move(process);
+    return pid;
+  }
   waitpid(pid, nullptr, 0);
-  return spawn_failed(options, kSteps.at(static_cast<std::size_t>(failure.step)), failure.error);
+  return spawn_failed(options, kSteps.at(static_cast<std::size_t>(failure->step)), failure->error);
 }
 
 }  // namespace weir::process

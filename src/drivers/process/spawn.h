@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "drivers/process/file_descriptor.h"
 #include "drivers/process/user.h"
 
 namespace weir::process {
@@ -35,7 +36,7 @@ struct ProcessOptions {
 /// Starts a process as `options` say and returns once it runs the program: UNAVAILABLE
 /// `spawn_failed` names the step that failed otherwise. No descriptor but the three is inherited,
 /// no signal is blocked or ignored. The descriptors stay the caller's. The caller reaps the
-/// process.
-Result<pid_t> spawn_process(const ProcessOptions& options);
+/// process; `pid_fd`, if there is one, takes a descriptor that names it.
+Result<pid_t> spawn_process(const ProcessOptions& options, FileDescriptor* pid_fd = nullptr);
 
 }  // namespace weir::process

@@ -132,7 +132,8 @@ class Child {
   }
 
   ChildEnd run() {
-    while (!ended()) wait();
+    while (!wait()) {
+    }
     ChildEnd end;
     end.exit = collect();
     out_->finish();
@@ -145,19 +146,20 @@ class Child {
   }
 
  private:
-  bool ended() const { return process::wait_for_exit(process_.pid_fd, {}); }
-
-  /// Sleeps until something is to be read, the child ends, a stop is asked for, or time is over.
-  void wait() {
+  /// Sleeps until something is to be read, the child ends, a stop is asked for, or time is over;
+  /// whether it has ended.
+  bool wait() {
     std::array<pollfd, 4> watched = {{{out_->descriptor(), POLLIN, 0},
                                       {err_->descriptor(), POLLIN, 0},
                                       {process_.pid_fd.number(), POLLIN, 0},
                                       {stop_.descriptor(), POLLIN, 0}}};
-    if (poll(watched.data(), watched.size(), milliseconds_left()) < 0) return;
-    out_->read_some();
-    err_->read_some();
+    if (poll(watched.data(), watched.size(), milliseconds_left()) < 0) return false;
+    if (watched[2].revents != 0) return true;
+    if (watched[0].revents != 0) out_->read_some();
+    if (watched[1].revents != 0) err_->read_some();
     if (watched[3].revents != 0) stop_.clear();
     advance();
+    return false;
   }
 
   int milliseconds_left() const {

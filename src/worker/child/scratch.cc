@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/child/scratch.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -24,6 +27,7 @@ using process::FileDescriptor;
 
 constexpr std::string_view kLockName = "lock";
 constexpr int kNamesMax = 16;
+constexpr std::size_t kFolderBlockBytes = 1024;
 
 Error scratch_unusable(const fs::path& folder, const char* what) {
   return base::failed_precondition("scratch_unusable", "scratch_folder " + folder.string() + ": " +
@@ -65,6 +69,28 @@ std::string random_name(Random& random) {
   return "w" + base::uuid_v4(random).substr(0, kDigits);
 }
 
+/// Whether the folder is empty; its mode is then that of a new one.
+bool reusable(const fs::path& folder) {
+  const FileDescriptor file(
+      ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat about = {};
+  if (!file.open() || fstat(file.number(), &about) != 0) return false;
+  constexpr std::string_view kSelf = ".";
+  constexpr std::string_view kParent = "..";
+  alignas(dirent64) std::array<char, kFolderBlockBytes> block;  // NOLINT(*-member-init)
+  while (true) {
+    const ssize_t got = getdents64(file.number(), block.data(), block.size());
+    if (got <= 0)
+      return got == 0 && ((about.st_mode & 07777) == 0700 || fchmod(file.number(), 0700) == 0);
+    for (ssize_t at = 0; at < got;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(block.data() + at);
+      const std::string_view name = entry->d_name;
+      if (name != kSelf && name != kParent) return false;
+      at += entry->d_reclen;
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Scratch>> Scratch::open(const fs::path& folder, Random& random) {
@@ -96,7 +122,6 @@ Scratch::~Scratch() { remove(own_); }
 
 Result<fs::path> Scratch::make(const graph::TaskId& task_id, int attempt) const {
   fs::path folder = own_ / (task_id.text() + "." + std::to_string(attempt));
-  remove(folder);
   std::optional<fs::path> spare;
   {
     const base::MutexLock lock(mutex_);
@@ -105,6 +130,9 @@ Result<fs::path> Scratch::make(const graph::TaskId& task_id, int attempt) const 
       spare_.pop_back();
     }
   }
+  // In the place of what was there, unless that is full.
+  if (spare && rename(spare->c_str(), folder.c_str()) == 0) return folder;
+  remove(folder);
   if (spare && rename(spare->c_str(), folder.c_str()) == 0) return folder;
   if (mkdir(folder.c_str(), 0700) != 0) {
     return base::unavailable("scratch_full",
@@ -114,9 +142,7 @@ Result<fs::path> Scratch::make(const graph::TaskId& task_id, int attempt) const 
 }
 
 void Scratch::give_back(const fs::path& attempt_folder) const {
-  std::error_code error;
-  const bool empty = fs::is_empty(attempt_folder, error);
-  if (!error && empty && chmod(attempt_folder.c_str(), 0700) == 0) {
+  if (reusable(attempt_folder)) {
     const base::MutexLock lock(mutex_);
     if (spare_.size() < kSpareFoldersMax) {
       spare_.push_back(attempt_folder);
