@@ -200,7 +200,11 @@ Result<void> read_times(JsonValue root, TaskPayload& payload) {
 
 Result<TaskPayload> parse_task_payload(std::string_view json) {
   WEIR_TRY(const JsonDocument document, parse_object(json, "payload"));
-  const JsonValue root = document.root();
+  return read_task_payload(document.root());
+}
+
+Result<TaskPayload> read_task_payload(JsonValue root) {
+  if (!root.is_object()) return member_invalid("payload", "an object");
   TaskPayload payload;
   WEIR_CHECK(read_names(root, payload));
   WEIR_CHECK(read_times(root, payload));

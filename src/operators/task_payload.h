@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "base/uuid.h"
 #include "graph/task_ids.h"
@@ -156,6 +157,8 @@ struct TaskPayload {
 /// Reads a payload. Members that it does not know are passed over (answers are open, section 0).
 /// INVALID_ARGUMENT `payload_invalid`, naming the member.
 Result<TaskPayload> parse_task_payload(std::string_view json);
+/// The same of a value that was parsed with others; what it gives needs the document no more.
+Result<TaskPayload> read_task_payload(JsonValue root);
 
 /// Writes it as one line; the parts that are JSON texts stand in it as they are.
 std::string write_task_payload(const TaskPayload& payload);

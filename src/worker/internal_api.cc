@@ -5,18 +5,25 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json.h"
 #include "base/json_dump.h"
+#include "operators/json_line.h"
+#include "operators/json_members.h"
+#include "operators/limits.h"
 #include "worker/limits.h"
 
 namespace weir::worker {
 namespace {
 
 using base::dump_json;
+using operators::JsonLine;
 using Json = nlohmann::json;
 
 constexpr int kOk = 200;
 constexpr int kServerFault = 500;
 constexpr int kTooMany = 429;
+/// Deeper than any payload that stands in an answer.
+constexpr std::size_t kAnswerDepthMax = operators::kPayloadDepthMax * 2;
 
 std::string text_of(const Json& object, const char* member) {
   const auto found = object.is_object() ? object.find(member) : object.end();
@@ -34,17 +41,41 @@ std::int64_t number_of(const Json& object, const char* member, std::int64_t othe
                                                              : otherwise;
 }
 
+std::string text_of(JsonValue object, std::string_view member) {
+  const JsonValue found = object.find(member);
+  return found.is_text() ? std::string(found.text()) : std::string();
+}
+
+std::int64_t number_of(JsonValue object, std::string_view member, std::int64_t otherwise) {
+  const JsonValue found = object.find(member);
+  return found.is_number() ? operators::whole_of(found.text()).value_or(otherwise) : otherwise;
+}
+
+Error answer_error(const DispatcherPort::Reply& reply, std::string code) {
+  if (code.empty()) code = "http_" + std::to_string(reply.status);
+  return {reply.status >= kServerFault || reply.status == kTooMany || reply.status == kOk
+              ? Code::Unavailable
+              : Code::FailedPrecondition,
+          std::move(code), "the dispatcher answered " + std::to_string(reply.status)};
+}
+
 /// The body of a 200; else the problem as an Error.
 Result<Json> read_answer(const Result<DispatcherPort::Reply>& reply) {
   if (!reply.ok()) return reply.error();
   Json body = Json::parse(reply->body, nullptr, false);
   if (reply->status == kOk && body.is_object()) return body;
-  std::string code = text_of(body, "code");
-  if (code.empty()) code = "http_" + std::to_string(reply->status);
-  return Error(reply->status >= kServerFault || reply->status == kTooMany || reply->status == kOk
-                   ? Code::Unavailable
-                   : Code::FailedPrecondition,
-               std::move(code), "the dispatcher answered " + std::to_string(reply->status));
+  return answer_error(*reply, text_of(body, "code"));
+}
+
+/// The same, of the answers that stand between a wake-up and its operator: they are read in a
+/// quarter of the time.
+Result<JsonDocument> read_document(const Result<DispatcherPort::Reply>& reply) {
+  if (!reply.ok()) return reply.error();
+  auto body = JsonDocument::parse(reply->body,
+                                  {.depth_max = kAnswerDepthMax, .bytes_max = kAnswerBytesMax});
+  const JsonValue root = body.ok() ? body->root() : JsonValue();
+  if (reply->status == kOk && root.is_object()) return body;
+  return answer_error(*reply, text_of(root, "code"));
 }
 
 /// The entries of a batch answer, which are as many as were asked for.
@@ -65,18 +96,17 @@ std::optional<std::string> refusal_of(const Json& entry) {
   return code.empty() ? "unknown" : code;
 }
 
-std::optional<Claimed> read_claimed(const Json& entry) {
-  const auto result = entry.find("result");
-  if (result == entry.end() || !result->is_object()) return {};
+std::optional<Claimed> read_claimed(JsonValue entry) {
+  const JsonValue result = entry.find("result");
+  if (!result.is_object()) return {};
   Claimed claimed;
-  claimed.lease_token = text_of(*result, "lease_token");
-  claimed.fence_no = number_of(*result, "fence_no", 0);
-  claimed.lease_expires_at = text_of(*result, "lease_expires_at");
+  claimed.lease_token = text_of(result, "lease_token");
+  claimed.fence_no = number_of(result, "fence_no", 0);
+  claimed.lease_expires_at = text_of(result, "lease_expires_at");
   claimed.heartbeat_interval = std::chrono::seconds(
-      std::max<std::int64_t>(1, number_of(*result, "heartbeat_interval_seconds", 20)));
-  claimed.capability_token = text_of(*result, "capability_token");
-  const auto task = result->find("task");
-  auto payload = operators::parse_task_payload(task == result->end() ? "" : task->dump());
+      std::max<std::int64_t>(1, number_of(result, "heartbeat_interval_seconds", 20)));
+  claimed.capability_token = text_of(result, "capability_token");
+  auto payload = operators::read_task_payload(result.find("task"));
   if (payload.ok()) {
     claimed.payload = std::move(*payload);
   } else {
@@ -86,6 +116,23 @@ std::optional<Claimed> read_claimed(const Json& entry) {
     claimed.payload.op.clear();
   }
   return claimed;
+}
+
+/// A list of values, each written by `append`.
+template <class Value, class Append>
+void append_list(std::string& out, const std::vector<Value>& values, Append append) {
+  out += '[';
+  bool first = true;
+  for (const Value& value : values) {
+    if (!first) out += ',';
+    first = false;
+    append(value);
+  }
+  out += ']';
+}
+
+void append_texts(std::string& out, const std::vector<std::string>& texts) {
+  append_list(out, texts, [&](const std::string& text) { base::append_json_text(out, text); });
 }
 
 Json completion_item(const Completion& completion) {
@@ -107,46 +154,47 @@ std::string completion_json(const Completion& completion) {
 }
 
 Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
-  Json body = {{"worker_id", worker_id_},
-               {"queues", request.queues},
-               {"max", request.max},
-               {"wait_seconds", request.wait.count()},
-               {"ack", Json::array()}};
-  for (const std::string& ack : request.acks) body["ack"].push_back(Json::parse(ack));
-  WEIR_TRY(const Json answer, read_answer(port_.poll("/internal/wakeups", dump_json(body),
-                                                     request.wait + kAnswerTimeout)));
+  std::string body;
+  JsonLine line(body);
+  line.text("worker_id", worker_id_).key("queues");
+  append_texts(body, request.queues);
+  line.number("max", request.max).number("wait_seconds", request.wait.count()).key("ack");
+  append_list(body, request.acks, [&](const std::string& ack) { body += ack; });
+  line.end();
+  WEIR_TRY(const JsonDocument answer, read_document(port_.poll("/internal/wakeups", std::move(body),
+                                                               request.wait + kAnswerTimeout)));
   std::vector<Wakeup> wakeups;
-  const auto messages = answer.find("messages");
-  if (messages == answer.end() || !messages->is_array()) return wakeups;
-  for (const Json& message : *messages) {
-    if (!message.is_object() || !message.contains("message_id") || !message.contains("receipt")) {
-      continue;
-    }
-    const Json ack = {{"message_id", message["message_id"]}, {"receipt", message["receipt"]}};
-    const auto payload = message.find("payload");
-    wakeups.push_back(
-        {dump_json(ack), payload == message.end() ? std::string() : text_of(*payload, "task_id")});
+  for (const JsonValue message : answer.root().find("messages")) {
+    const JsonValue id = message.find("message_id");
+    const JsonValue receipt = message.find("receipt");
+    if (id.missing() || receipt.missing()) continue;
+    Wakeup& wakeup = wakeups.emplace_back();
+    JsonLine ack(wakeup.ack);
+    ack.raw("message_id", operators::json_of(id)).raw("receipt", operators::json_of(receipt)).end();
+    wakeup.task_id = text_of(message.find("payload"), "task_id");
   }
   return wakeups;
 }
 
 Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
-  Json body = {{"worker_id", worker_id_},
-               {"claim_id", request.claim_id},
-               {"task_ids", request.task_ids},
-               {"runtime", runtime_},
-               {"operators", operators_}};
-  if (request.max > 0) body["max"] = request.max;
-  WEIR_TRY(const Json answer,
-           read_answer(port_.post("/internal/task-claim", dump_json(body), kAnswerTimeout)));
-  ClaimAnswer claim;
-  claim.more = flag_of(answer, "more");
-  const auto results = answer.find("results");
-  if (results == answer.end() || !results->is_array()) {
+  std::string body;
+  JsonLine line(body);
+  line.text("worker_id", worker_id_).text("claim_id", request.claim_id).key("task_ids");
+  append_texts(body, request.task_ids);
+  line.text("runtime", runtime_).key("operators");
+  append_texts(body, operators_);
+  if (request.max > 0) line.number("max", request.max);
+  line.end();
+  WEIR_TRY(const JsonDocument answer,
+           read_document(port_.post("/internal/task-claim", std::move(body), kAnswerTimeout)));
+  const JsonValue results = answer.root().find("results");
+  if (!results.is_array()) {
     return base::unavailable("answer_invalid", "a claim was answered without results");
   }
-  for (const Json& entry : *results) {
-    if (!entry.is_object()) continue;
+  ClaimAnswer claim;
+  const JsonValue more = answer.root().find("more");
+  claim.more = more.is_bool() && more.kind() == JsonKind::True;
+  for (const JsonValue entry : results) {
     if (auto claimed = read_claimed(entry)) claim.tasks.push_back(std::move(*claimed));
   }
   return claim;
