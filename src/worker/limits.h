@@ -41,8 +41,8 @@ inline constexpr std::uint64_t kLowerFirstIn = 8;
 /// While more is ready than there are slots, as many attempts are claimed ahead of their slots as
 /// the slots are expected to begin within this time, counted by how long attempts lately took. One
 /// that waited longer than the second is released: others may have a free slot.
-inline constexpr Duration kAheadSpan = std::chrono::milliseconds(100);
-inline constexpr std::size_t kAheadClaim = 64;  ///< in one claim: what it brings begins the sooner
+inline constexpr Duration kAheadSpan = std::chrono::milliseconds(400);
+inline constexpr std::size_t kAheadClaim = 128;  ///< in one claim: what it brings begins the sooner
 inline constexpr Duration kAheadWaitMax = std::chrono::seconds(2);
 
 /// A lease is this many heartbeat intervals (appendix B): two misses are allowed.
@@ -52,8 +52,8 @@ inline constexpr int kBeatSlack = 4;
 
 /// While attempts wait for a slot, outcomes are reported so many together, or after this time: what
 /// they make ready would wait behind those anyway.
-inline constexpr std::size_t kReportsTogether = 64;
-inline constexpr Duration kReportSpan = std::chrono::milliseconds(20);
+inline constexpr std::size_t kReportsTogether = 128;
+inline constexpr Duration kReportSpan = std::chrono::milliseconds(40);
 /// Completions that wait for the dispatcher; above it nothing more is claimed.
 inline constexpr std::size_t kCompletionsMax = 1024;
 /// How long a claim whose reply may be lost is still tried when the worker ends.

@@ -80,7 +80,7 @@ std::size_t Slots::wait_free(bool ahead) {
     // Long ones are in their way: others may have a free place.
     const Duration latest = parts_.clock.monotonic() - kAheadWaitMax;
     while (!waiting_.empty() && waiting_.front().taken_at <= latest) {
-      pace_ = std::max(pace_, kAheadSpan);
+      pace_ = std::max(pace_.value_or(kAheadSpan), kAheadSpan);
       release(waiting_.front().attempt);
       waiting_.pop_front();
     }
@@ -92,15 +92,14 @@ std::size_t Slots::wait_free(bool ahead) {
 std::size_t Slots::wanted_below() const { return threads_.size() + (ahead_ ? ahead_max() / 2 : 0); }
 
 std::size_t Slots::ahead_max() const {
-  if (pace_ >= kAheadSpan) return 0;
-  const auto rounds = static_cast<std::size_t>(kAheadSpan / std::max(pace_, Duration(1)));
+  if (!pace_ || *pace_ >= kAheadSpan) return 0;
+  const auto rounds = static_cast<std::size_t>(kAheadSpan / std::max(*pace_, Duration(1)));
   return std::min(rounds * threads_.size(), kItemsMax);
 }
 
-/// Rises at once and falls slowly: one long attempt among short ones holds back those behind it.
+/// Rises at once and falls by half: one long attempt among short ones holds back those behind it.
 void Slots::note_pace(Duration took) {
-  constexpr int kKept = 4;
-  pace_ = took > pace_ ? took : pace_ - (pace_ - took) / kKept;
+  pace_ = !pace_ || took > *pace_ ? took : took + (*pace_ - took) / 2;
 }
 
 void Slots::release(const AttemptPtr& attempt) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -101,8 +102,8 @@ class Slots {
   base::CondVar work_;  // a slot's thread has something to do
   std::deque<Waiting> waiting_ WEIR_GUARDED_BY(mutex_);
   std::set<AttemptPtr> running_ WEIR_GUARDED_BY(mutex_);
-  Duration pace_ WEIR_GUARDED_BY(mutex_) = kAheadSpan;  // of an attempt, cautiously
-  bool ahead_ WEIR_GUARDED_BY(mutex_) = false;          // whoever brings them in takes some ahead
+  std::optional<Duration> pace_ WEIR_GUARDED_BY(mutex_);  // of an attempt, cautiously
+  bool ahead_ WEIR_GUARDED_BY(mutex_) = false;            // whoever brings them in takes some ahead
   std::size_t logs_since_count_ WEIR_GUARDED_BY(mutex_) = 0;
   bool no_more_ WEIR_GUARDED_BY(mutex_) = false;
   bool ending_ WEIR_GUARDED_BY(mutex_) = false;
