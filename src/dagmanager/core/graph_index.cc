@@ -10,9 +10,9 @@
 namespace weir::dagmanager {
 namespace {
 
-// What the tables take for a record: a place in the list of records, and in each set a slot with
-// its share of the free ones.
-constexpr std::size_t kSetBytes = 2 * sizeof(Slot);
+// What the tables take for a record: a place in the list of records, and in each set a slot and its
+// hash with their share of the free ones.
+constexpr std::size_t kSetBytes = 2 * (sizeof(Slot) + sizeof(std::uint32_t));
 constexpr std::size_t kNodeTableBytes = sizeof(void*) + 2 * kSetBytes;
 constexpr std::size_t kQueueTableBytes = sizeof(void*) + 3 * kSetBytes;
 
@@ -57,23 +57,28 @@ void GraphIndex::put_queue(const QueueRecord& queue) {
     const Slot slot = records_->add_queue(queue);
     queue_by_row_.put(slot, queue.row);
     join_node(slot);
-    link(slot);
+    put_keys(slot);
+    count(slot);
     return;
   }
-  unlink(known);
+  discount(known);
+  const bool renamed = !has_keys_of(known, queue);
+  if (renamed) drop_keys(known);
   const bool moves = records_->queue(known).node() != queue.node;
   if (moves) leave_node(known);
   records_->replace_queue(known, queue);
   if (moves) join_node(known);
-  link(known);
+  if (renamed) put_keys(known);
+  count(known);
 }
 
 void GraphIndex::remove_queue(RowId row) {
   const Slot slot = queue_by_row_.find(row);
   if (slot == kNoSlot) return;
-  unlink(slot);
+  discount(slot);
+  drop_keys(slot);
   leave_node(slot);
-  queue_by_row_.erase(slot);
+  queue_by_row_.erase(slot, row);
   records_->drop_queue(slot);
 }
 
@@ -99,21 +104,39 @@ void GraphIndex::leave_node(Slot slot) {
   }
 }
 
-void GraphIndex::link(Slot slot) {
+void GraphIndex::put_keys(Slot slot) {
   const QueueView queue = records_->queue(slot);
-  bytes_ += records_->queue_bytes(slot) + kQueueTableBytes;
   queue_by_topic_.put(slot, queue.topic_key());
   queue_by_binding_.put(slot, queue.packed_binding_key());
+}
+
+void GraphIndex::drop_keys(Slot slot) {
+  const QueueView queue = records_->queue(slot);
+  queue_by_topic_.erase(slot, queue.topic_key());
+  queue_by_binding_.erase(slot, queue.packed_binding_key());
+}
+
+/// Whether a new record of the slot is found by what the old one is found by: that it is, and not
+/// another slot that came after it with the same name or binding.
+bool GraphIndex::has_keys_of(Slot slot, const QueueRecord& queue) const {
+  const QueueView known = records_->queue(slot);
+  return known.topic() == queue.topic.view() &&
+         queue_by_topic_.find(graph::topic_key(queue.topic)) == slot &&
+         queue_by_binding_.find(PackedText(queue.binding_key.view()).view()) == slot;
+}
+
+/// Takes a queue into account that is in the tables of keys, or takes it out again.
+void GraphIndex::count(Slot slot) {
+  const QueueView queue = records_->queue(slot);
+  bytes_ += records_->queue_bytes(slot) + kQueueTableBytes;
   if (!queue.is_active()) return;
   ++active_;
   if (const NodeView owner = node(queue.node())) list_under_tags(slot, owner);
 }
 
-void GraphIndex::unlink(Slot slot) {
+void GraphIndex::discount(Slot slot) {
   const QueueView queue = records_->queue(slot);
   bytes_ -= records_->queue_bytes(slot) + kQueueTableBytes;
-  queue_by_topic_.erase(slot);
-  queue_by_binding_.erase(slot);
   if (!queue.is_active()) return;
   --active_;
   const NodeView owner = node(queue.node());

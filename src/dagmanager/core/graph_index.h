@@ -101,41 +101,54 @@ class GraphIndex {
   using ScopeId = std::uint32_t;
   using ScopedTag = std::pair<ScopeId, TagKey>;
 
-  /// A set of slots that is searched by what `KeyOf` reads off the records.
-  template <class KeyOf>
-  struct HashBy {
-    using is_transparent = void;
-    const GraphRecords* records;
-    std::size_t operator()(Slot slot) const { return absl::HashOf(KeyOf::key(*records, slot)); }
-    std::size_t operator()(const typename KeyOf::Key& key) const { return absl::HashOf(key); }
-  };
-  template <class KeyOf>
-  struct EqualBy {
-    using is_transparent = void;
-    const GraphRecords* records;
-    bool operator()(Slot a, Slot b) const { return a == b; }
-    bool operator()(Slot a, const typename KeyOf::Key& b) const {
-      return KeyOf::key(*records, a) == b;
-    }
-  };
+  /// A set of slots that is searched by what `KeyOf` reads off the records. Each slot stands with a
+  /// hash of its key, so that a set which grows, or passes over a slot, reads no record.
   template <class KeyOf>
   class SlotsBy {
    public:
-    explicit SlotsBy(const GraphRecords& records)
-        : slots_(0, HashBy<KeyOf>{&records}, EqualBy<KeyOf>{&records}) {}
-    Slot find(const typename KeyOf::Key& key) const {
-      const auto found = slots_.find(key);
-      return found == slots_.end() ? kNoSlot : *found;
+    using Key = typename KeyOf::Key;
+
+    explicit SlotsBy(const GraphRecords& records) : slots_(0, Hash(), Equal{&records}) {}
+    Slot find(const Key& key) const {
+      const auto found = slots_.find(Wanted{key, hash_of(key)});
+      return found == slots_.end() ? kNoSlot : found->slot;
     }
     /// Another slot of the same key gives way.
-    void put(Slot slot, const typename KeyOf::Key& key) {
-      slots_.erase(key);
-      slots_.insert(slot);
+    void put(Slot slot, const Key& key) {
+      const Wanted wanted{key, hash_of(key)};
+      slots_.erase(wanted);
+      slots_.insert(Entry{slot, wanted.hash});
     }
-    void erase(Slot slot) { slots_.erase(slot); }
+    /// `key`: the slot's. A slot that gave way is not there.
+    void erase(Slot slot, const Key& key) { slots_.erase(Entry{slot, hash_of(key)}); }
 
    private:
-    absl::flat_hash_set<Slot, HashBy<KeyOf>, EqualBy<KeyOf>> slots_;
+    struct Entry {
+      Slot slot;
+      std::uint32_t hash;
+    };
+    struct Wanted {
+      const Key& key;
+      std::uint32_t hash;
+    };
+    struct Hash {
+      using is_transparent = void;
+      std::size_t operator()(const Entry& entry) const { return absl::HashOf(entry.hash); }
+      std::size_t operator()(const Wanted& wanted) const { return absl::HashOf(wanted.hash); }
+    };
+    struct Equal {
+      using is_transparent = void;
+      const GraphRecords* records;
+      bool operator()(const Entry& a, const Entry& b) const { return a.slot == b.slot; }
+      bool operator()(const Entry& a, const Wanted& b) const {
+        return a.hash == b.hash && KeyOf::key(*records, a.slot) == b.key;
+      }
+    };
+    static std::uint32_t hash_of(const Key& key) {
+      return static_cast<std::uint32_t>(absl::HashOf(key));
+    }
+
+    absl::flat_hash_set<Entry, Hash, Equal> slots_;
   };
 
   struct IdOfNode {
@@ -165,8 +178,11 @@ class GraphIndex {
     }
   };
 
-  void link(Slot slot);
-  void unlink(Slot slot);
+  void put_keys(Slot slot);
+  void drop_keys(Slot slot);
+  bool has_keys_of(Slot slot, const QueueRecord& queue) const;
+  void count(Slot slot);
+  void discount(Slot slot);
   void join_node(Slot slot);
   void leave_node(Slot slot);
   void list_under_tags(Slot slot, const NodeView& node);
