@@ -103,16 +103,7 @@ class ChangeMaker {
                               .ttl_ms = ttl,
                               .lag_alert_seconds = lag_alert(planned, *in_.policy)});
     if (in_.topics != nullptr) log_left_alone(planned, topic);
-    change_.log.push_back({.topic = planned.topic,
-                           .action = std::string(provision_outcome_text(outcome)),
-                           .type = planned.type,
-                           .shape = shape,
-                           .node_id = planned.id.text(),
-                           .binding_key = planned.binding_key.text(),
-                           .actor = in_.actor,
-                           .cause = "diff:" + in_.diff_id,
-                           .result = "ok",
-                           .at = in_.now});
+    log(planned, planned.topic, shape, std::string(provision_outcome_text(outcome)), "ok");
   }
 
   std::optional<std::int64_t> inherited(const PlannedNode& planned) const {
@@ -136,29 +127,26 @@ class ChangeMaker {
   void log_left_alone(const PlannedNode& planned, std::size_t topic) {
     for (const TopicProvisioner::LeftAlone& left : in_.topics->left_alone()) {
       if (left.topic != topic) continue;
-      change_.log.push_back({.topic = left.seen.topic,
-                             .action = "mismatch",
-                             .type = planned.type,
-                             .shape = left.seen.shape,
-                             .node_id = planned.id.text(),
-                             .binding_key = planned.binding_key.text(),
-                             .actor = in_.actor,
-                             .cause = "diff:" + in_.diff_id,
-                             .result = "left alone",
-                             .at = in_.now});
+      log(planned, left.seen.topic, left.seen.shape, "mismatch", "left alone");
     }
   }
 
   void log_conflict(const PlannedNode& planned) {
-    change_.log.push_back({.topic = planned.topic,
-                           .action = "id_conflict",
+    log(planned, planned.topic, {}, "id_conflict", "stated " + planned.source->node_id.text());
+  }
+
+  /// What became of a topic that a node wanted.
+  void log(const PlannedNode& planned, const graph::TopicName& topic,
+           const graph::TopicShape& shape, std::string action, std::string result) {
+    change_.log.push_back({.topic = topic,
+                           .action = std::move(action),
                            .type = planned.type,
-                           .shape = {},
+                           .shape = shape,
                            .node_id = planned.id.text(),
                            .binding_key = planned.binding_key.text(),
                            .actor = in_.actor,
                            .cause = "diff:" + in_.diff_id,
-                           .result = "stated " + planned.source->node_id.text(),
+                           .result = std::move(result),
                            .at = in_.now});
   }
 
