@@ -3,6 +3,7 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -104,39 +105,73 @@ Params keys_of(std::span<const graph::TopicName> topics) {
   return params;
 }
 
-std::vector<std::string> registry_keys(const std::vector<const TopicSpec*>& specs) {
-  std::vector<std::string> keys;
-  keys.reserve(specs.size());
-  for (const TopicSpec* spec : specs) keys.push_back(registry_key(spec->topic));
-  return keys;
+struct KeyedTopic {
+  std::string key;
+  const TopicSpec* spec;
+};
+
+/// Those that a broker would take, by key: of two that make the same topics at the same time, one
+/// waits for the other, and never each for the other.
+std::vector<KeyedTopic> legal_topics(std::span<const TopicSpec> topics) {
+  std::vector<KeyedTopic> legal;
+  legal.reserve(topics.size());
+  for (const TopicSpec& spec : topics) {
+    if (!graph::illegal_topic(spec.topic.view()))
+      legal.push_back({registry_key(spec.topic), &spec});
+  }
+  std::ranges::sort(legal, {}, &KeyedTopic::key);
+  return legal;
 }
 
-Params specs_params(const std::vector<const TopicSpec*>& specs,
-                    const std::vector<std::string>& keys) {
+std::span<const std::byte> key_of(const KeyedTopic& topic) { return as_bytes(topic.key); }
+
+Params specs_params(const std::vector<KeyedTopic>& topics) {
+  using Topic = KeyedTopic;
   Params params;
-  params.bytes_array(keys, as_bytes)
-      .text_array(specs, [](const TopicSpec* spec) { return spec->topic.view(); })
-      .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.partitions; })
-      .int32_array(specs, [](const TopicSpec* spec) { return spec->shape.replication; })
-      .int64_array(specs, [](const TopicSpec* spec) { return spec->shape.retention_ms; })
-      .text_array(specs,
-                  [](const TopicSpec* spec) { return std::string_view(spec->shape.cleanup); });
+  params.bytes_array(topics, key_of)
+      .text_array(topics, [](const Topic& topic) { return topic.spec->topic.view(); })
+      .int32_array(topics, [](const Topic& topic) { return topic.spec->shape.partitions; })
+      .int32_array(topics, [](const Topic& topic) { return topic.spec->shape.replication; })
+      .int64_array(topics, [](const Topic& topic) { return topic.spec->shape.retention_ms; })
+      .text_array(topics,
+                  [](const Topic& topic) { return std::string_view(topic.spec->shape.cleanup); });
   return params;
+}
+
+/// Makes the topics if none of them is there yet, else fails with `unique_violation`. True if the
+/// registry, once it held them, had no other topic that a broker would confuse with one of them.
+Result<bool> create_fresh(postgres::Pool& pool, TopicSync sync,
+                          const std::vector<KeyedTopic>& topics) {
+  auto connection = pool.acquire(kStoreConnectionWait);
+  if (!connection.ok()) return broker_error(std::move(connection).error());
+  Params alike;
+  alike.bytes_array(topics, key_of);
+  postgres::Pipeline pipeline(**connection);
+  pipeline.begin();
+  if (sync == TopicSync::WithGraph) pipeline.add(kUnsynced);
+  pipeline.add(kCreateFresh, specs_params(topics));
+  const std::size_t count = pipeline.add(kCountAlike, std::move(alike));
+  pipeline.commit();
+  const auto results = pipeline.run();
+  if (results.ok()) {
+    // Of two that were made now, alike and by two names, each is another's.
+    const bool distinct = std::ranges::adjacent_find(topics, {}, &KeyedTopic::key) == topics.end();
+    return distinct && (*results)[count].int64(0, 0) == std::ssize(topics);
+  }
+  if (results.error().reason() == postgres::kUniqueViolation) return results.error();
+  return broker_error(results.error());
 }
 
 }  // namespace
 
 Result<std::vector<CreateAnswer>> PostgresTopicAdmin::create(std::span<const TopicSpec> topics) {
-  std::vector<const TopicSpec*> specs;
-  for (const TopicSpec& spec : topics) {
-    if (!graph::illegal_topic(spec.topic.view())) specs.push_back(&spec);
-  }
+  const std::vector<KeyedTopic> legal = legal_topics(topics);
   WEIR_CRASH_POINT("topics.before_create");
-  const auto seen = create_fresh(specs);
+  const auto seen = create_fresh(pool_, sync_, legal);
   Result<Rows> made = Rows();
   if (!seen.ok()) {
     if (seen.error().reason() != postgres::kUniqueViolation) return seen.error();
-    made = run(pool_, kCreate, specs_params(specs, registry_keys(specs)));
+    made = run(pool_, kCreate, specs_params(legal));
     if (!made.ok()) return std::move(made).error();
   }
   WEIR_CRASH_POINT("topics.after_create");
@@ -158,30 +193,6 @@ Result<std::vector<CreateAnswer>> PostgresTopicAdmin::create(std::span<const Top
     }
   }
   return answers;
-}
-
-/// Makes the topics if none of them is there yet, else fails with `unique_violation`. True if the
-/// registry, once it held them, had no other topic that a broker would confuse with one of them.
-Result<bool> PostgresTopicAdmin::create_fresh(const std::vector<const TopicSpec*>& specs) {
-  const std::vector<std::string> keys = registry_keys(specs);
-  auto connection = pool_.acquire(kStoreConnectionWait);
-  if (!connection.ok()) return broker_error(std::move(connection).error());
-  Params alike;
-  alike.bytes_array(keys, as_bytes);
-  postgres::Pipeline pipeline(**connection);
-  pipeline.begin();
-  if (sync_ == TopicSync::WithGraph) pipeline.add(kUnsynced);
-  pipeline.add(kCreateFresh, specs_params(specs, keys));
-  const std::size_t count = pipeline.add(kCountAlike, std::move(alike));
-  pipeline.commit();
-  const auto results = pipeline.run();
-  if (results.ok()) {
-    // Of two that were made now, alike and by two names, each is another's.
-    const absl::flat_hash_set<std::string_view> distinct(keys.begin(), keys.end());
-    return distinct.size() == keys.size() && (*results)[count].int64(0, 0) == std::ssize(keys);
-  }
-  if (results.error().reason() == postgres::kUniqueViolation) return results.error();
-  return broker_error(results.error());
 }
 
 Result<std::vector<TopicSeen>> PostgresTopicAdmin::look(std::span<const graph::TopicName> topics) {

@@ -42,8 +42,6 @@ class PostgresTopicAdmin final : public TopicAdmin {
   Result<void> ping() override;
 
  private:
-  Result<bool> create_fresh(const std::vector<const TopicSpec*>& specs);
-
   postgres::Pool& pool_;
   const TopicSync sync_;
 };
