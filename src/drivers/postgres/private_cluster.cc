@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/postgres/private_cluster.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +28,10 @@ constexpr const char* kSuperuser = "postgres";
 constexpr const char* kPort = "5432";  // Only names the socket's file.
 constexpr std::chrono::seconds kProbeTimeout{2};
 constexpr mode_t kServerFileMask = 077;
+/// Files of the write-ahead log that the server always has ready, and the size of one: what some 60
+/// diffs of 1,000 new nodes bring.
+constexpr int kLogFilesReady = 8;
+constexpr int kLogFileMebibytes = 16;
 
 using Setting = std::pair<std::string, std::string>;
 
@@ -55,6 +61,24 @@ bool shut_down(Signal signal, Wait wait) {
   if (wait(kClusterImmediateStopTimeout)) return true;
   signal(SIGKILL);
   return wait(kClusterImmediateStopTimeout);
+}
+
+/// Where a sync costs nothing.
+bool is_in_memory(const fs::path& folder) {
+  struct statfs system{};
+  return statfs(folder.c_str(), &system) == 0 && system.f_type == TMPFS_MAGIC;
+}
+
+/// A file of the write-ahead log is first written with zeros and synced, by whoever commits as the
+/// one before it is full: a stall of some 20 ms, on a busy disk of 200. Later the server uses old
+/// files again, so that only a new one stalls. This fills files once; the checkpoint, and every
+/// later one, keeps them for what comes (`min_wal_size`).
+Result<void> lay_in_log(Connection& connection) {
+  WEIR_CHECK(connection.execute_script(
+      "DO $$ BEGIN FOR file IN 1.." + std::to_string(kLogFilesReady) +
+      " LOOP PERFORM pg_logical_emit_message(false, 'weir', 'a file of the log');"
+      " PERFORM pg_switch_wal(); END LOOP; END $$"));
+  return connection.execute_script("CHECKPOINT");
 }
 
 }  // namespace
@@ -246,6 +270,7 @@ std::vector<std::string> PrivateCluster::server_command() const {
       {"fsync", config_.fsync ? "on" : "off"},
       {"full_page_writes", config_.fsync ? "on" : "off"},
       {"synchronous_commit", "on"},
+      {"min_wal_size", std::to_string(kLogFilesReady * kLogFileMebibytes) + "MB"},
       {"jit", "off"},               // Short statements: compiling costs more than it gains.
       {"random_page_cost", "1.1"},  // Everything fits into memory or lies on flash.
       {"max_logical_replication_workers", "0"},
@@ -329,6 +354,7 @@ Result<void> PrivateCluster::make_role_and_database() const {
   if (!found.boolean(0, 1)) {
     WEIR_CHECK(connection->execute_script("CREATE DATABASE \"" + config_.database + "\" OWNER \"" +
                                           config_.role + "\""));
+    if (config_.fsync && !is_in_memory(data_dir_)) WEIR_CHECK(lay_in_log(*connection));
   }
   return {};
 }
