@@ -42,6 +42,7 @@ const Effort kQuick{3, 40, 60, 10, 8, {100, 1000}};
 constexpr double kRate = 50;
 constexpr std::size_t kOpenClients = 8;
 constexpr double kSpecMilliseconds = 80;
+constexpr double kStoredNodes = 50'000;  // what the goals of the filled store speak of
 constexpr auto kCountsEvery = std::chrono::milliseconds(1100);
 
 class Bench {
@@ -302,7 +303,8 @@ class Bench {
     return {};
   }
 
-  /// The same again with many nodes stored, and what they cost in memory.
+  /// The same again with many nodes stored, and what they cost in memory. The goals are those of
+  /// 50,000: what a store takes by itself weighs more on each of a few.
   Result<void> filled(double resident_empty) {
     say("stores with many nodes");
     double nodes = 1000;
@@ -331,20 +333,19 @@ class Bench {
         measured[target.name].push_back(p95(result));
       }
     }
-    const std::string what = "1,000 nodes all reused, " +
-                             std::to_string(static_cast<std::size_t>(nodes)) +
-                             " stored, 50/s, p95, ";
-    figures_.push_back(at_most(beside(plain(what + "memory", median(measured["memory"]), "ms"),
-                                      "empty store", median(measured["empty"])),
-                               1.2));
+    const std::string stored = std::to_string(static_cast<std::size_t>(nodes)) + " stored";
+    const std::string what = "1,000 nodes all reused, " + stored + ", 50/s, p95, ";
+    const bool full = nodes >= kStoredNodes;
+    const Figure beside_empty = beside(plain(what + "memory", median(measured["memory"]), "ms"),
+                                       "empty store", median(measured["empty"]));
+    figures_.push_back(full ? at_most(beside_empty, 1.2) : beside_empty);
     figures_.push_back(
         value_at_most(beside(plain(what + "postgresql", median(measured["postgresql"]), "ms"),
                              "80 ms of the specification", kSpecMilliseconds),
                       kSpecMilliseconds));
-    figures_.push_back(
-        value_at_most(plain("resident memory a stored node, memory store",
-                            (memory.resident() - resident_empty) / nodes / 1024, "KiB"),
-                      2.0));
+    const Figure memory_a_node = plain("resident memory a node, " + stored + " in the memory store",
+                                       (memory.resident() - resident_empty) / nodes / 1024, "KiB");
+    figures_.push_back(full ? value_at_most(memory_a_node, 2.0) : memory_a_node);
     return {};
   }
 
