@@ -12,6 +12,7 @@
 
 #include "dispatcher/core/derived_ids.h"
 #include "dispatcher/ports/database/postgres_schema.h"
+#include "dispatcher/tasks/shared_calls.h"
 #include "drivers/postgres/pipeline.h"
 
 namespace weir::bench {
@@ -30,7 +31,8 @@ using postgres::Statement;
 constexpr std::size_t kClaim = 100;  // tasks a claim
 constexpr std::size_t kFillBatch = 250;
 constexpr std::size_t kFillThreads = 2;
-constexpr std::size_t kThreads = 6;  // callers of claim and complete, and of the bare loop
+constexpr std::size_t kCallers = 12;     // of claim and complete
+constexpr std::size_t kConnections = 6;  // of the store, and of the bare loop
 
 // Each drain begins with tables of its own tasks alone, as each of the peers' does with a database
 // of its own: what an earlier one left would scatter the rows of the next over its free space.
@@ -201,9 +203,10 @@ jobs:
 )";
 }
 
-Result<Drained> QueueBench::measured(const std::function<Result<void>(int)>& work) {
+Result<Drained> QueueBench::measured(std::size_t threads,
+                                     const std::function<Result<void>(int)>& work) {
   const double before = own_seconds() + plane_.database_seconds();
-  WEIR_TRY(const double took, timed(kThreads, work));
+  WEIR_TRY(const double took, timed(threads, work));
   return Drained{.seconds = took, .processor = own_seconds() + plane_.database_seconds() - before};
 }
 
@@ -214,7 +217,7 @@ Result<std::unique_ptr<QueueBench>> QueueBench::open(Plane& plane) {
   postgres::PoolOptions options;
   options.connect =
       dispatcher::service_connect_options(plane.dsn(), dispatcher::ServiceRole::Dispatcher, report);
-  options.connections_max = kThreads;
+  options.connections_max = kConnections;
   bench->pool_ = std::make_unique<postgres::Pool>(std::move(options), bench->clock_);
   bench->store_ = std::make_unique<dispatcher::PostgresTaskStore>(
       *bench->pool_, dispatcher::TaskStorePorts{bench->random_});
@@ -270,15 +273,15 @@ Result<Drained> QueueBench::drain(std::size_t tasks, Way way) {
                                     return std::optional(dispatcher::InProcessWork{});
                                   }});
   }
-  return measured([&](int number) -> Result<void> {
+  dispatcher::SharedCalls calls(*store_);
+  return measured(kCallers, [&](int number) -> Result<void> {
     ClaimRequest request;
     request.worker_id = "bench-" + std::to_string(number);
     request.max = kClaim;
     request.runtime = dispatcher::QueueRuntime::EcsPlatform;
     request.in_process = in_process;
     while (finished < tasks) {
-      WEIR_TRY(const auto claims, store_->claim(std::span(&request, 1)));
-      const ClaimAnswer& claim = claims.front();
+      WEIR_TRY(const ClaimAnswer claim, calls.claims.run(request));
       if (claim.tasks.empty()) {
         if (!claim.more) return {};
         std::this_thread::yield();  // Others hold what is left.
@@ -293,9 +296,8 @@ Result<Drained> QueueBench::drain(std::size_t tasks, Way way) {
       finished += claim.tasks.size();
       if (items.empty()) continue;
       if (in_process) return unexpected("a task did not run in its claim");
-      WEIR_TRY(const auto answers, store_->complete(items));
-      for (const auto& answer : answers) {
-        if (!answer.ok()) return unexpected("a completion was refused");
+      for (const auto& answer : calls.completions.run_all(std::move(items))) {
+        if (!answer.ok() || !answer->ok()) return unexpected("a completion was refused");
       }
     }
     return {};
@@ -319,13 +321,13 @@ Result<Drained> QueueBench::write_rows(std::size_t tasks, Way way) {
   if (rows.size() != tasks) return unexpected("not as many tasks as were made");
   std::vector<Uuid> ids;
   for (std::size_t at = 0; at < rows.size(); ++at) ids.push_back(rows.uuid(at, 0));
-  std::vector<std::unique_ptr<Connection>> connections(kThreads);
+  std::vector<std::unique_ptr<Connection>> connections(kConnections);
   for (auto& connection : connections) {
     WEIR_TRY(connection, plane_.superuser());
   }
   std::atomic<std::size_t> next = 0;
   const auto write = way == Way::InProcess ? write_run : write_batch;
-  return measured([&](int number) -> Result<void> {
+  return measured(kConnections, [&](int number) -> Result<void> {
     for (;;) {
       const std::size_t first = next.fetch_add(kClaim);
       if (first >= ids.size()) return {};

@@ -35,7 +35,8 @@ class QueueBench {
   /// Empties the tables and accepts `tasks` events, each of which makes a queued task; seconds. The
   /// tables are then analysed and everything is on disk.
   Result<double> fill(std::size_t tasks);
-  /// Claims of 100 and their completions until nothing is queued.
+  /// Claims of 100 and their completions until nothing is queued. Callers share calls of the store,
+  /// as those of a dispatcher do (contract section 6.1).
   Result<Drained> drain(std::size_t tasks, Way way);
   /// The same while another session holds a snapshot from before the first claim.
   Result<Drained> drain_held(std::size_t tasks, Way way);
@@ -47,7 +48,7 @@ class QueueBench {
 
  private:
   explicit QueueBench(Plane& plane) : plane_(plane) {}
-  Result<Drained> measured(const std::function<Result<void>(int)>& work);
+  Result<Drained> measured(std::size_t threads, const std::function<Result<void>(int)>& work);
 
   Plane& plane_;
   weir::server::SystemClock clock_;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "dispatcher/core/claim_gate.h"
+#include "dispatcher/tasks/shared_calls.h"
 #include "dispatcher/tasks/task_documents.h"
-#include "dispatcher/tasks/task_gather.h"
 #include "storage/commit_verifier.h"
 
 namespace weir::dispatcher {
@@ -23,11 +23,6 @@ const OutputContext* output_of(const JobContext& job, const NewEvent& event) {
   };
   const auto found = std::ranges::find_if(job.outputs, named);
   return found == job.outputs.end() ? nullptr : &*found;
-}
-
-template <class Item>
-std::vector<TaskId> name_of(const Item& item) {
-  return {item.task_id};
 }
 
 /// Items of a batch are independent: what became of one call is the answer of its own items.
@@ -47,38 +42,12 @@ std::vector<Answer<Reply>> answers_of(std::vector<Result<Answer<Reply>>> results
 
 }  // namespace
 
-/// The calls that requests of one kind share.
-struct TaskService::Gathers {
-  explicit Gathers(TaskStore& store)
-      : claims([&store](auto items) { return store.claim(items); },
-               [](const ClaimRequest& claim) { return claim.task_ids; },
-               [](const ClaimRequest& claim) {
-                 return GatherSize{.items = std::max(claim.max, claim.task_ids.size())};
-               }),
-        heartbeats([&store](auto items) { return store.heartbeat(items); }, name_of<HeartbeatItem>),
-        completions([&store](auto items) { return store.complete(items); }, name_of<CompleteItem>),
-        acceptances([&store](auto items) { return store.accept(items); }, name_of<AcceptRequest>,
-                    [](const AcceptRequest& accept) {
-                      return GatherSize{.events = accept.events.size()};
-                    }) {}
-
-  Gather<ClaimRequest, ClaimAnswer> claims;
-  Gather<HeartbeatItem, Answer<HeartbeatReply>> heartbeats;
-  Gather<CompleteItem, Answer<CompleteReply>> completions;
-  Gather<AcceptRequest, Answer<AcceptReply>> acceptances;
-};
-
 TaskService::TaskService(TaskServiceParts parts)
-    : parts_(parts), gathers_(std::make_unique<Gathers>(parts.store)) {}
+    : parts_(parts), calls_(std::make_unique<SharedCalls>(parts.store)) {}
 
 TaskService::~TaskService() = default;
 
-void TaskService::stop() {
-  gathers_->claims.stop();
-  gathers_->heartbeats.stop();
-  gathers_->completions.stop();
-  gathers_->acceptances.stop();
-}
+void TaskService::stop() { calls_->stop(); }
 
 Result<operators::TaskPayload> TaskService::payload_of(const TaskContext& context,
                                                        std::int64_t fence_no) {
@@ -106,7 +75,7 @@ void TaskService::note_end(const CompleteReply& reply) {
 }
 
 Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapability with) {
-  WEIR_TRY(ClaimAnswer claims, gathers_->claims.run(request));
+  WEIR_TRY(ClaimAnswer claims, calls_->claims.run(request));
   Assignments assignments;
   assignments.more = claims.more;
   Duration shortest = Duration::max();
@@ -134,11 +103,11 @@ Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapabili
 }
 
 std::vector<Answer<HeartbeatReply>> TaskService::heartbeat(std::vector<HeartbeatItem> items) {
-  return answers_of(gathers_->heartbeats.run_all(std::move(items)));
+  return answers_of(calls_->heartbeats.run_all(std::move(items)));
 }
 
 std::vector<Answer<CompleteReply>> TaskService::complete(std::vector<CompleteItem> items) {
-  auto answers = answers_of(gathers_->completions.run_all(std::move(items)));
+  auto answers = answers_of(calls_->completions.run_all(std::move(items)));
   for (const Answer<CompleteReply>& answer : answers) {
     if (answer.ok()) note_end(answer.reply);
   }
@@ -176,7 +145,7 @@ Result<Answer<AcceptReply>> TaskService::accept(const AcceptDraft& draft) {
   AcceptRequest request{
       .task_id = draft.task_id, .fence = draft.fence, .events = {}, .state = draft.state};
   WEIR_TRY(request.events, verified(draft));
-  WEIR_TRY(auto answer, gathers_->acceptances.run(std::move(request)));
+  WEIR_TRY(auto answer, calls_->acceptances.run(std::move(request)));
   if (answer.ok()) parts_.nudges.outbox();
   return answer;
 }

@@ -17,6 +17,8 @@
 
 namespace weir::dispatcher {
 
+struct SharedCalls;
+
 /// A claimed task as its executor gets it.
 struct Assignment {
   TaskId task_id;
@@ -79,14 +81,12 @@ class TaskService {
   void stop();
 
  private:
-  struct Gathers;
-
   Result<operators::TaskPayload> payload_of(const TaskContext& context, std::int64_t fence_no);
   Result<std::vector<NewEvent>> verified(const AcceptDraft& draft);
   void note_end(const CompleteReply& reply);
 
   TaskServiceParts parts_;
-  std::unique_ptr<Gathers> gathers_;
+  std::unique_ptr<SharedCalls> calls_;
 };
 
 }  // namespace weir::dispatcher
