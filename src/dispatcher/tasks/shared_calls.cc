@@ -18,7 +18,8 @@ SharedCalls::SharedCalls(TaskStore& store)
              [](const ClaimRequest& claim) { return claim.task_ids; },
              [](const ClaimRequest& claim) {
                return GatherSize{.items = std::max(claim.max, claim.task_ids.size())};
-             }),
+             },
+             {.calls_max = kClaimCallsMax}),
       heartbeats([&store](auto items) { return store.heartbeat(items); },
                  name_of<TaskItem<HeartbeatCommand>>),
       completions([&store](auto items) { return store.complete(items); },

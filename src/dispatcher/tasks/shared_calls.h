@@ -6,6 +6,9 @@
 
 namespace weir::dispatcher {
 
+/// Claims at once: the log on its way to the disk is most of one, so that two leave cores idle.
+inline constexpr std::size_t kClaimCallsMax = 4;
+
 /// The calls of the task store that requests of one kind share. Any thread.
 struct SharedCalls {
   /// `store` outlives this.
