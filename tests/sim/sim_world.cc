@@ -51,8 +51,7 @@ struct SimWorld::Process final : dagmanager::DiffObserver {
 SimWorld::SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& marks,
                    SimMistake mistake)
     : random_(seed), marks_(marks), mistake_(mistake) {
-  auto store = dagmanager::MemoryGraphStore::open(
-      {.path = ""}, random_);
+  auto store = dagmanager::MemoryGraphStore::open({.path = ""}, random_);
   kept_store_ = *std::move(store);
   store_ = make_mistaken(*kept_store_, mistake_ == SimMistake::LeavesOutAQueue,
                          mistake_ == SimMistake::SharesATakenName);

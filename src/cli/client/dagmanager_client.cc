@@ -48,7 +48,12 @@ DagmanagerClient::DagmanagerClient(const std::string& target, Clock& clock)
       diff_(wire::DiffService::NewStub(channel_)),
       admin_(wire::AdminService::NewStub(channel_)) {}
 
+void DagmanagerClient::reach() {
+  if (!std::exchange(reached_, true)) channel_->WaitForConnected(deadline_after(kReachWait));
+}
+
 Result<DiffOutcome> DagmanagerClient::diff(const DiffQuery& query, const Observer& observer) {
+  reach();
   const wire::DiffRequest whole = request_of(query);
   DiffCollector collector;
   Duration wait = kDiffWaitFirst;
@@ -115,6 +120,7 @@ Result<void> DagmanagerClient::acknowledge(const wire::DiffChunk& chunk) {
 
 Result<std::map<std::string, std::int64_t>> DagmanagerClient::queue_stats(
     const std::string& filter) {
+  reach();
   grpc::ClientContext context;
   context.set_deadline(deadline_after(kCallTimeout));
   wire::QueueStatsRequest request;
@@ -127,6 +133,7 @@ Result<std::map<std::string, std::int64_t>> DagmanagerClient::queue_stats(
 
 Result<wire::TrafficWeight> DagmanagerClient::set_weight(
     const wire::SetTrafficWeightRequest& request) {
+  reach();
   grpc::ClientContext context;
   context.set_deadline(deadline_after(kCallTimeout));
   wire::TrafficWeight weight;
@@ -159,6 +166,7 @@ Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_deploy(const st
 
 Result<void> DagmanagerClient::describe(const wire::DescribeNodesRequest& request,
                                         std::vector<wire::NodeRecord>& records) {
+  reach();
   grpc::ClientContext context;
   context.set_deadline(deadline_after(kCallTimeout));
   const auto reader = admin_->DescribeNodes(&context, request);

@@ -53,6 +53,9 @@ class DagmanagerClient {
  private:
   enum class Again : std::uint8_t { No, Resume, Anew };
 
+  /// Waits for the first connection: a server that is just starting, or a try that failed by the
+  /// way, gets another one or two. Where none comes about, the call that follows says why.
+  void reach();
   Result<void> read_stream(const wire::DiffRequest& request, DiffCollector& collector,
                            const Observer& observer);
   Result<void> acknowledge(const wire::DiffChunk& chunk);
@@ -62,6 +65,7 @@ class DagmanagerClient {
 
   Clock& clock_;
   std::shared_ptr<grpc::Channel> channel_;
+  bool reached_ = false;
   std::unique_ptr<wire::DiffService::Stub> diff_;
   std::unique_ptr<wire::AdminService::Stub> admin_;
 };

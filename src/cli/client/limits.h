@@ -21,6 +21,9 @@ inline constexpr Duration kCallTimeout = std::chrono::seconds(30);
 /// One try to connect, its greeting included: a busy server takes its time.
 inline constexpr int kConnectTimeoutMs = 5'000;
 
+/// How long the first connection may take before the call says what is wrong.
+inline constexpr Duration kReachWait = std::chrono::milliseconds(250);
+
 /// Waits of the channel before it connects anew after a lost connection.
 inline constexpr int kReconnectWaitMsMin = 100;
 inline constexpr int kReconnectWaitMsMax = 1'000;

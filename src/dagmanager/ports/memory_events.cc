@@ -73,9 +73,10 @@ server::EventPage MemoryGraphStore::read_events(std::int64_t after, std::size_t 
                                                 const std::string& queue_topic) const {
   const std::shared_lock lock(mutex_);
   server::EventPage page{.oldest = first_event(), .newest = published_, .events = {}};
+  if (after >= published_) return page;
   std::size_t queues = 0;
   for (std::int64_t number = std::max(after, page.oldest - 1) + 1;
-       after < published_ && number <= published_ && page.events.size() < limit; ++number) {
+       number <= published_ && page.events.size() < limit; ++number) {
     const OutboxRow row = graph_.outbox.row(static_cast<std::size_t>(number - first_event()));
     if (row.queues) queues += row.queues->queues.size();
     if (queues > kEventPageQueues && !page.events.empty()) break;
