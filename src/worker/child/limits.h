@@ -34,6 +34,8 @@ inline constexpr int kOrphanRoundsMax = 64;
 inline constexpr std::size_t kEnvironBytesMax = std::size_t{256} << 10;
 /// A process that changes its program is looked at again so often, after such a pause: a second.
 inline constexpr int kExecLooksMax = 1000;
+/// One whose environment is empty, as it is for a moment of such a change, so often.
+inline constexpr int kEmptyLooksMax = 100;
 inline constexpr std::chrono::milliseconds kExecPause(1);
 
 }  // namespace weir::worker

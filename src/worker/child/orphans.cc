@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -33,6 +34,7 @@ constexpr std::string_view kMarkName = "TMPDIR=";
 /// Fields of /proc/PID/stat, counted from the one after the name.
 constexpr std::size_t kState = 0;
 constexpr std::size_t kFlags = 6;
+constexpr std::size_t kEnvironmentStart = 47;
 constexpr std::size_t kEnvironmentEnd = 48;
 /// The kernel's PF_KTHREAD.
 constexpr unsigned kKernelThread = 0x00200000;
@@ -62,21 +64,26 @@ std::optional<pid_t> pid_of(std::string_view text) {
   return pid;
 }
 
-/// Whether it stands between two programs: execve has given it new memory and not yet put the
-/// environment there, so it reads as empty. Neither a kernel thread nor a process that has ended
-/// ever has one (proc_pid_stat(5)).
-bool changes_its_program(pid_t pid) {
+/// What an environment that reads as empty is: that of a process that will never have one, as a
+/// kernel thread or one that has ended; one that is not there yet, because execve has given the
+/// process new memory and not put it there; or empty, for a moment of execve too
+/// (proc_pid_stat(5)).
+enum class Emptiness : std::uint8_t { None, Arriving, Empty };
+
+Emptiness emptiness_of(pid_t pid) {
   const std::string text = read_proc("/proc/" + std::to_string(pid) + "/stat");
   const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 > text.size()) return false;
+  if (name_end == std::string::npos || name_end + 2 > text.size()) return Emptiness::None;
   const std::vector<std::string_view> fields =
       base::split(std::string_view(text).substr(name_end + 2), ' ');
-  if (fields.size() <= kEnvironmentEnd) return false;
+  if (fields.size() <= kEnvironmentEnd) return Emptiness::None;
   unsigned flags = 0;
   const std::string_view word = fields[kFlags];
   std::from_chars(word.data(), word.data() + word.size(), flags);
-  const bool has_memory = (flags & kKernelThread) == 0 && fields[kState] != "Z";
-  return has_memory && fields[kEnvironmentEnd] == "0";
+  if ((flags & kKernelThread) != 0 || fields[kState] == "Z") return Emptiness::None;
+  const bool empty =
+      fields[kEnvironmentEnd] != "0" && fields[kEnvironmentEnd] == fields[kEnvironmentStart];
+  return empty ? Emptiness::Empty : Emptiness::Arriving;
 }
 
 /// Its mark, empty if it has none or may not be read.
@@ -84,11 +91,13 @@ std::string mark_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/environ";
   if (access(path.c_str(), R_OK) != 0) return {};
   std::string environment = read_proc(path);
+  int empty = 0;
   for (int look = 0; environment.empty() && look < kExecLooksMax; ++look) {
-    const bool changes = changes_its_program(pid);
-    if (changes) process::wait_for_exit(process::open_pid_fd(pid), kExecPause);
-    environment = read_proc(path);  // once more: it may have arrived between the two readings
-    if (!changes) break;
+    const Emptiness how = emptiness_of(pid);
+    if (how == Emptiness::None) break;
+    if (how == Emptiness::Empty && ++empty > kEmptyLooksMax) break;
+    process::wait_for_exit(process::open_pid_fd(pid), kExecPause);
+    environment = read_proc(path);
   }
   for (const std::string_view variable : base::split(environment, '\0')) {
     if (variable.starts_with(kMarkName)) return std::string(variable);
