@@ -32,6 +32,9 @@ inline constexpr std::size_t kDescribeIdsMax = 1000;
 inline constexpr std::size_t kDescribeRecordsMax = 500;
 inline constexpr std::size_t kDescribeBytesMax = std::size_t{1} << 20;
 
+/// The body of an admin route.
+inline constexpr std::size_t kAdminBodyBytesMax = std::size_t{64} << 10;
+
 /// GetQueueStats calls a second (section 3.11).
 inline constexpr int kQueueStatsPerSecond = 5;
 

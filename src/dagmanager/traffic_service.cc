@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/traffic_service.h"
 
-#include <array>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -9,18 +8,12 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_line.h"
+#include "dagmanager/limits.h"
 #include "server/log.h"
 
 namespace weir::dagmanager {
 namespace {
-
-constexpr std::size_t kBodyBytesMax = std::size_t{64} << 10;
-
-std::string shortest_text(double number) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number);
-  return {text.data(), end.ptr};
-}
 
 Error missing(const std::string& what) { return base::invalid_argument("missing_field", what); }
 
@@ -79,7 +72,7 @@ WeightRequest weight_request(const wire::SetTrafficWeightRequest& request) {
 }
 
 Result<WeightRequest> read_weight_request(const std::string& body) {
-  const auto document = base::JsonDocument::parse(body, {.bytes_max = kBodyBytesMax});
+  const auto document = base::JsonDocument::parse(body, {.bytes_max = kAdminBodyBytesMax});
   if (!document.ok() || !document->root().is_object()) {
     return missing("the body must be a JSON object with sentinel_id and weight");
   }
@@ -98,15 +91,15 @@ Result<WeightRequest> read_weight_request(const std::string& body) {
 }
 
 std::string weight_json(const wire::TrafficWeight& weight) {
-  std::string out = "{\"sentinel_id\":";
-  base::append_json_text(out, weight.sentinel_id());
-  out += ",\"version\":";
-  base::append_json_text(out, weight.version());
-  out += ",\"weight\":" + shortest_text(weight.weight());
-  out += ",\"world_id\":";
-  base::append_json_text(out, weight.world_id());
-  out += ",\"previous_weight\":" + shortest_text(weight.previous_weight());
-  return out + "}\n";
+  std::string out;
+  JsonLine(out)
+      .text("sentinel_id", weight.sentinel_id())
+      .text("version", weight.version())
+      .number("weight", weight.weight())
+      .text("world_id", weight.world_id())
+      .number("previous_weight", weight.previous_weight())
+      .end();
+  return out + '\n';
 }
 
 }  // namespace weir::dagmanager

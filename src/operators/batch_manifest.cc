@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "base/json_line.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/json_members.h"
 
 namespace weir::operators {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operators/emitted_event.h"
-
-#include "operators/json_line.h"
+#include "base/json_line.h"
 
 namespace weir::operators {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "base/json_line.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/json_members.h"
 #include "operators/limits.h"
 

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "base/enum_words.h"
+#include "base/json_line.h"
 #include "operators/calendar.h"
-#include "operators/json_line.h"
 #include "operators/limits.h"
 #include "operators/payload_words.h"
 #include "operators/task_payload.h"

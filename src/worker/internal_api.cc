@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/internal_api.h"
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
 #include "base/json.h"
-#include "base/json_dump.h"
-#include "operators/json_line.h"
+#include "base/json_line.h"
 #include "operators/json_members.h"
 #include "operators/limits.h"
 #include "worker/limits.h"
@@ -15,35 +13,20 @@
 namespace weir::worker {
 namespace {
 
-using base::dump_json;
-using operators::JsonLine;
-using Json = nlohmann::json;
-
 constexpr int kOk = 200;
 constexpr int kServerFault = 500;
 constexpr int kTooMany = 429;
 /// Deeper than any payload that stands in an answer.
 constexpr std::size_t kAnswerDepthMax = operators::kPayloadDepthMax * 2;
 
-std::string text_of(const Json& object, const char* member) {
-  const auto found = object.is_object() ? object.find(member) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-bool flag_of(const Json& object, const char* member) {
-  const auto found = object.is_object() ? object.find(member) : object.end();
-  return found != object.end() && found->is_boolean() && found->get<bool>();
-}
-
-std::int64_t number_of(const Json& object, const char* member, std::int64_t otherwise) {
-  const auto found = object.is_object() ? object.find(member) : object.end();
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>()
-                                                             : otherwise;
-}
-
 std::string text_of(JsonValue object, std::string_view member) {
   const JsonValue found = object.find(member);
   return found.is_text() ? std::string(found.text()) : std::string();
+}
+
+bool flag_of(JsonValue object, std::string_view member) {
+  const JsonValue found = object.find(member);
+  return found.is_bool() && found.kind() == JsonKind::True;
 }
 
 std::int64_t number_of(JsonValue object, std::string_view member, std::int64_t otherwise) {
@@ -60,16 +43,7 @@ Error answer_error(const DispatcherPort::Reply& reply, std::string code) {
 }
 
 /// The body of a 200; else the problem as an Error.
-Result<Json> read_answer(const Result<DispatcherPort::Reply>& reply) {
-  if (!reply.ok()) return reply.error();
-  Json body = Json::parse(reply->body, nullptr, false);
-  if (reply->status == kOk && body.is_object()) return body;
-  return answer_error(*reply, text_of(body, "code"));
-}
-
-/// The same, of the answers that stand between a wake-up and its operator: they are read in a
-/// quarter of the time.
-Result<JsonDocument> read_document(const Result<DispatcherPort::Reply>& reply) {
+Result<JsonDocument> read_answer(const Result<DispatcherPort::Reply>& reply) {
   if (!reply.ok()) return reply.error();
   auto body = JsonDocument::parse(reply->body,
                                   {.depth_max = kAnswerDepthMax, .bytes_max = kAnswerBytesMax});
@@ -78,21 +52,21 @@ Result<JsonDocument> read_document(const Result<DispatcherPort::Reply>& reply) {
   return answer_error(*reply, text_of(root, "code"));
 }
 
-/// The entries of a batch answer, which are as many as were asked for.
-Result<Json> read_results(const Result<DispatcherPort::Reply>& reply, std::size_t items) {
-  WEIR_TRY(Json body, read_answer(reply));
-  auto results = body.find("results");
-  if (results == body.end() || !results->is_array() || (items != 0 && results->size() != items)) {
+/// The answer to a batch, whose results are as many as its items.
+Result<JsonDocument> read_batch(const Result<DispatcherPort::Reply>& reply, std::size_t items) {
+  WEIR_TRY(JsonDocument answer, read_answer(reply));
+  const JsonValue results = answer.root().find("results");
+  if (!results.is_array() || results.size() != items) {
     return base::unavailable("answer_invalid",
                              "the dispatcher's answer has not one result an item");
   }
-  return std::move(*results);
+  return answer;
 }
 
-std::optional<std::string> refusal_of(const Json& entry) {
-  const auto problem = entry.find("problem");
-  if (problem == entry.end()) return {};
-  std::string code = text_of(*problem, "code");
+std::optional<std::string> refusal_of(JsonValue entry) {
+  const JsonValue problem = entry.find("problem");
+  if (problem.missing()) return {};
+  std::string code = text_of(problem, "code");
   return code.empty() ? "unknown" : code;
 }
 
@@ -118,51 +92,63 @@ std::optional<Claimed> read_claimed(JsonValue entry) {
   return claimed;
 }
 
-/// A list of values, each written by `append`.
-template <class Value, class Append>
-void append_list(std::string& out, const std::vector<Value>& values, Append append) {
-  out += '[';
-  bool first = true;
-  for (const Value& value : values) {
-    if (!first) out += ',';
-    first = false;
-    append(value);
-  }
-  out += ']';
+/// The members that name an attempt and prove its lease.
+template <class Item>
+JsonLine begin_item(std::string& out, const Item& item) {
+  JsonLine line(out);
+  line.text("task_id", item.task_id).number("attempt", item.attempt);
+  line.text("lease_token", item.lease_token);
+  return line;
 }
 
-void append_texts(std::string& out, const std::vector<std::string>& texts) {
-  append_list(out, texts, [&](const std::string& text) { base::append_json_text(out, text); });
-}
-
-Json completion_item(const Completion& completion) {
-  Json item = {{"task_id", completion.task_id},
-               {"attempt", completion.attempt},
-               {"lease_token", completion.lease_token},
-               {"outcome", completion.outcome}};
+void append_completion(std::string& out, const Completion& completion) {
+  JsonLine line = begin_item(out, completion);
+  line.text("outcome", completion.outcome);
   if (!completion.error_code.empty()) {
-    item["error"] = {{"code", completion.error_code}, {"message", completion.error_message}};
+    line.key("error");
+    JsonLine(out)
+        .text("code", completion.error_code)
+        .text("message", completion.error_message)
+        .end();
   }
-  if (!completion.result.empty()) item["result"] = Json::parse(completion.result, nullptr, false);
-  return item;
+  if (!completion.result.empty()) line.raw("result", completion.result);
+  line.end();
+}
+
+void append_beat(std::string& out, const Beat& beat) {
+  JsonLine line = begin_item(out, beat);
+  if (!beat.progress.empty()) line.raw("progress", beat.progress);
+  line.end();
+}
+
+/// `{"<name>":[...]}`, each item by `append`.
+template <class Items, class Append>
+std::string batch_of(std::string_view name, const Items& items, Append append) {
+  std::string body;
+  JsonLine line(body);
+  line.key(name);
+  base::append_json_list(body, items, [&](const auto& item) { append(body, item); });
+  line.end();
+  return body;
 }
 
 }  // namespace
 
 std::string completion_json(const Completion& completion) {
-  return dump_json(completion_item(completion));
+  std::string out;
+  append_completion(out, completion);
+  return out;
 }
 
 Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
   std::string body;
   JsonLine line(body);
-  line.text("worker_id", worker_id_).key("queues");
-  append_texts(body, request.queues);
+  line.text("worker_id", worker_id_).texts("queues", request.queues);
   line.number("max", request.max).number("wait_seconds", request.wait.count()).key("ack");
-  append_list(body, request.acks, [&](const std::string& ack) { body += ack; });
+  base::append_json_list(body, request.acks, [&](const std::string& ack) { body += ack; });
   line.end();
-  WEIR_TRY(const JsonDocument answer, read_document(port_.poll("/internal/wakeups", std::move(body),
-                                                               request.wait + kAnswerTimeout)));
+  WEIR_TRY(const JsonDocument answer, read_answer(port_.poll("/internal/wakeups", std::move(body),
+                                                             request.wait + kAnswerTimeout)));
   std::vector<Wakeup> wakeups;
   for (const JsonValue message : answer.root().find("messages")) {
     const JsonValue id = message.find("message_id");
@@ -179,21 +165,18 @@ Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
 Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
   std::string body;
   JsonLine line(body);
-  line.text("worker_id", worker_id_).text("claim_id", request.claim_id).key("task_ids");
-  append_texts(body, request.task_ids);
-  line.text("runtime", runtime_).key("operators");
-  append_texts(body, operators_);
+  line.text("worker_id", worker_id_).text("claim_id", request.claim_id);
+  line.texts("task_ids", request.task_ids).text("runtime", runtime_).texts("operators", operators_);
   if (request.max > 0) line.number("max", request.max);
   line.end();
   WEIR_TRY(const JsonDocument answer,
-           read_document(port_.post("/internal/task-claim", std::move(body), kAnswerTimeout)));
+           read_answer(port_.post("/internal/task-claim", std::move(body), kAnswerTimeout)));
   const JsonValue results = answer.root().find("results");
   if (!results.is_array()) {
     return base::unavailable("answer_invalid", "a claim was answered without results");
   }
   ClaimAnswer claim;
-  const JsonValue more = answer.root().find("more");
-  claim.more = more.is_bool() && more.kind() == JsonKind::True;
+  claim.more = flag_of(answer.root(), "more");
   for (const JsonValue entry : results) {
     if (auto claimed = read_claimed(entry)) claim.tasks.push_back(std::move(*claimed));
   }
@@ -202,27 +185,20 @@ Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
 
 Result<std::vector<BeatAnswer>> InternalApi::heartbeat(const std::vector<Beat>& beats,
                                                        Duration timeout) {
-  Json items = Json::array();
-  for (const Beat& beat : beats) {
-    Json item = {
-        {"task_id", beat.task_id}, {"attempt", beat.attempt}, {"lease_token", beat.lease_token}};
-    if (!beat.progress.empty()) item["progress"] = Json::parse(beat.progress, nullptr, false);
-    items.push_back(std::move(item));
-  }
-  const Json body = {{"heartbeats", std::move(items)}};
-  WEIR_TRY(const Json results,
-           read_results(port_.post("/internal/heartbeat", dump_json(body), timeout), beats.size()));
+  WEIR_TRY(const JsonDocument batch,
+           read_batch(port_.post("/internal/heartbeat", batch_of("heartbeats", beats, append_beat),
+                                 timeout),
+                      beats.size()));
   std::vector<BeatAnswer> answers;
-  for (const Json& entry : results) {
+  for (const JsonValue entry : batch.root().find("results")) {
     BeatAnswer answer;
     answer.refusal = refusal_of(entry);
-    if (const auto result = entry.find("result"); result != entry.end()) {
-      answer.canceled = text_of(*result, "status") == "canceled";
-      answer.cancel_reason = text_of(*result, "cancel_reason");
-      answer.paused = flag_of(*result, "paused");
-      answer.lease_expires_at = text_of(*result, "lease_expires_at");
-      answer.capability_token = text_of(*result, "capability_token");
-    }
+    const JsonValue result = entry.find("result");
+    answer.canceled = text_of(result, "status") == "canceled";
+    answer.cancel_reason = text_of(result, "cancel_reason");
+    answer.paused = flag_of(result, "paused");
+    answer.lease_expires_at = text_of(result, "lease_expires_at");
+    answer.capability_token = text_of(result, "capability_token");
     answers.push_back(std::move(answer));
   }
   return answers;
@@ -230,21 +206,20 @@ Result<std::vector<BeatAnswer>> InternalApi::heartbeat(const std::vector<Beat>& 
 
 Result<std::vector<CompletionAnswer>> InternalApi::complete(
     const std::vector<Completion>& completions) {
-  Json items = Json::array();
-  for (const Completion& completion : completions) items.push_back(completion_item(completion));
-  const Json body = {{"completions", std::move(items)}};
-  WEIR_TRY(const Json results,
-           read_results(port_.post("/internal/task-complete", dump_json(body), kAnswerTimeout),
-                        completions.size()));
+  WEIR_TRY(const JsonDocument batch,
+           read_batch(
+               port_.post("/internal/task-complete",
+                          batch_of("completions", completions, append_completion), kAnswerTimeout),
+               completions.size()));
   std::vector<CompletionAnswer> answers;
-  for (const Json& entry : results) {
+  for (const JsonValue entry : batch.root().find("results")) {
     CompletionAnswer answer;
     answer.refusal = refusal_of(entry);
     if (answer.refusal) {
-      const std::int64_t status = number_of(entry["problem"], "status", 0);
+      const std::int64_t status = number_of(entry.find("problem"), "status", 0);
       answer.try_again = status >= kServerFault || status == kTooMany;
-    } else if (const auto result = entry.find("result"); result != entry.end()) {
-      answer.status = text_of(*result, "status");
+    } else {
+      answer.status = text_of(entry.find("result"), "status");
     }
     answers.push_back(std::move(answer));
   }

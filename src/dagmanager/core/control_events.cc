@@ -11,7 +11,7 @@
 #include <optional>
 #include <set>
 
-#include "base/json.h"
+#include "base/json_line.h"
 #include "base/rfc3339.h"
 #include "base/text.h"
 
@@ -22,35 +22,6 @@ constexpr std::string_view kSource = "qmtl.services.dagmanager";
 constexpr std::string_view kQueueUpdated = "queue_updated";
 constexpr std::string_view kQueueLifecycle = "queue_lifecycle";
 constexpr std::string_view kWeightUpdated = "sentinel_weight_updated";
-
-/// Writes one JSON object member after another; the caller gives raw JSON for non-text values.
-class ObjectWriter {
- public:
-  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
-  void text(std::string_view key, std::string_view value) {
-    name(key);
-    base::append_json_text(out_, value);
-  }
-  void raw(std::string_view key, std::string_view json) {
-    name(key);
-    out_ += json;
-  }
-  std::string& value(std::string_view key) {
-    name(key);
-    return out_;
-  }
-  void close() { out_ += '}'; }
-
- private:
-  void name(std::string_view key) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    base::append_json_text(out_, key);
-    out_ += ':';
-  }
-  std::string& out_;
-  bool first_ = true;
-};
 
 std::string joined_tags(const QuerySet& query, std::string_view separator) {
   return base::join(query.tags, separator);
@@ -63,18 +34,12 @@ std::string six_decimals(double weight) {
   return {text.data(), end.ptr};
 }
 
-std::string shortest(double weight) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), weight);
-  return {text.data(), end.ptr};
-}
-
 /// The CloudEvents envelope around `data` (section 1.4).
 std::string envelope(const OutboxRow& row, std::string_view type, std::string_view correlation,
                      std::string_view data) {
   std::string out;
   out.reserve(data.size() + 320);
-  ObjectWriter object(out);
+  JsonLine object(out);
   object.text("specversion", "1.0");
   object.text("id", row.id);
   object.text("source", kSource);
@@ -83,20 +48,14 @@ std::string envelope(const OutboxRow& row, std::string_view type, std::string_vi
   object.text("datacontenttype", "application/json");
   object.raw("data", data);
   object.text("correlation_id", correlation);
-  object.close();
+  object.end();
   return out;
 }
 
 void write_queues(std::string& out, std::span<const QueueDescriptor> queues) {
-  out += '[';
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    if (i > 0) out += ',';
-    ObjectWriter queue(out);
-    queue.text("queue", queues[i].topic.view());
-    queue.raw("global", queues[i].global ? "true" : "false");
-    queue.close();
-  }
-  out += ']';
+  base::append_json_list(out, queues, [&](const QueueDescriptor& queue) {
+    JsonLine(out).text("queue", queue.topic.view()).flag("global", queue.global).end();
+  });
 }
 
 /// Rows of the added queues by tag and interval, rising.
@@ -235,19 +194,12 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
   const std::string_view mode = query.match_all ? "all" : "any";
   std::string data;
   data.reserve(queues.size() * 96 + 320);
-  ObjectWriter object(data);
+  JsonLine object(data);
   object.text("type", "QueueUpdated");
-  std::string& list = object.value("tags");
-  list += '[';
-  for (std::size_t i = 0; i < query.tags.size(); ++i) {
-    if (i > 0) list += ',';
-    base::append_json_text(list, query.tags[i]);
-  }
-  list += ']';
-  object.raw("interval", interval);
-  write_queues(object.value("queues"), queues);
+  object.texts("tags", query.tags).raw("interval", interval).key("queues");
+  write_queues(data, queues);
   object.text("match_mode", mode);
-  object.raw("version", "1");
+  object.number("version", 1);
   object.text("etag", "q:" + tags + ":" + interval + ":" + revision);
   object.text("ts", base::rfc3339_micros(row.created_at));
   object.text("idempotency_key",
@@ -256,7 +208,7 @@ ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDesc
     object.text("world_id", query.scope.world_id);
     object.text("execution_domain", query.scope.execution_domain);
   }
-  object.close();
+  object.end();
   return {queue_topic, joined_tags(query, ",") + ":" + interval,
           envelope(row, kQueueUpdated, "queue:" + tags + ":" + interval, data)};
 }
@@ -267,17 +219,17 @@ ControlEvent render_weight_update(const OutboxRow& row) {
   const std::string mark =
       id + ":" + update.version.text() + ":" + six_decimals(update.weight) + ":1";
   std::string data;
-  ObjectWriter object(data);
+  JsonLine object(data);
   object.text("type", "SentinelWeightUpdated");
   object.text("sentinel_id", id);
-  object.raw("weight", shortest(update.weight));
-  object.raw("version", "1");
+  object.number("weight", update.weight);
+  object.number("version", 1);
   object.text("etag", "sw:" + mark);
   object.text("ts", base::rfc3339_micros(row.created_at));
   object.text("idempotency_key", "sentinel_weight_updated:" + mark);
   object.text("sentinel_version", update.version.view());
   if (!update.world.empty()) object.text("world_id", update.world.view());
-  object.close();
+  object.end();
   return {"sentinel_weight", id,
           envelope(row, kWeightUpdated, "sentinel:" + id + ":" + update.world.text(), data)};
 }
@@ -288,19 +240,19 @@ ControlEvent render_lifecycle(const OutboxRow& row, const LifecycleUpdate& updat
   const std::string mark =
       queue + ":" + update.action + ":" + update.reason + ":" + std::to_string(row.revision);
   std::string data;
-  ObjectWriter object(data);
+  JsonLine object(data);
   object.text("type", "QueueLifecycle");
   object.text("queue", queue);
   object.text("action", update.action);
   object.text("reason", update.reason);
-  object.raw("version", "1");
+  object.number("version", 1);
   object.text("etag", "ql:" + mark);
   object.text("ts", base::rfc3339_micros(row.created_at));
   object.text("idempotency_key", "queue_lifecycle:" + mark);
   if (!update.tag.empty()) object.text("tag", update.tag);
-  if (update.interval) object.raw("interval", std::to_string(*update.interval));
+  if (update.interval) object.number("interval", *update.interval);
   if (!update.archive_status.empty()) object.text("archive_status", update.archive_status);
-  object.close();
+  object.end();
   return {queue_topic, queue, envelope(row, kQueueLifecycle, "queue_lifecycle:" + queue, data)};
 }
 

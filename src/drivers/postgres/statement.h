@@ -13,6 +13,11 @@ struct Statement {
   const char* sql;
 };
 
+/// The transaction it is part of commits without waiting for the disk: a crash of the server may
+/// undo it whole. For work that is found and done again, never for what somebody was told.
+inline constexpr Statement kCommitAtOnce = {
+    "commit_at_once", "SELECT set_config('synchronous_commit', 'off', true)"};
+
 /// True for a statement that only reads by its first word (SELECT, SHOW, VALUES, TABLE):
 /// losing the connection over it leaves no doubt about a commit. A SELECT that calls a writing
 /// function belongs between BEGIN and COMMIT.

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <utility>
 
+#include "base/json_line.h"
 #include "drivers/http/http_client.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/json_members.h"
 #include "operators/limits.h"
 

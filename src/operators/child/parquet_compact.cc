@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json_line.h"
 #include "operators/child/compact_source.h"
 #include "operators/child/context.h"
 #include "operators/child/pulse.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/limits.h"
 #include "operators/tables/row_writer.h"
 #include "storage/limits.h"

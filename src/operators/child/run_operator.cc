@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "base/json_line.h"
 #include "operators/child/context.h"
 #include "operators/child/convert_rows.h"
 #include "operators/child/http_task_api.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/limits.h"
 
 namespace weir::operators {

@@ -3,10 +3,10 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_line.h"
 #include "operators/child/context.h"
 #include "operators/child/pulse.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/json_members.h"
 #include "operators/limits.h"
 #include "operators/sequence.h"

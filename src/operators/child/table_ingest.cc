@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "base/crash_point.h"
+#include "base/json_line.h"
 #include "operators/child/context.h"
 #include "operators/child/ingest_config.h"
 #include "operators/child/pulse.h"
 #include "operators/failure.h"
-#include "operators/json_line.h"
 #include "operators/limits.h"
 #include "operators/tables/parquet_reader.h"
 #include "operators/tables/row_writer.h"

@@ -31,11 +31,6 @@ constexpr Statement kAnyPending = {
     "SELECT EXISTS (SELECT FROM weir_dagmanager.outbox WHERE sent_at IS NULL"
     " AND " WEIR_DAG_OUTBOX_KINDS ")"};
 
-// A crash may undo numbers that were told: they are given by the order of the rows, which are on
-// the disk, so the same ones are given again.
-constexpr Statement kCommitAtOnce = {"dag_commit_numbers_at_once",
-                                     "SELECT set_config('synchronous_commit', 'off', true)"};
-
 constexpr Statement kLockHead = {"dag_lock_event_head",
                                  "SELECT last_no FROM weir_dagmanager.event_head FOR UPDATE"};
 
@@ -104,7 +99,9 @@ Result<std::size_t> number_events(postgres::Pool& pool, std::size_t limit, Insta
   WEIR_CRASH_POINT("events.before_number");
   postgres::Pipeline pipeline(*connection);
   pipeline.begin();
-  pipeline.add(kCommitAtOnce);
+  // A crash may undo numbers that were told: they are given by the order of the rows, which are on
+  // the disk, so the same ones are given again.
+  pipeline.add(postgres::kCommitAtOnce);
   pipeline.add(kLockHead);
   Params params;
   params.int64(static_cast<std::int64_t>(limit)).instant(now);

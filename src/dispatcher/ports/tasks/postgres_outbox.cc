@@ -81,9 +81,6 @@ constexpr Statement kOthersReady = {
     "outbox_others_ready",
     "SELECT EXISTS (SELECT FROM state.outbox WHERE state IN ('pending', 'sending')"
     " AND kind <> 'task_wakeup' AND available_at <= (SELECT clock_timestamp()))"};
-// A crash may undo the hand-over whole: then the rows are ready again.
-constexpr Statement kMayBeUndone = {"outbox_may_be_undone",
-                                    "SELECT set_config('synchronous_commit', 'off', true)"};
 
 // Control events get their organisation's next numbers, drawn under the lock of its head, so that
 // none becomes visible late (3.5.2). One relay at a time: rows of one key go in their order, and
@@ -237,7 +234,7 @@ Result<HandedOver> PostgresOutbox::hand_out(std::size_t limit, std::span<const Q
   std::size_t handed_at = 0;
   std::size_t others_at = 0;
   WEIR_TRY(const std::vector<Rows> results, run_alone(pool_, [&](Pipeline& pipeline) {
-             pipeline.add(kMayBeUndone);
+             pipeline.add(postgres::kCommitAtOnce);  // Undone, the rows are ready again.
              handed_at = pipeline.add(kHandOver, std::move(params));
              others_at = pipeline.add(kOthersReady);
            }));

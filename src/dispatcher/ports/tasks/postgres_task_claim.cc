@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // T2 over many requests at once (contract sections 3.3.1 and 6.4).
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -34,6 +35,12 @@ enum class Look {
   Afresh,     ///< from the first on
 };
 
+/// The next way to look, after one that found too few; the last finds what there is.
+std::optional<Look> wider(Look look) {
+  if (look == Look::Alone) return Look::FromMarks;
+  return look == Look::FromMarks ? std::optional(Look::Afresh) : std::nullopt;
+}
+
 /// Requests that ask for ready tasks of the same kind, served by one search.
 struct Group {
   ReadySearch search;
@@ -52,8 +59,9 @@ class Claims {
   Claims(TaskTransaction& transaction, std::span<const ClaimRequest> requests, ReadyMarks& marks)
       : transaction_(transaction), requests_(requests), marks_(marks) {}
 
-  /// False: it found too little; another attempt looks in the next way.
-  Result<bool> load(Look look) {
+  /// False: it found too little; another attempt looks in the next way. `look` becomes the way that
+  /// was gone: where no build can be alone, that is from the marks on.
+  Result<bool> load(Look& look) {
     std::vector<TaskId> named;
     std::vector<TaskTransaction::ClaimKey> claims;
     for (const ClaimRequest& request : requests_) {
@@ -69,7 +77,7 @@ class Claims {
         group.search.marks = marks_.use(group.search.queues);
       }
     }
-    if (look == Look::Alone && !may_be_alone()) return false;
+    if (look == Look::Alone && !may_be_alone()) look = Look::FromMarks;
     const auto queue_search = look == Look::Alone ? queue_alone : queue_window;
     for (Group& group : groups_) {
       group.result = queue_search(transaction_.pipeline(), group.search);
@@ -311,13 +319,13 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
   }
   std::vector<ClaimAnswer> answers;
   const auto done = with_session([&](postgres::Connection& connection) -> Result<void> {
-    for (const Look look : {Look::Alone, Look::FromMarks, Look::Afresh}) {
+    for (std::optional<Look> look = Look::Alone; look; look = wider(*look)) {
       TaskTransaction transaction(connection, ports_, jobs_);
       Claims claims(transaction, requests, jobs_.marks());
-      WEIR_TRY(const bool enough, claims.load(look));
+      WEIR_TRY(const bool enough, claims.load(*look));
       if (!enough) {
         if (look == Look::FromMarks) jobs_.marks().forget();
-        if (connection.in_transaction()) WEIR_CHECK(connection.rollback());
+        WEIR_CHECK(connection.rollback());
         continue;
       }
       for (const ClaimRequest& request : requests) answers.push_back(claims.answer(request));

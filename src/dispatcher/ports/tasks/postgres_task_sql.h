@@ -195,8 +195,6 @@ inline constexpr postgres::Statement kReadMeters = {
     " coalesce(max(more_until) > clock_timestamp(), false)"
     " FROM state.wakeup_meters GROUP BY queue_name"};
 
-inline constexpr postgres::Statement kCommitAtOnce = {
-    "task_commit_at_once", "SELECT set_config('synchronous_commit', 'off', true)"};
 /// A commit is waited for only if its transaction has a number and wrote to the log: one that drew
 /// a number alone is not. This writes a record that says nothing, and so brings all of the log
 /// before it to the disk.

@@ -392,7 +392,7 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   // A repeat is answered from rows that another may have written and not yet flushed.
   const bool flushes = pipeline.size() > 0 || !rows_.empty();
   const bool waits = flushes && open_.alone();  // nobody is there who would wait for its rows
-  pipeline.add(waits ? sql::kWriteMark : sql::kCommitAtOnce);
+  pipeline.add(waits ? sql::kWriteMark : postgres::kCommitAtOnce);
   pipeline.commit();
   WEIR_CRASH_POINT("tasks_before_commit");
   WEIR_TRY(const std::vector<Rows> results, pipeline.run());

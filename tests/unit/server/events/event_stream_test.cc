@@ -72,10 +72,17 @@ class KeptEvents final : public EventLog {
 /// A reader of the stream.
 class Listener {
  public:
+  struct Admitted {};
+  static constexpr Admitted kAdmitted{};
+
   Listener(std::uint16_t port, const std::string& query, const std::string& id = "")
       : client_(port) {
     EXPECT_TRUE(client_.send("GET /events?" + query + " HTTP/1.1\r\nHost: x\r\n" +
                              (id.empty() ? "" : "Last-Event-ID: " + id + "\r\n") + "\r\n"));
+  }
+  /// One that is let in: the head of its answer is read.
+  Listener(std::uint16_t port, const std::string& query, Admitted /*tag*/) : Listener(port, query) {
+    EXPECT_EQ(head().status, 200);
   }
   SeenResponse head() { return client_.read_head(); }
   SeenResponse answer() { return client_.read(); }
@@ -126,6 +133,21 @@ class EventStreamTest : public HttpFixture {
   Listener listen(const std::string& query = "", const std::string& id = "") {
     return Listener(server_->port(), query, id);
   }
+  Listener admitted(const std::string& query) {
+    return Listener(server_->port(), query, Listener::kAdmitted);
+  }
+  /// A listener after `n` is told to read the state anew, and goes on with `oldest`.
+  void expect_reset(const std::string& n, std::int64_t oldest) {
+    Listener listener = admitted("after=" + n);
+    EXPECT_EQ(listener.next(), "event: reset\ndata: {\"oldest\":" + std::to_string(oldest) + "}");
+    EXPECT_EQ(listener.next_number(), oldest);
+  }
+  /// One event is written, and told to a listener that has seen all before it.
+  void expect_told(Listener& listener, std::int64_t number) {
+    kept_.write(1);
+    stream_.tell();
+    EXPECT_EQ(listener.next_number(), number);
+  }
 
   SystemClock clock_;
   KeptEvents kept_;
@@ -165,36 +187,22 @@ TEST_F(EventStreamTest, ResetsAReaderWhosePlaceIsGone) {
   kept_.write(10);
   kept_.forget_up_to(4);
   start();
-  Listener late = listen("after=3");
-  late.head();
-  EXPECT_EQ(late.next(), "event: reset\ndata: {\"oldest\":5}");
-  EXPECT_EQ(late.next_number(), 5);
-  Listener just = listen("after=4");  // the first it wants is the oldest kept
-  just.head();
-  EXPECT_EQ(just.next_number(), 5);
-  Listener ahead = listen("after=11");
-  ahead.head();
-  EXPECT_EQ(ahead.next(), "event: reset\ndata: {\"oldest\":5}");
-  EXPECT_EQ(ahead.next_number(), 5);
+  expect_reset("3", 5);
+  EXPECT_EQ(admitted("after=4").next_number(), 5);  // the first it wants is the oldest kept
+  expect_reset("11", 5);
 }
 
 TEST_F(EventStreamTest, ResetsAReaderThatComesFromTheEndOfAllNumbers) {
   kept_.write(2);
   start();
-  Listener listener = listen("after=9223372036854775807");
-  listener.head();
-  EXPECT_EQ(listener.next(), "event: reset\ndata: {\"oldest\":1}");
-  EXPECT_EQ(listener.next_number(), 1);
+  expect_reset("9223372036854775807", 1);
 }
 
 TEST_F(EventStreamTest, TakesLargeEventsFromALogThatGivesFewAtOnce) {
   kept_.give_at_most(2);
   start();
-  Listener listener = listen("after=0");
-  listener.head();
-  kept_.write(1);
-  stream_.tell();
-  EXPECT_EQ(listener.next_number(), 1);
+  Listener listener = admitted("after=0");
+  expect_told(listener, 1);
   kept_.write(9);
   stream_.tell();
   for (std::int64_t number = 2; number <= 10; ++number) ASSERT_EQ(listener.next_number(), number);
@@ -204,18 +212,14 @@ TEST_F(EventStreamTest, ResetsToTheNextNumberWhereNothingIsKept) {
   kept_.write(10);
   kept_.forget_up_to(10);
   start();
-  Listener listener = listen("after=2");
-  listener.head();
+  Listener listener = admitted("after=2");
   EXPECT_EQ(listener.next(), "event: reset\ndata: {\"oldest\":11}");
-  kept_.write(1);
-  stream_.tell();
-  EXPECT_EQ(listener.next_number(), 11);
+  expect_told(listener, 11);
 }
 
 TEST_F(EventStreamTest, TellsOnlyWhatAReaderAsksFor) {
   start();
-  Listener listener = listen("after=0&types=b&world=w");
-  listener.head();
+  Listener listener = admitted("after=0&types=b&world=w");
   kept_.write(1, "a", "w");
   kept_.write(1, "b", "v");
   kept_.write(1, "b", "w");
@@ -229,8 +233,7 @@ TEST_F(EventStreamTest, TellsManyReadersThoughOneNeverReads) {
   constexpr std::size_t kBytes = 32 << 10;  // 12 MiB in all: far over what is kept for a reader
   kept_.write(1);
   start();
-  Listener deaf = listen("after=0");
-  deaf.head();
+  Listener deaf = admitted("after=0");
   std::vector<std::unique_ptr<Listener>> readers;
   for (int i = 0; i < kReaders; ++i) {
     readers.push_back(std::make_unique<Listener>(server_->port(), "after=0"));
@@ -273,11 +276,8 @@ TEST_F(EventStreamTest, ServesOnThoughReadersLeaveBeforeTheyAreLetIn) {
   for (int i = 0; i < 500; ++i) {
     const Listener leaves(server_->port(), "after=0");
   }
-  Listener listener = listen("after=0");
-  listener.head();
-  kept_.write(1);
-  stream_.tell();
-  EXPECT_EQ(listener.next_number(), 1);
+  Listener listener = admitted("after=0");
+  expect_told(listener, 1);
 }
 
 TEST_F(EventStreamTest, DoesNotTouchTheLogWhileNobodyReads) {
@@ -290,11 +290,8 @@ TEST_F(EventStreamTest, DoesNotTouchTheLogWhileNobodyReads) {
 
 TEST_F(EventStreamTest, GoesOnOnceTheLogCanBeReadAgain) {
   start();
-  Listener listener = listen("after=0");
-  listener.head();
-  kept_.write(1);
-  stream_.tell();
-  EXPECT_EQ(listener.next_number(), 1);
+  Listener listener = admitted("after=0");
+  expect_told(listener, 1);
   kept_.fail(true);
   kept_.write(1);
   stream_.tell();
@@ -309,18 +306,14 @@ TEST_F(EventStreamTest, GoesOnOnceTheLogCanBeReadAgain) {
 TEST_F(EventStreamTest, CutsAReaderOffWhoseStreamCannotBeRead) {
   kept_.fail(true);
   start();
-  Listener listener = listen("after=0");
-  listener.head();
+  Listener listener = admitted("after=0");
   EXPECT_EQ(listener.next(), "");
 }
 
 TEST_F(EventStreamTest, EndsTheAnswersWhenItStops) {
   start();
-  Listener listener = listen("after=0");
-  listener.head();
-  kept_.write(1);
-  stream_.tell();
-  EXPECT_EQ(listener.next_number(), 1);
+  Listener listener = admitted("after=0");
+  expect_told(listener, 1);
   stream_.stop();
   EXPECT_EQ(listener.next(), "");
   Listener late = listen();
@@ -331,8 +324,7 @@ TEST_F(EventStreamTest, IsEmptyWhereNobodyWrote) {
   stream_name_ = "elsewhere";
   kept_.write(1);
   start();
-  Listener listener = listen("after=0");
-  listener.head();
+  Listener listener = admitted("after=0");
   stream_.tell();
   stream_.stop();
   EXPECT_EQ(listener.next(), "");

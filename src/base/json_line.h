@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <concepts>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
 
-namespace weir::operators {
+namespace weir::base {
+
+/// Writes a JSON list at the end of a text; `append` writes each value.
+template <class Values, class Append>
+void append_json_list(std::string& out, const Values& values, Append append) {
+  out += '[';
+  bool first = true;
+  for (const auto& value : values) {
+    if (!first) out += ',';
+    first = false;
+    append(value);
+  }
+  out += ']';
+}
 
 /// Writes one JSON object at the end of a text, member by member, without blanks. Keys are plain
 /// names of ours.
@@ -28,7 +42,7 @@ class JsonLine {
   }
   JsonLine& text(std::string_view name, std::string_view value) {
     key(name);
-    base::append_json_text(out_, value);
+    append_json_text(out_, value);
     return *this;
   }
   template <std::integral Number>
@@ -37,6 +51,12 @@ class JsonLine {
     key(name);
     out_ += std::to_string(value);
     return *this;
+  }
+  /// The shortest text that reads back as the same number, which must be finite.
+  JsonLine& number(std::string_view name, double value) {
+    std::array<char, 32> text{};
+    const auto written = std::to_chars(text.data(), text.data() + text.size(), value);
+    return raw(name, {text.data(), written.ptr});
   }
   JsonLine& flag(std::string_view name, bool value) {
     key(name);
@@ -47,6 +67,12 @@ class JsonLine {
   JsonLine& raw(std::string_view name, std::string_view json) {
     key(name);
     out_ += json;
+    return *this;
+  }
+  template <class Texts>
+  JsonLine& texts(std::string_view name, const Texts& values) {
+    key(name);
+    append_json_list(out_, values, [this](std::string_view text) { append_json_text(out_, text); });
     return *this;
   }
   JsonLine& null(std::string_view name) { return raw(name, "null"); }
@@ -63,4 +89,8 @@ class JsonLine {
   bool first_ = true;
 };
 
-}  // namespace weir::operators
+}  // namespace weir::base
+
+namespace weir {
+using base::JsonLine;
+}  // namespace weir
