@@ -2,6 +2,7 @@
 #include "dagmanager/dagmanager_metrics.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace weir::dagmanager {
 namespace {
@@ -111,6 +112,18 @@ void DagmanagerMetrics::cross_context(const std::vector<CrossContextViolation>& 
 
 void DagmanagerMetrics::decided_anew() {
   metrics_.counter({"diff_decided_anew_total", "Diffs decided again because the graph changed."})
+      .Increment();
+}
+
+void DagmanagerMetrics::loop_ran(const std::string& loop, Instant at) {
+  metrics_
+      .gauge({"loop_last_run_timestamp", "When a loop ran last here, Unix seconds."},
+             {{"loop", loop}})
+      .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
+}
+
+void DagmanagerMetrics::loop_failed(const std::string& loop) {
+  metrics_.counter({"loop_failures_total", "Passes of a loop that failed."}, {{"loop", loop}})
       .Increment();
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/mutex.h"
 #include "dagmanager/diff_executor.h"
+#include "dagmanager/loops/periodic_loop.h"
 #include "graph/dag.h"
 #include "server/metrics.h"
 
@@ -15,7 +16,7 @@ namespace weir::dagmanager {
 
 /// The DAG manager's metrics (contract section 1.6): names and labels are a wire format that alert
 /// rules and dashboards depend on. Any thread.
-class DagmanagerMetrics final : public DiffObserver {
+class DagmanagerMetrics final : public DiffObserver, public LoopObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
 
@@ -32,6 +33,9 @@ class DagmanagerMetrics final : public DiffObserver {
   void topics_wanted(std::size_t ok, std::size_t failed) override;
   void cross_context(const std::vector<CrossContextViolation>& violations) override;
   void decided_anew() override;
+
+  void loop_ran(const std::string& loop, Instant at) override;
+  void loop_failed(const std::string& loop) override;
 
   server::Metrics& registry() { return metrics_; }
 

@@ -8,6 +8,8 @@
 #include "dagmanager/ports/events/postgres_control_bus.h"
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
+#include "dagmanager/ports/loops/memory_loop_leases.h"
+#include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/postgres_graph_store.h"
@@ -47,11 +49,12 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.events = std::make_unique<MemoryEventLog>(*store, kControlQueueTopic);
     engines.bell = std::make_unique<MemoryEventBell>(*store);
     engines.traffic = std::make_unique<MemoryTrafficStore>(*store);
+    engines.loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.store = std::move(store);
     return {};
   }
   const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads +
-                           kEventThreads + kWriteAheadDiffs * kWriteAheadConnections;
+                           kEventThreads + kLoopThreads + kWriteAheadDiffs * kWriteAheadConnections;
   WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
   const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
   engines.store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
@@ -59,6 +62,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.events = std::make_unique<PostgresEventLog>(*pool, kControlQueueTopic);
   engines.bell = std::make_unique<PostgresEventBell>(pool->connect_options());
   engines.traffic = std::make_unique<PostgresTrafficStore>(*pool, random);
+  engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};
 }

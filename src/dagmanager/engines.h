@@ -10,6 +10,7 @@
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
@@ -30,6 +31,7 @@ struct Engines {
   std::unique_ptr<server::EventLog> events;  ///< what the bus has published
   std::unique_ptr<EventBell> bell;
   std::unique_ptr<TrafficStore> traffic;
+  std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

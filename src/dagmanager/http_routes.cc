@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/rfc3339.h"
 #include "dagmanager/query_service.h"
 
 namespace weir::dagmanager {
@@ -43,6 +44,20 @@ std::string json_text(const std::string& text) {
   return out;
 }
 
+/// Loop to its holder and when it last ran; null: nobody's, not yet.
+std::string json_loops(const std::vector<LoopLease>& loops) {
+  std::string out = "{";
+  for (const LoopLease& loop : loops) {
+    if (out.size() > 1) out += ',';
+    base::append_json_text(out, loop.loop);
+    out += ":{\"holder\":" + (loop.holder.empty() ? "null" : json_text(loop.holder));
+    out += ",\"last_run\":";
+    out += loop.last_run ? json_text(base::rfc3339(*loop.last_run)) : "null";
+    out += '}';
+  }
+  return out + '}';
+}
+
 server::HttpResponse status(const HttpParts& parts) {
   const bool healthy = parts.health.healthy();
   const bool draining = parts.draining;
@@ -51,6 +66,7 @@ server::HttpResponse status(const HttpParts& parts) {
                                {"dagmanager", draining ? "\"draining\"" : "\"running\""},
                                {"api_version", json_text(kApiVersion)},
                                {"instance", json_text(parts.instance)},
+                               {"loops", json_loops(parts.loops.seen())},
                                {"warnings", json_texts(parts.warnings)}})};
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "dagmanager/dagmanager_metrics.h"
+#include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/store_health.h"
@@ -23,6 +24,7 @@ struct HttpParts {
   ControlBus& bus;
   server::EventStream& events;
   TrafficService& traffic;
+  const LoopKeeper& loops;
   StoreHealth& health;
   DagmanagerMetrics& metrics;
   const server::WorkerPool& admission;

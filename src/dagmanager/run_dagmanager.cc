@@ -15,6 +15,7 @@
 #include "dagmanager/event_relay.h"
 #include "dagmanager/http_routes.h"
 #include "dagmanager/limits.h"
+#include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/query_service.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
@@ -56,6 +57,7 @@ class Dagmanager {
     WEIR_CHECK(health_->probe());
     events_->start();
     relay_->start();
+    loops_->start();
     engines_.bell->start(
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
     WEIR_CHECK(listen_grpc());
@@ -78,6 +80,7 @@ class Dagmanager {
     const Duration until = clock_.monotonic() + config_.drain;
     draining_ = true;
     diffs_->drain();
+    loops_->stop();   // others go on with them
     events_->stop();  // readers come back to another instance
     server::log().info("draining", {{"streams", acks_.open_streams()}});
     const auto left = [&] { return std::max(until - clock_.monotonic(), Duration::zero()); };
@@ -93,6 +96,7 @@ class Dagmanager {
     if (grpc_) server::stop_grpc(*grpc_, kLastCalls);
     if (events_) events_->stop();
     if (http_) http_->stop(kLastCalls);
+    if (loops_) loops_->stop();
     if (engines_.bell) engines_.bell->stop();
     if (relay_) relay_->stop();
     acks_.stop();
@@ -123,12 +127,14 @@ class Dagmanager {
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
     events_ = std::make_unique<server::EventStream>(
         server::EventStream::Parts{*engines_.events, clock_, server::log()});
+    loops_ = std::make_unique<LoopKeeper>(
+        LoopKeeper::Parts{*engines_.loops, clock_, server::log(), instance_});
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
   }
 
   server::Router make_http_routes() {
-    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *health_,
+    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *loops_, *health_,
                         dagmanager_metrics_, *admission_, clock_, draining_, instance_,
                         config_.warnings()});
   }
@@ -175,6 +181,7 @@ class Dagmanager {
   std::unique_ptr<TrafficService> traffic_;
   std::unique_ptr<server::EventStream> events_;
   std::unique_ptr<EventRelay> relay_;
+  std::unique_ptr<LoopKeeper> loops_;
   std::unique_ptr<server::HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string grpc_address_;

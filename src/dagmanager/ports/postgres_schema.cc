@@ -41,6 +41,8 @@ constexpr std::array kGraphRights = {
     Right{"event_head", "UPDATE"},      Right{"audit", "SELECT"},
     Right{"audit", "INSERT"},           Right{"compute_node_seq", "USAGE"},
     Right{"queue_seq", "USAGE"},        Right{"deploy_order_seq", "USAGE"},
+    Right{"loop_lease", "SELECT"},      Right{"loop_lease", "INSERT"},
+    Right{"loop_lease", "UPDATE"},
 };
 
 constexpr std::array kTopicRights = {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "dagmanager/ports/loops/loop_leases.h"
+
+namespace weir::dagmanager {
+
+/// LoopLeases in this process's memory, beside a memory store.
+class MemoryLoopLeases final : public LoopLeases {
+ public:
+  /// `clock` outlives the rows.
+  explicit MemoryLoopLeases(const Clock& clock) : clock_(clock) {}
+
+  Result<std::vector<LoopLease>> renew(const std::string& holder,
+                                       std::span<const LoopClaim> claims) override;
+  Result<void> give_back(const std::string& holder) override;
+
+  /// For a loop's transaction: as long as the lock lives, the row stays as it is. ABORTED
+  /// `loop_lost` if the fence is not the row's.
+  Result<std::unique_lock<std::mutex>> lock(const LoopFence& fence);
+
+ private:
+  struct Row {
+    std::string holder;
+    std::int64_t fence = 0;
+    Duration until{};
+    std::optional<Instant> last_run;
+  };
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, Row> rows_;
+};
+
+}  // namespace weir::dagmanager
