@@ -41,13 +41,6 @@ void add_file_flag(CLI::App& command, std::string& file) {
       ->type_name("FILE");
 }
 
-void add_target_flag(CLI::App& command, std::string& target) {
-  command.add_option("--target", target, "Address of the DAG manager")
-      ->capture_default_str()
-      ->envname("WEIR_TARGET")
-      ->type_name("HOST:PORT");
-}
-
 void add_context_flags(CLI::App& command, GraphFlags& flags) {
   command
       .add_option("--strategy", flags.strategy,

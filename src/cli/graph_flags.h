@@ -8,10 +8,9 @@
 
 #include "base/result.h"
 #include "cli/client/diff_outcome.h"
+#include "cli/client/target_flag.h"
 
 namespace weir::cli {
-
-inline constexpr const char* kTargetDefault = "localhost:50051";
 
 /// What diff, submit and explain take alike: the file, its context, the server.
 struct GraphFlags {
@@ -31,7 +30,6 @@ struct GraphFlags {
 };
 
 void add_file_flag(CLI::App& command, std::string& file);
-void add_target_flag(CLI::App& command, std::string& target);
 void add_context_flags(CLI::App& command, GraphFlags& flags);
 
 /// Reads --file, or says `Failed to read file …` and gives nothing.

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/console/config_faults.h"
 #include "cli/console/console.h"
+#include "cli/traffic/commands.h"
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/run_dagmanager.h"
 #include "server/config/config_file.h"
@@ -56,6 +57,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_queue_stats(*group, session);
   add_events(*group, session);
   add_weight(*group, session);
+  add_cross_context(*group, session);
   add_snapshot(*group, session);
 }
 

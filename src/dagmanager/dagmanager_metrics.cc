@@ -91,7 +91,8 @@ void DagmanagerMetrics::topics_wanted(std::size_t ok, std::size_t failed) {
   create_errors_second_name_.Increment(static_cast<double>(failed));
 }
 
-void DagmanagerMetrics::cross_context(const std::vector<CrossContextViolation>& violations) {
+Result<void> DagmanagerMetrics::cross_context(
+    const std::vector<CrossContextViolation>& violations) {
   for (const CrossContextViolation& violation : violations) {
     const graph::ComputeContext& wanted = violation.wanted;
     const std::string world = or_unset(wanted.world_id);
@@ -108,6 +109,7 @@ void DagmanagerMetrics::cross_context(const std::vector<CrossContextViolation>& 
             {{"node_id", violation.node.text()}, {"world_id", world}, {"execution_domain", domain}})
         .Increment();
   }
+  return {};
 }
 
 void DagmanagerMetrics::decided_anew() {

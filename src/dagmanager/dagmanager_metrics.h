@@ -31,7 +31,7 @@ class DagmanagerMetrics final : public DiffObserver, public LoopObserver {
   void version_weight(const std::string& version, double weight);
 
   void topics_wanted(std::size_t ok, std::size_t failed) override;
-  void cross_context(const std::vector<CrossContextViolation>& violations) override;
+  Result<void> cross_context(const std::vector<CrossContextViolation>& violations) override;
   void decided_anew() override;
 
   void loop_ran(const std::string& loop, Instant at) override;

@@ -59,6 +59,7 @@ struct DiffExecutor::Attempt {
   Epoch epoch = 0;
   Epoch base = 0;
   bool sentinel_stored = false;
+  bool weight_kept = false;  // the sentinel's weight was refused
   bool settled = false;
 };
 
@@ -125,20 +126,25 @@ Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const Dif
 
 /// Steps 8 and 9: one fetch, then every node is decided and every topic named.
 Result<void> DiffExecutor::decide(Attempt& attempt) {
-  WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
   std::vector<CrossContextViolation> violations;
-  auto plan = plan_diff(
-      *attempt.command.dag, attempt.scope, view.index(), config_.policy,
-      {.taken = &attempt.taken, .plan_only = attempt.command.plan_only, .violations = &violations});
-  if (!violations.empty()) observer_.cross_context(violations);
+  auto plan = plan_on_graph(attempt, violations);
+  if (!violations.empty()) WEIR_CHECK(observer_.cross_context(violations));
   if (!plan.ok()) return std::move(plan).error();
   attempt.plan = *std::move(plan);
-  attempt.base = attempt.epoch = view.epoch();
-  attempt.deploy_seen = view.deploy();
   for (std::size_t i = 0; i < attempt.plan.nodes.size(); ++i) {
     if (attempt.plan.nodes[i].needs_topic()) attempt.topic_nodes.push_back(i);
   }
   return {};
+}
+
+Result<DiffPlan> DiffExecutor::plan_on_graph(Attempt& attempt,
+                                             std::vector<CrossContextViolation>& violations) {
+  WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
+  attempt.base = attempt.epoch = view.epoch();
+  attempt.deploy_seen = view.deploy();
+  return plan_diff(
+      *attempt.command.dag, attempt.scope, view.index(), config_.policy,
+      {.taken = &attempt.taken, .plan_only = attempt.command.plan_only, .violations = &violations});
 }
 
 /// A deploy is known by the ids that are stored. Where those are not the stated ones, the first
@@ -346,6 +352,12 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   WEIR_TRY(const Committed committed, store_.commit(*attempt.change));
   attempt.epoch = committed.epoch;
   attempt.sentinel_stored = attempt.change->sentinel.has_value();
+  if (committed.weight_refused) {
+    attempt.weight_kept = true;
+    attempt.answer->warnings.push_back(committed.weight_refused->reason() +
+                                       ": the sentinel's weight is left as it was; " +
+                                       committed.weight_refused->message());
+  }
   return {};
 }
 
@@ -390,7 +402,9 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
       .created = attempt.plan.count(Decision::New) + attempt.plan.count(Decision::Bind),
       .reused = attempt.plan.count(Decision::Reuse),
       .buffered = attempt.plan.count(Decision::Buffer),
-      .weight = attempt.sentinel_stored ? attempt.command.dag->sentinel->weight : std::nullopt,
+      .weight = attempt.sentinel_stored && !attempt.weight_kept
+                    ? attempt.command.dag->sentinel->weight
+                    : std::nullopt,
       .settled = attempt.settled};
   return result;
 }

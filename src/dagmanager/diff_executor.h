@@ -55,7 +55,9 @@ class DiffObserver {
  public:
   virtual ~DiffObserver() = default;
   virtual void topics_wanted(std::size_t ok, std::size_t failed) = 0;
-  virtual void cross_context(const std::vector<CrossContextViolation>& violations) = 0;
+  /// A diff is about to be refused for these. Where it fails, the diff fails with its error
+  /// instead: nobody is told of a refusal that is not on record (section 3.21). It may wait.
+  virtual Result<void> cross_context(const std::vector<CrossContextViolation>& violations) = 0;
   virtual void decided_anew() = 0;
 };
 
@@ -91,6 +93,7 @@ class DiffExecutor {
 
   Result<DiffOutcome> try_once(const DiffCommand& command, const DiffScope& scope);
   Result<void> decide(Attempt& attempt);
+  Result<DiffPlan> plan_on_graph(Attempt& attempt, std::vector<CrossContextViolation>& violations);
   Result<void> find_deploy(Attempt& attempt);
   Result<void> reserve(Attempt& attempt);
   Result<IntentOutcome> reserve_next_name(Attempt& attempt, std::size_t topic);

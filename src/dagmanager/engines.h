@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
+#include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
@@ -31,6 +32,7 @@ struct Engines {
   std::unique_ptr<server::EventLog> events;  ///< what the bus has published
   std::unique_ptr<EventBell> bell;
   std::unique_ptr<TrafficStore> traffic;
+  std::unique_ptr<HitStore> hits;
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
 };
 

@@ -108,6 +108,10 @@ void refresh_process_gauges(const HttpParts& parts) {
       .Set(static_cast<double>(counts.waiting));
   metrics.gauge({"event_subscribers", "Readers of control events."})
       .Set(static_cast<double>(parts.events.readers()));
+  if (const auto open = parts.hits.open_count(); open.ok()) {
+    metrics.gauge({"cross_context_hits_open", "Cross-context hits that nobody has cleared."})
+        .Set(static_cast<double>(*open));
+  }
   const auto backlog = parts.bus.backlog();
   if (!backlog.ok()) return;
   const auto age = backlog->pending == 0 ? Duration::zero() : parts.clock.now() - backlog->oldest;

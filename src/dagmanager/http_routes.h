@@ -10,6 +10,7 @@
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
+#include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
 #include "server/events/event_stream.h"
@@ -24,6 +25,7 @@ struct HttpParts {
   ControlBus& bus;
   server::EventStream& events;
   TrafficService& traffic;
+  HitService& hits;
   const LoopKeeper& loops;
   StoreHealth& health;
   DagmanagerMetrics& metrics;

@@ -242,14 +242,22 @@ grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(
                 });
 }
 grpc::ServerUnaryReactor* AdminServer::ListCrossContextHits(
-    grpc::CallbackServerContext* context, const wire::ListCrossContextHitsRequest*,
-    wire::ListCrossContextHitsReply*) {
-  return not_available(*context, "ListCrossContextHits");
+    grpc::CallbackServerContext* context, const wire::ListCrossContextHitsRequest* request,
+    wire::ListCrossContextHitsReply* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.hits.list(request->state()));
+                  return {};
+                });
 }
-grpc::ServerUnaryReactor* AdminServer::AckCrossContextHit(grpc::CallbackServerContext* context,
-                                                          const wire::AckCrossContextHitRequest*,
-                                                          wire::CrossContextHit*) {
-  return not_available(*context, "AckCrossContextHit");
+grpc::ServerUnaryReactor* AdminServer::AckCrossContextHit(
+    grpc::CallbackServerContext* context, const wire::AckCrossContextHitRequest* request,
+    wire::CrossContextHit* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply, actor = context->peer()]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.hits.acknowledge(*request, actor));
+                  return {};
+                });
 }
 grpc::ServerUnaryReactor* AdminServer::StartRollout(grpc::CallbackServerContext* context,
                                                     const wire::StartRolloutRequest*,

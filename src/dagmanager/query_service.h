@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
 #include "dagmanager/wire.h"
@@ -26,6 +27,7 @@ struct QueryParts {
   server::WorkerPool& pool;  ///< calls that may wait for an engine run there
   StoreHealth& health;
   TrafficService& traffic;
+  HitService& hits;
   const Clock& clock;
   Random& random;
 };

@@ -17,6 +17,7 @@
 #include "dagmanager/limits.h"
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/query_service.h"
+#include "dagmanager/rollouts/hit_service.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
 #include "server/http/http_server.h"
@@ -30,6 +31,25 @@ namespace {
 
 /// How long calls that are not diffs may still take at the end.
 constexpr std::chrono::seconds kLastCalls{1};
+
+/// Counts what diffs do, and puts on record what they are refused for.
+class DiffWitness final : public DiffObserver {
+ public:
+  DiffWitness(DiffObserver& metrics, HitService& hits) : metrics_(metrics), hits_(hits) {}
+
+  void topics_wanted(std::size_t ok, std::size_t failed) override {
+    metrics_.topics_wanted(ok, failed);
+  }
+  Result<void> cross_context(const std::vector<CrossContextViolation>& violations) override {
+    WEIR_CHECK(metrics_.cross_context(violations));
+    return hits_.record(violations);
+  }
+  void decided_anew() override { metrics_.decided_anew(); }
+
+ private:
+  DiffObserver& metrics_;
+  HitService& hits_;
+};
 
 /// The role: everything that serves, in the order it is made; it is taken down in reverse.
 class Dagmanager {
@@ -113,15 +133,17 @@ class Dagmanager {
 
   void wire() {
     health_ = std::make_unique<StoreHealth>(*engines_.store, clock_, *queries_);
+    hits_ = std::make_unique<HitService>(*engines_.hits, clock_);
+    witness_ = std::make_unique<DiffWitness>(dagmanager_metrics_, *hits_);
     executor_ = std::make_unique<DiffExecutor>(
         DiffExecutor::Config{config_.policy, config_.compute_key_in_queue_map, config_.prod},
-        *engines_.store, *engines_.topics, clock_, random_, dagmanager_metrics_);
+        *engines_.store, *engines_.topics, clock_, random_, *witness_);
     diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{
         *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_});
     traffic_ = std::make_unique<TrafficService>(
         TrafficService::Parts{*engines_.traffic, dagmanager_metrics_, clock_});
     const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_,
-                           *traffic_,       clock_,           random_};
+                           *traffic_,       *hits_,           clock_,    random_};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -134,8 +156,8 @@ class Dagmanager {
   }
 
   server::Router make_http_routes() {
-    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *loops_, *health_,
-                        dagmanager_metrics_, *admission_, clock_, draining_, instance_,
+    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *loops_,
+                        *health_, dagmanager_metrics_, *admission_, clock_, draining_, instance_,
                         config_.warnings()});
   }
 
@@ -173,6 +195,8 @@ class Dagmanager {
   std::unique_ptr<server::WorkerPool> admission_;
   std::unique_ptr<server::WorkerPool> queries_;
   std::unique_ptr<StoreHealth> health_;
+  std::unique_ptr<HitService> hits_;
+  std::unique_ptr<DiffWitness> witness_;
   std::unique_ptr<DiffExecutor> executor_;
   std::unique_ptr<DiffServer> diffs_;
   std::unique_ptr<TagQueryServer> tag_queries_;

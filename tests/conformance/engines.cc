@@ -9,6 +9,7 @@
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
+#include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "tests/conformance/postgres_engine.h"
 #include "tests/must.h"
 
@@ -25,12 +26,14 @@ class MemoryGraph final : public GraphEngine {
         bus_(*store_, kQueueTopic),
         events_(*store_, kQueueTopic),
         bell_(*store_),
-        traffic_(*store_) {}
+        traffic_(*store_),
+        hits_(*store_, random_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
   dagmanager::TrafficStore& traffic() override { return traffic_; }
+  dagmanager::HitStore& hits() override { return hits_; }
 
  private:
   SharedRandom random_;
@@ -39,6 +42,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryEventLog events_;
   dagmanager::MemoryEventBell bell_;
   dagmanager::MemoryTrafficStore traffic_;
+  dagmanager::MemoryHitStore hits_;
 };
 
 class MemoryTopics final : public TopicEngine {
@@ -57,6 +61,7 @@ class OnePostgresInstance final : public GraphEngine {
   server::EventLog& events() override { return instance_->events(); }
   dagmanager::EventBell& bell() override { return instance_->bell(); }
   dagmanager::TrafficStore& traffic() override { return instance_->traffic(); }
+  dagmanager::HitStore& hits() override { return instance_->hits(); }
 
  private:
   PostgresGraph graph_;
@@ -112,7 +117,8 @@ PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
       bus_(pool_, kQueueTopic),
       events_(pool_, kQueueTopic),
       bell_(pool_.connect_options()),
-      traffic_(pool_, random_) {}
+      traffic_(pool_, random_),
+      hits_(pool_, random_) {}
 
 PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
   EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);

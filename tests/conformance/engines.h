@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
@@ -59,6 +60,7 @@ class GraphEngine {
   virtual server::EventLog& events() = 0;
   virtual dagmanager::EventBell& bell() = 0;
   virtual dagmanager::TrafficStore& traffic() = 0;
+  virtual dagmanager::HitStore& hits() = 0;
 };
 
 /// A topic admin, without topics at first.

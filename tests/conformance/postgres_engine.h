@@ -10,6 +10,7 @@
 #include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
+#include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
 #include "tests/integration/postgres_fixture.h"
@@ -26,6 +27,7 @@ class PostgresInstance final : public GraphEngine {
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
   dagmanager::TrafficStore& traffic() override { return traffic_; }
+  dagmanager::HitStore& hits() override { return hits_; }
   postgres::Pool& pool() { return pool_; }
 
  private:
@@ -36,6 +38,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresEventLog events_;
   dagmanager::PostgresEventBell bell_;
   dagmanager::PostgresTrafficStore traffic_;
+  dagmanager::PostgresHitStore hits_;
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

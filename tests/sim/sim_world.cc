@@ -35,8 +35,10 @@ struct SimWorld::Process final : dagmanager::DiffObserver {
         executor(world.config_, store, admin, world.clock_, world.random_, *this) {}
 
   void topics_wanted(std::size_t, std::size_t) override {}
-  void cross_context(const std::vector<dagmanager::CrossContextViolation>& violations) override {
+  Result<void> cross_context(
+      const std::vector<dagmanager::CrossContextViolation>& violations) override {
     hits += violations.size();
+    return {};
   }
   void decided_anew() override { ++anew; }
 

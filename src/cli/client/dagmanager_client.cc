@@ -131,15 +131,35 @@ Result<std::map<std::string, std::int64_t>> DagmanagerClient::queue_stats(
   return std::map<std::string, std::int64_t>(stats.sizes().begin(), stats.sizes().end());
 }
 
-Result<wire::TrafficWeight> DagmanagerClient::set_weight(
-    const wire::SetTrafficWeightRequest& request) {
+/// One call of AdminService that is answered with one message.
+template <class Reply, class Request, class Method>
+Result<Reply> DagmanagerClient::ask(const Request& request, Method method, Duration timeout) {
   reach();
   grpc::ClientContext context;
-  context.set_deadline(deadline_after(kCallTimeout));
-  wire::TrafficWeight weight;
-  const grpc::Status status = admin_->SetTrafficWeight(&context, request, &weight);
+  context.set_deadline(deadline_after(timeout));
+  Reply reply;
+  const grpc::Status status = ((*admin_).*method)(&context, request, &reply);
   if (!status.ok()) return error_of(status, context);
-  return weight;
+  return reply;
+}
+
+Result<wire::TrafficWeight> DagmanagerClient::set_weight(
+    const wire::SetTrafficWeightRequest& request) {
+  return ask<wire::TrafficWeight>(request, &wire::AdminService::Stub::SetTrafficWeight,
+                                  kCallTimeout);
+}
+
+Result<wire::ListCrossContextHitsReply> DagmanagerClient::list_hits(const std::string& state) {
+  wire::ListCrossContextHitsRequest request;
+  request.set_state(state);
+  return ask<wire::ListCrossContextHitsReply>(
+      request, &wire::AdminService::Stub::ListCrossContextHits, kCallTimeout);
+}
+
+Result<wire::CrossContextHit> DagmanagerClient::acknowledge_hit(
+    const wire::AckCrossContextHitRequest& request) {
+  return ask<wire::CrossContextHit>(request, &wire::AdminService::Stub::AckCrossContextHit,
+                                    kCallTimeout);
 }
 
 Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_nodes(

@@ -44,6 +44,11 @@ class DagmanagerClient {
   /// Sets a share of traffic (contract section 3.20). A repeat is harmless.
   Result<wire::TrafficWeight> set_weight(const wire::SetTrafficWeightRequest& request);
 
+  /// Cross-context hits, newest first; `state`: `open`, `acked`, or empty for all (section 3.21).
+  Result<wire::ListCrossContextHitsReply> list_hits(const std::string& state);
+  /// Clears one. A repeat is harmless.
+  Result<wire::CrossContextHit> acknowledge_hit(const wire::AckCrossContextHitRequest& request);
+
   /// What the store knows of these nodes, any number.
   Result<std::vector<wire::NodeRecord>> describe_nodes(const std::vector<std::string>& ids);
   /// The same of a strategy's newest deploy in a world.
@@ -56,6 +61,8 @@ class DagmanagerClient {
   /// Waits for the first connection: a server that is just starting, or a try that failed by the
   /// way, gets another one or two. Where none comes about, the call that follows says why.
   void reach();
+  template <class Reply, class Request, class Method>
+  Result<Reply> ask(const Request& request, Method method, Duration timeout);
   Result<void> read_stream(const wire::DiffRequest& request, DiffCollector& collector,
                            const Observer& observer);
   Result<void> acknowledge(const wire::DiffChunk& chunk);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "dagmanager/core/records.h"
 
 /// What a diff writes: intents before its topics are made, one change after (contract section 3.2).
@@ -105,6 +106,8 @@ QueueRecord marked(QueueRecord queue, const BufferMark& mark);
 struct Committed {
   Epoch epoch = 0;
   std::size_t events = 0;  ///< outbox rows written
+  /// Why the sentinel's weight was left out, all else being written (section 3.3).
+  std::optional<Error> weight_refused = {};
 };
 
 }  // namespace weir::dagmanager

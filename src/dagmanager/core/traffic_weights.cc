@@ -38,8 +38,18 @@ Result<void> check_weight(const WeightRequest& request) {
   return {};
 }
 
+Result<void> check_fence(const WeightFence& fence, double from, double to) {
+  if (fence.hit_open && to > from && !same_weight(from, to)) {
+    return base::failed_precondition(
+        "cross_context_hit_open",
+        "no share of traffic rises while a cross-context hit is open; see `weir dagmanager "
+        "cross-context list`, mend its cause, acknowledge it");
+  }
+  return {};
+}
+
 Result<WeightOutcome> decide_weight(std::span<const SentinelRecord> stored,
-                                    const WeightRequest& request) {
+                                    const WeightRequest& request, const WeightFence& fence) {
   WEIR_CHECK(check_weight(request));
   WEIR_TRY(const graph::WorldId world, world_of_sentinel(stored, request));
   const SentinelRecord* found = nullptr;  // the newest that fits
@@ -62,7 +72,9 @@ Result<WeightOutcome> decide_weight(std::span<const SentinelRecord> stored,
   }
   WeightOutcome outcome{.sentinel = *found, .previous = current};
   outcome.changed = !found->traffic_weight || !same_weight(current, request.weight);
-  if (outcome.changed) outcome.sentinel.traffic_weight = request.weight;
+  if (!outcome.changed) return outcome;
+  WEIR_CHECK(check_fence(fence, current, request.weight));
+  outcome.sentinel.traffic_weight = request.weight;
   return outcome;
 }
 

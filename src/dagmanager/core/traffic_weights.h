@@ -42,24 +42,34 @@ struct WeightOutcome {
 struct AuditRow {
   Instant at{};
   std::string actor;
-  std::string action;  ///< `set_weight`
-  graph::WorldId world;
-  graph::SentinelId sentinel;
-  graph::VersionLabel version;
-  std::optional<double> from;  ///< nothing: it had none
-  double to = 0;
+  std::string action;  ///< `set_weight`, `ack_cross_context`
+  graph::WorldId world = {};
+  graph::SentinelId sentinel = {};
+  graph::VersionLabel version = {};
+  std::optional<double> from = {};  ///< nothing: it had none
+  double to = 0;                    ///< 0 where no weight is meant
+  std::string subject = {};         ///< what else it is about: a hit's id
+  std::string note = {};            ///< what its changer said
 
   friend bool operator==(const AuditRow&, const AuditRow&) = default;
 };
+
+/// What goes on beside a sentinel, in the transaction that would change its weight.
+struct WeightFence {
+  bool hit_open = false;  ///< a cross-context hit waits to be acknowledged (section 3.21)
+};
+
+/// FAILED_PRECONDITION `cross_context_hit_open`: the weight may not become this one now.
+Result<void> check_fence(const WeightFence& fence, double from, double to);
 
 /// INVALID_ARGUMENT `weight_out_of_range`, `missing_field`: what is wrong whatever is stored.
 Result<void> check_weight(const WeightRequest& request);
 
 /// Decides among the stored versions of the sentinel, oldest first. Besides the faults above:
 /// INVALID_ARGUMENT `world_required`, NOT_FOUND `unknown_sentinel`, FAILED_PRECONDITION
-/// `weight_changed`.
+/// `weight_changed`, and those of check_fence.
 Result<WeightOutcome> decide_weight(std::span<const SentinelRecord> stored,
-                                    const WeightRequest& request);
+                                    const WeightRequest& request, const WeightFence& fence = {});
 
 /// The row that a change leaves.
 AuditRow audit_of(const WeightOutcome& outcome, std::optional<double> from,

@@ -136,11 +136,12 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
   }
   for (const TopicLogRow& row : change.log) graph_.log.add(row);
   if (change.deploy) apply_deploy(change);
-  if (change.sentinel) events += apply_sentinel(change);
+  std::optional<Error> weight_refused;
+  if (change.sentinel) events += apply_sentinel(change, weight_refused);
   unsaved_ = true;
   if (events > 0 && bell_.written) bell_.written();  // it finds them once this lock is free
   WEIR_CHECK(save());
-  return Committed{graph_.epoch, events};
+  return Committed{graph_.epoch, events, std::move(weight_refused)};
 }
 
 /// The fence: no foreign change since `base` may have touched a node of this DAG, every intent must
@@ -209,8 +210,10 @@ void MemoryGraphStore::apply_deploy(const GraphChange& change) {
   graph_.deploys.make_newest(key);
 }
 
-std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
-  const SentinelRecord& wanted = *change.sentinel;
+/// A weight that is refused is left out: the one that is stored stays.
+std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change,
+                                             std::optional<Error>& refused) {
+  SentinelRecord wanted = *change.sentinel;
   std::optional<SentinelRecord> last;
   for (const SentinelRecord& sentinel : graph_.sentinels) {
     if (sentinel.id == wanted.id && sentinel.world == wanted.world) last = sentinel;
@@ -219,6 +222,15 @@ std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
     return sentinel.id == wanted.id && sentinel.world == wanted.world &&
            sentinel.version == wanted.version;
   });
+  if (wanted.traffic_weight) {
+    const bool known = same != graph_.sentinels.end();
+    const double from = known ? same->traffic_weight.value_or(0) : 0;
+    const auto allowed = check_fence(graph_.fence(), from, *wanted.traffic_weight);
+    if (!allowed.ok()) {
+      refused = allowed.error();
+      wanted.traffic_weight.reset();
+    }
+  }
   if (same == graph_.sentinels.end()) {
     graph_.sentinels.push_back(wanted);
   } else {
@@ -231,6 +243,20 @@ std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change) {
   row.weight = WeightUpdate{wanted.id, wanted.version, wanted.world, *wanted.traffic_weight};
   graph_.outbox.add(row);
   return 1;
+}
+
+Result<void> MemoryGraphStore::alter(const std::function<Result<bool>(MemoryGraph&)>& change) {
+  const std::unique_lock lock(mutex_);
+  if (unsaved_) WEIR_CHECK(save());
+  WEIR_TRY(const bool changed, change(graph_));
+  if (!changed) return {};
+  unsaved_ = true;
+  return save();
+}
+
+void MemoryGraphStore::look(const std::function<void(const MemoryGraph&)>& reader) const {
+  const std::shared_lock lock(mutex_);
+  reader(graph_);
 }
 
 Result<void> MemoryGraphStore::save() {

@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "dagmanager/core/cross_context_hits.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/memory_rows.h"
@@ -31,6 +34,11 @@ struct MemoryGraph {
   MemoryOutbox outbox;
   std::map<std::string, std::int64_t> revisions;  ///< by query_key
   std::vector<AuditRow> audit;                    ///< oldest first
+  std::vector<CrossContextHit> hits;              ///< oldest first
+  std::size_t hits_open = 0;
+
+  /// What goes on beside every sentinel.
+  WeightFence fence() const { return {.hit_open = hits_open > 0}; }
 };
 
 /// Where a memory store keeps its snapshot.
@@ -65,6 +73,13 @@ class MemoryGraphStore final : public GraphStore {
   Result<WeightOutcome> set_weight(const WeightChange& change);
   std::vector<std::pair<RowId, AuditRow>> read_audit(RowId after, std::size_t limit) const;
 
+  // For the ports whose data is in this store too (rollouts/).
+
+  /// Runs `change` alone on all that is stored; what it did is saved if it says that it did
+  /// something. Where it fails it must have done nothing.
+  Result<void> alter(const std::function<Result<bool>(MemoryGraph&)>& change);
+  void look(const std::function<void(const MemoryGraph&)>& reader) const;
+
   // For MemoryControlBus, MemoryEventLog and MemoryEventBell. An event's number is its key_seq.
 
   std::vector<PendingEvent> pending_events(std::size_t limit, const std::string& queue_topic) const;
@@ -86,7 +101,7 @@ class MemoryGraphStore final : public GraphStore {
   void apply_graph(const GraphChange& change);
   std::size_t tell(const GraphChange& change);
   void apply_deploy(const GraphChange& change);
-  std::size_t apply_sentinel(const GraphChange& change);
+  std::size_t apply_sentinel(const GraphChange& change, std::optional<Error>& refused);
   OutboxRow new_event(Instant at);
   ControlEvent render(const OutboxRow& row, const std::string& queue_topic) const;
   /// The number of the oldest event that is kept.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <concepts>
 #include <cstring>
@@ -209,6 +210,11 @@ void field(A& a, AuditRow& r) {
   fields(a, r.at, r.actor, r.action, r.world, r.sentinel, r.version, r.from, r.to);
 }
 template <class A>
+void field(A& a, CrossContextHit& h) {
+  fields(a, h.id, h.state, h.what.node, h.what.wanted, h.what.existing, h.seen, h.first_seen,
+         h.last_seen, h.acked_by, h.note);
+}
+template <class A>
 void field(A& a, TopicLogRow& r) {
   fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause,
          r.result, r.at);
@@ -263,6 +269,66 @@ void describe_rest(A& archive, MemoryGraph& graph) {
   packed_rows<OutboxRow>(archive, graph.outbox);
 }
 
+/// What an audit row says besides, beside the rows themselves.
+template <class A>
+void audit_words(A& archive, std::vector<AuditRow>& audit) {
+  std::size_t count = audit.size();
+  archive.number(count);
+  for (std::size_t at = 0; at < count && at < audit.size(); ++at) {
+    fields(archive, audit[at].subject, audit[at].note);
+  }
+}
+
+/// A part that came later than the format: under its name, and only where there is something, so
+/// that an older build reads a graph without it. A build that does not know a part refuses it.
+template <class Describe>
+void write_part(Writer& writer, const std::string& name, const Describe& describe) {
+  std::string content;
+  Writer inside(content);
+  describe(inside);
+  writer.text(name);
+  writer.text(content);
+}
+
+constexpr const char* kAuditWordsPart = "audit_words";
+constexpr const char* kHitsPart = "hits";
+
+void write_parts(Writer& writer, MemoryGraph& graph) {
+  const bool has_words = std::ranges::any_of(
+      graph.audit, [](const AuditRow& row) { return !row.subject.empty() || !row.note.empty(); });
+  const bool has_parts = has_words || !graph.hits.empty();
+  if (has_parts || !graph.audit.empty()) field(writer, graph.audit);
+  if (has_words) {
+    write_part(writer, kAuditWordsPart, [&](Writer& part) { audit_words(part, graph.audit); });
+  }
+  if (!graph.hits.empty()) {
+    write_part(writer, kHitsPart, [&](Writer& part) { field(part, graph.hits); });
+  }
+}
+
+/// False if a part is not known, or not what it should be.
+bool read_parts(Reader& reader, MemoryGraph& graph) {
+  if (!reader.ok() || reader.at_end()) return reader.ok();
+  field(reader, graph.audit);
+  while (reader.ok() && !reader.at_end()) {
+    std::string name;
+    std::string content;
+    fields(reader, name, content);
+    Reader part(content);
+    if (name == kAuditWordsPart) {
+      audit_words(part, graph.audit);
+    } else if (name == kHitsPart) {
+      field(part, graph.hits);
+    } else {
+      return false;
+    }
+    if (!part.ok() || !part.at_end()) return false;
+  }
+  graph.hits_open = static_cast<std::size_t>(
+      std::ranges::count(graph.hits, HitState::Open, &CrossContextHit::state));
+  return reader.ok();
+}
+
 Error damaged(const std::string& what) {
   return {Code::DataLoss, "snapshot_damaged",
           what + "; restore it from a backup, or move it away to begin with an empty graph"};
@@ -309,9 +375,8 @@ std::string encode_snapshot(const MemoryGraph& graph) {
   }
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
   describe_rest(writer, const_cast<MemoryGraph&>(graph));
-  // Only where there is some, so that an older build reads the others.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
-  if (!graph.audit.empty()) field(writer, const_cast<MemoryGraph&>(graph).audit);
+  write_parts(writer, const_cast<MemoryGraph&>(graph));
   writer.bytes(base::blake3(out));
   return out;
 }
@@ -359,8 +424,9 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
     reader.number(graph.revisions[key]);
   }
   describe_rest(reader, graph);
-  if (reader.ok() && !reader.at_end()) field(reader, graph.audit);
-  if (!reader.ok() || !reader.at_end()) return damaged("its records do not fit together");
+  if (!read_parts(reader, graph) || !reader.at_end()) {
+    return damaged("its records do not fit together");
+  }
   return graph;
 }
 

@@ -10,7 +10,7 @@ namespace weir::dagmanager {
 Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
   const std::unique_lock lock(mutex_);
   if (unsaved_) WEIR_CHECK(save());
-  WEIR_TRY(WeightOutcome outcome, decide_weight(graph_.sentinels, change.request));
+  WEIR_TRY(WeightOutcome outcome, decide_weight(graph_.sentinels, change.request, graph_.fence()));
   if (!outcome.changed) return outcome;
   const SentinelRecord& wanted = outcome.sentinel;
   const auto stored = std::ranges::find_if(graph_.sentinels, [&](const SentinelRecord& one) {

@@ -15,6 +15,7 @@
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_limits.h"
+#include "dagmanager/ports/postgres_weight_rows.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/errors.h"
 #include "drivers/postgres/pipeline.h"
@@ -68,6 +69,8 @@ class PostgresGraphStore::Commit {
   /// Places of the results that are looked at.
   struct Places {
     std::optional<std::size_t> newest_sentinel;
+    std::optional<std::size_t> weight;  // of the sentinel's version
+    std::optional<std::size_t> fence;   // of weights
     std::size_t epoch = 0;
     std::size_t changes = 0;
   };
@@ -83,8 +86,8 @@ class PostgresGraphStore::Commit {
   void decide_events();
   void add_queue_events(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
                         std::int64_t event_seq);
+  void judge_weight();
   bool weight_is_told() const;
-  void add_weight_event(Pipeline& pipeline, std::int64_t event_seq);
   void add_epoch(Pipeline& pipeline, std::int64_t event_seq);
   void prepare_mirror();
 
@@ -99,8 +102,10 @@ class PostgresGraphStore::Commit {
   GraphPosition locked_;       // of the graph, as long as the transaction lives
   GraphPosition raised_;
   std::vector<QueueUpdate> updates_;
-  GraphPosition updates_at_;         // of the graph that they were decided on
-  std::optional<GraphDelta> delta_;  // what the mirror is to learn
+  GraphPosition updates_at_;               // of the graph that they were decided on
+  std::optional<GraphDelta> delta_;        // what the mirror is to learn
+  std::optional<SentinelRecord> weighed_;  // the sentinel, if its weight is stored
+  std::optional<Error> weight_refused_;    // why it is not
 };
 
 void PostgresGraphStore::write_ahead(const GraphChange& change) {
@@ -187,14 +192,21 @@ ChangePlaces PostgresGraphStore::Commit::add_rows(Pipeline& pipeline) const {
   return places;
 }
 
-/// Which sentinel was the last is asked before this one is stored.
+/// Which sentinel was the last is asked before this one is stored; its weight is stored once it is
+/// known whether it may be.
 void PostgresGraphStore::Commit::add_sentinel(Pipeline& pipeline) {
   if (!change_.sentinel) return;
   const SentinelRecord& sentinel = *change_.sentinel;
   Params newest;
   newest.text(sentinel.id.view()).text(sentinel.world.view());
   places_.newest_sentinel = pipeline.add(sql::kNewestSentinel, std::move(newest));
-  pipeline.add(sql::kStoreSentinel, sentinel_params(sentinel));
+  SentinelRecord without_weight = sentinel;
+  if (sentinel.traffic_weight) {
+    places_.weight = add_weight(pipeline, sentinel);
+    places_.fence = pipeline.add(kReadWeightFence);
+    without_weight.traffic_weight.reset();
+  }
+  pipeline.add(sql::kStoreSentinel, sentinel_params(without_weight));
   Params has;
   has.text(sentinel.world.view())
       .text(sentinel.id.view())
@@ -271,8 +283,15 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
   Pipeline pipeline(connection_);
   if (!updates_.empty()) add_queue_events(pipeline, updates_, event_seq);
   event_seq += static_cast<std::int64_t>(updates_.size());
+  judge_weight();
+  if (weighed_) set_weight(pipeline, *weighed_);
   const bool told = weight_is_told();
-  if (told) add_weight_event(pipeline, ++event_seq);
+  if (told) {
+    tell_weight(pipeline, {.sentinel = &*weighed_,
+                           .event_seq = ++event_seq,
+                           .id = base::uuid_v4(random_),
+                           .at = change_.at});
+  }
   raised_ = locked_;
   if (change_.touches_graph()) {
     raised_ = {locked_.epoch + 1, static_cast<std::int64_t>(random_.next())};
@@ -280,7 +299,7 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
   if (change_.touches_graph() || told) add_epoch(pipeline, event_seq);
   pipeline.commit();
   WEIR_CHECK(pipeline.run([this] { prepare_mirror(); }));
-  return Committed{raised_.epoch, updates_.size() + (told ? 1 : 0)};
+  return Committed{raised_.epoch, updates_.size() + (told ? 1 : 0), std::move(weight_refused_)};
 }
 
 void PostgresGraphStore::Commit::decide_events() {
@@ -320,25 +339,25 @@ void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
   pipeline.add(sql::kInsertQueueEvents, std::move(params));
 }
 
+/// A weight that is refused is left out: the one that is stored stays.
+void PostgresGraphStore::Commit::judge_weight() {
+  if (!places_.weight) return;
+  const double from = read_weight(results_[*places_.weight]).value_or(0);
+  const WeightFence fence = read_weight_fence(results_[*places_.fence]);
+  const auto allowed = check_fence(fence, from, *change_.sentinel->traffic_weight);
+  if (allowed.ok()) {
+    weighed_ = change_.sentinel;
+  } else {
+    weight_refused_ = allowed.error();
+  }
+}
+
 bool PostgresGraphStore::Commit::weight_is_told() const {
-  if (!change_.sentinel) return false;
+  if (!weighed_) return false;
   const Rows& newest = results_[*places_.newest_sentinel];
   std::optional<SentinelRecord> last;
   if (!newest.empty()) last = read_sentinel(newest, 0);
-  return weight_changed(last, *change_.sentinel);
-}
-
-void PostgresGraphStore::Commit::add_weight_event(Pipeline& pipeline, std::int64_t event_seq) {
-  const SentinelRecord& sentinel = *change_.sentinel;
-  Params params;
-  params.int64(event_seq)
-      .text(base::uuid_v4(random_))
-      .text(sentinel.world.view())
-      .text(sentinel.id.view())
-      .text(sentinel.version.view())
-      .number(*sentinel.traffic_weight)
-      .instant(change_.at);
-  pipeline.add(sql::kInsertWeightEvent, std::move(params));
+  return weight_changed(last, *weighed_);
 }
 
 void PostgresGraphStore::Commit::add_epoch(Pipeline& pipeline, std::int64_t event_seq) {

@@ -92,5 +92,17 @@ TEST(TrafficWeights, ChangeNothingWhereTheyAreTheSame) {
   EXPECT_TRUE(decide_weight(kStored, asking("s-sentinel", 0))->changed) << "none was ever told";
 }
 
+TEST(TrafficWeights, DoNotRiseWhileAHitIsOpen) {
+  const auto decide = [](double weight) {
+    const auto outcome =
+        decide_weight(kStored, asking("s-sentinel", weight, "v1"), {.hit_open = true});
+    return outcome.ok() ? "ok" : outcome.error().reason();
+  };
+  EXPECT_EQ(decide(0.26), "cross_context_hit_open");
+  EXPECT_EQ(decide(0.25), "ok");
+  EXPECT_EQ(decide(0), "ok");
+  EXPECT_TRUE(check_fence({}, 0, 1).ok());
+}
+
 }  // namespace
 }  // namespace weir::dagmanager
