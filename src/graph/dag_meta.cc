@@ -110,6 +110,12 @@ void read_dag_meta(JsonValue root, const std::vector<JsonValue>& sentinels, Dag&
   read_sentinel(meta, sentinels, dag);
 }
 
+Namespace namespace_of(const Dag& dag, const ComputeContext& context) {
+  if (!dag.topic_namespace.empty()) return dag.topic_namespace;
+  const std::string& world = context.world_id.empty() ? dag.meta_world : context.world_id;
+  return Namespace(base::make_namespace(world, context.execution_domain));
+}
+
 SentinelId sentinel_id(const StrategyId& strategy) {
   constexpr std::string_view kSuffix = "-sentinel";
   if (strategy.view().ends_with(kSuffix)) return SentinelId(strategy.text());

@@ -13,4 +13,8 @@ namespace weir::graph {
 /// must be there already.
 void read_dag_meta(JsonValue root, const std::vector<JsonValue>& sentinels, Dag& dag);
 
+/// What a graph's topics begin with in this context, where namespaces are on (contract
+/// section 3.5): what the client will put in front of every topic. Empty: nothing.
+Namespace namespace_of(const Dag& dag, const ComputeContext& context);
+
 }  // namespace weir::graph

@@ -57,6 +57,12 @@ bool contains_any(std::string_view text, std::initializer_list<std::string_view>
       words, [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
 }
 
+bool says_trade_exec(std::string_view lowered) {
+  return contains_any(lowered, {"exec", "trade", "order", "portfolio"});
+}
+
+bool says_raw(std::string_view lowered) { return contains_any(lowered, {"raw", "price", "ohlcv"}); }
+
 }  // namespace
 
 std::string_view topic_type_name(TopicType type) {
@@ -80,9 +86,13 @@ std::optional<TopicType> topic_type_from_name(std::string_view name) {
 
 TopicType topic_type_of(std::string_view node_type) {
   const std::string lowered = base::lower_ascii(node_type);
-  if (contains_any(lowered, {"exec", "trade", "order", "portfolio"})) return TopicType::TradeExec;
-  if (contains_any(lowered, {"raw", "price", "ohlcv"})) return TopicType::Raw;
-  return TopicType::Indicator;
+  if (says_trade_exec(lowered)) return TopicType::TradeExec;
+  return says_raw(lowered) ? TopicType::Raw : TopicType::Indicator;
+}
+
+bool fits_two_topic_types(std::string_view node_type) {
+  const std::string lowered = base::lower_ascii(node_type);
+  return says_trade_exec(lowered) && says_raw(lowered);
 }
 
 TopicShapes default_topic_shapes() {

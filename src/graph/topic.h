@@ -21,6 +21,8 @@ inline constexpr std::array<TopicType, 3> kTopicTypes = {TopicType::Raw, TopicTy
 std::string_view topic_type_name(TopicType type);
 std::optional<TopicType> topic_type_from_name(std::string_view name);
 TopicType topic_type_of(std::string_view node_type);
+/// True if its name says two of them; topic_type_of takes the first.
+bool fits_two_topic_types(std::string_view node_type);
 
 /// How a topic is laid out on the broker.
 struct TopicShape {

@@ -12,6 +12,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;  // also a configuration that does not start
 inline constexpr int kExitChanges = 3;
+inline constexpr int kExitFindings = 3;
 
 enum class OutputForm : std::uint8_t { Text, Json };
 

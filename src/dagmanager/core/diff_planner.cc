@@ -6,18 +6,10 @@
 
 #include "base/text.h"
 #include "dagmanager/core/limits.h"
+#include "graph/dag_meta.h"
 
 namespace weir::dagmanager {
 namespace {
-
-/// Section 3.5: what the client will put in front of every topic, so what we must put there too.
-graph::Namespace find_namespace(const graph::Dag& dag, const graph::ComputeContext& context,
-                                const PlannerPolicy& policy) {
-  if (!policy.namespaces) return {};
-  if (!dag.topic_namespace.empty()) return dag.topic_namespace;
-  const std::string& world = context.world_id.empty() ? dag.meta_world : context.world_id;
-  return graph::Namespace(base::make_namespace(world, context.execution_domain));
-}
 
 class Planner {
  public:
@@ -219,7 +211,8 @@ Result<DiffScope> make_scope(const graph::Dag& dag, const DiffFields& fields,
                              const PlannerPolicy& policy) {
   const graph::ComputeContext context =
       graph::evaluate_context(graph::merge_context(fields.context, dag.context));
-  graph::Namespace name_space = find_namespace(dag, context, policy);
+  graph::Namespace name_space;
+  if (policy.namespaces) name_space = graph::namespace_of(dag, context);
   if (!base::is_ascii(name_space.view())) {
     return base::invalid_argument("name_illegal",
                                   "world and domain give the namespace \"" + name_space.text() +

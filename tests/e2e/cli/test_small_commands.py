@@ -67,7 +67,7 @@ def test_version_and_help():
     assert ok("--version") == ok("version")
     assert "dagmanager" in ok("--help")
     commands = ok("dagmanager", "--help")
-    for name in ("events", "weight"):
+    for name in ("events", "lint", "weight"):
         assert name in commands
     for name in ("gc", "redo-diff", "canary", "export-schema", "neo4j-init"):
         assert name not in commands

@@ -53,6 +53,7 @@ TEST(Reference, NamesEveryCommandOnceAndNoHiddenOne) {
                               "weir dagmanager submit",
                               "weir dagmanager explain",
                               "weir dagmanager queue-stats",
+                              "weir dagmanager lint",
                               "weir dagmanager snapshot",
                               "weir dag validate",
                               "weir dag schema",
