@@ -44,6 +44,14 @@ def committed_events(dsn):
     ]
 
 
+def wait_for(holds):
+    for _ in range(200):
+        if holds():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it did not come to hold in 10 s")
+
+
 def assert_all_reached(reader, dsn):
     committed = committed_events(dsn)
     assert committed
@@ -135,13 +143,37 @@ def test_events_past_their_retention_are_gone_and_late_readers_are_told(start_se
     server.stop()
     server.start()  # forgets at its start, and again when the next are due
     reader = EventReader(server)
-    for _ in range(200):
-        if committed_events(dsn)[1:] == []:
-            break
-        threading.Event().wait(0.05)
+    wait_for(lambda: committed_events(dsn)[1:] == [])
     reader.read(lambda self: self.last >= newest)
     assert reader.resets == [newest]
     assert list(reader.events) == [newest]
+    server.stop()
+
+
+def test_a_kill_before_events_are_forgotten_takes_none_that_is_not_due(start_server, monkeypatch):
+    server = start_server("postgres")
+    dsn = server.settings["graph_dsn"]
+    submit_all(server, graphs_of_one_tag(3))
+    before = committed_events(dsn)
+    EventReader(server).read(lambda self: self.last >= len(before))
+    newest = len(before)
+    server.stop()
+    query(dsn, "UPDATE weir_dagmanager.outbox SET sent_at = sent_at - interval '25 hours'"
+               f" WHERE number < {newest}")
+    monkeypatch.setenv("WEIR_CRASH_AT", "events.before_prune:1")
+    for _ in range(3):
+        server.write_config()
+        command = [binary(), "dagmanager", "server", "--config", server.config]
+        assert subprocess.run(command, capture_output=True, timeout=60).returncode == KILLED
+        assert committed_events(dsn) == before
+    monkeypatch.delenv("WEIR_CRASH_AT")
+    server.start()
+    wait_for(lambda: committed_events(dsn) == before[newest - 1:])
+    submit_all(server, graphs_of_one_tag(1))
+    reader = EventReader(server)
+    reader.read(lambda self: self.last >= newest + 1)
+    assert reader.resets == [newest]
+    assert [envelope["id"] for envelope in reader.envelopes()] == committed_events(dsn)
     server.stop()
 
 
