@@ -5,12 +5,14 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "dagmanager/core/limits.h"
 
 /// Bounds of the DAG manager around its core (core/limits.h has those of deciding).
 namespace weir::dagmanager {
 
 /// A deploy row's last_seen moves at most this often.
 inline constexpr Duration kDeploySeenEvery = std::chrono::hours(1);
+static_assert(kDeploySeenEvery < kSeenLatelyHeld, "a deploy that is seen holds its queues");
 
 /// gRPC requests (section 1.1) and the read documents kept by their hash.
 inline constexpr std::size_t kRequestBytesMax = std::size_t{16} << 20;

@@ -144,6 +144,27 @@ TEST_P(TopicAdminTest, HasBrokersForEveryDefaultReplication) {
   EXPECT_TRUE(succeeded(topics_.ping()));
 }
 
+TEST_P(TopicAdminTest, RemovesTheNamedTopicsAndNoOthersLikeThem) {
+  create({spec("a.b"), spec("other")});
+  create({spec("A_b", kOther)});
+  create({spec("A.B", kOther)});
+  const std::vector<graph::TopicName> gone = {graph::TopicName("a.b"), graph::TopicName("never")};
+  const auto removed = topics_.remove(gone);
+  ASSERT_TRUE(succeeded(removed));
+  EXPECT_THAT(*removed, ElementsAre(true, true));
+  EXPECT_THAT(look({"a.b"}),
+              testing::UnorderedElementsAre(TopicSeen{graph::TopicName("A.B"), kOther},
+                                            TopicSeen{graph::TopicName("A_b"), kOther}));
+  ASSERT_TRUE(succeeded(topics_.remove(gone))) << "again";
+  EXPECT_EQ(topics_.list()->size(), 3U);
+  EXPECT_THAT(create({spec("a.b", kOther)}), ElementsAre(CreateAnswer::Created));
+  const std::vector<graph::TopicName> rest = {graph::TopicName("A.B"), graph::TopicName("a.b"),
+                                              graph::TopicName("A_b"), graph::TopicName("other")};
+  ASSERT_TRUE(succeeded(topics_.remove(rest)));
+  EXPECT_TRUE(topics_.list()->empty());
+  EXPECT_TRUE(look({"a.b", "other"}).empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Adapters, TopicAdminTest, test::all_adapters(), test::adapter_name);
 
 }  // namespace

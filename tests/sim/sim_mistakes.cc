@@ -99,6 +99,9 @@ class MistakenTopicAdmin final : public TopicAdmin {
       std::span<const graph::TopicName> topics) override {
     return inner_.sizes(topics);
   }
+  Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override {
+    return inner_.remove(topics);
+  }
   Result<int> broker_count() override { return inner_.broker_count(); }
   Result<void> ping() override { return inner_.ping(); }
 

@@ -36,4 +36,10 @@ inline constexpr Duration kProvisionWaitMax = std::chrono::seconds(4);
 /// How often a diff is decided anew because the graph changed under it.
 inline constexpr int kDecideAttemptsMax = 5;
 
+/// How long a dry run, or a deploy in safe mode, holds its queues after it was last seen.
+inline constexpr Duration kTrialDeployHeld = std::chrono::hours(7 * 24);
+/// How long any deploy that was not ended does at least. A repeat within the hour is not written
+/// down, so the row may be an hour behind, and its answer is still on its way.
+inline constexpr Duration kSeenLatelyHeld = std::chrono::hours(2);
+
 }  // namespace weir::dagmanager

@@ -55,4 +55,22 @@ Result<std::vector<TopicSeen>> FaultyTopicAdmin::look(std::span<const graph::Top
   return seen;
 }
 
+Result<std::vector<bool>> FaultyTopicAdmin::remove(std::span<const graph::TopicName> topics) {
+  if (strikes(faults_.call_lost)) {
+    return base::unavailable("broker_unavailable", "the request was lost");
+  }
+  std::vector<graph::TopicName> reached;
+  std::vector<bool> gone(topics.size(), true);
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    gone[i] = !strikes(faults_.part_failed);
+    if (gone[i]) reached.push_back(topics[i]);
+  }
+  WEIR_CHECK(inner_.remove(reached));
+  for (const graph::TopicName& topic : reached) hidden_.erase(topic.text());
+  if (strikes(faults_.reply_lost)) {
+    return Error(Code::DeadlineExceeded, "broker_unavailable", "the reply was lost");
+  }
+  return gone;
+}
+
 }  // namespace weir::dagmanager

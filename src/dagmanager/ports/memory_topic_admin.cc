@@ -36,7 +36,7 @@ const MemoryTopicAdmin::Topic* MemoryTopicAdmin::keep(const TopicSpec& spec,
       .number(cleanups_.id_of(spec.shape.cleanup));
   char* piece = arena_.take(sizeof(Topic) + packed.size());
   std::ranges::copy(packed, piece + sizeof(Topic));
-  return new (piece) Topic{same_key};
+  return new (piece) Topic{same_key, sizeof(Topic) + packed.size()};
 }
 
 TopicSeen MemoryTopicAdmin::seen(const Topic& topic) const {
@@ -107,6 +107,33 @@ Result<std::vector<std::optional<std::int64_t>>> MemoryTopicAdmin::sizes(
     sizes.push_back(find(topic) != nullptr ? std::optional<std::int64_t>(0) : std::nullopt);
   }
   return sizes;
+}
+
+Result<std::vector<bool>> MemoryTopicAdmin::remove(std::span<const graph::TopicName> topics) {
+  const std::scoped_lock lock(mutex_);
+  for (const graph::TopicName& name : topics) {
+    if (const Topic* topic = find(name)) drop(*topic);
+  }
+  return std::vector<bool>(topics.size(), true);
+}
+
+/// Those of its key that are named before it get new pieces, as they point to it, one by another.
+void MemoryTopicAdmin::drop(const Topic& topic) {
+  const Topic* at = first_of(graph::topic_key(graph::TopicName(name_of(topic))));
+  topics_.erase(at);
+  const Topic* rest = topic.same_key;
+  while (at != &topic) {
+    const Topic* next = at->same_key;
+    const TopicSeen kept = seen(*at);
+    arena_.give_back(reinterpret_cast<char*>(const_cast<Topic*>(at)),
+                     at->bytes);  // NOLINT(*-const-cast): ours
+    rest = keep({kept.topic, kept.shape}, rest);
+    at = next;
+  }
+  const std::size_t bytes = topic.bytes;
+  arena_.give_back(reinterpret_cast<char*>(const_cast<Topic*>(&topic)),
+                   bytes);  // NOLINT(*-const-cast): ours
+  if (rest != nullptr) topics_.insert(rest);
 }
 
 Result<int> MemoryTopicAdmin::broker_count() { return kRegistryBrokers; }

@@ -22,6 +22,7 @@ class MemoryTopicAdmin final : public TopicAdmin {
   Result<std::vector<TopicSeen>> list() override;
   Result<std::vector<std::optional<std::int64_t>>> sizes(
       std::span<const graph::TopicName> topics) override;
+  Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override;
   Result<int> broker_count() override;
   Result<void> ping() override { return {}; }
 
@@ -29,6 +30,7 @@ class MemoryTopicAdmin final : public TopicAdmin {
   /// A topic in the arena; its shape, then its name follow.
   struct Topic {
     const Topic* same_key;  ///< another that a broker would confuse with it; null: no more
+    std::size_t bytes;      ///< with what follows
   };
 
   static std::string_view name_of(const Topic& topic);
@@ -52,6 +54,7 @@ class MemoryTopicAdmin final : public TopicAdmin {
   const Topic* find(const graph::TopicName& name) const;
   const Topic* keep(const TopicSpec& spec, const Topic* same_key);
   TopicSeen seen(const Topic& topic) const;
+  void drop(const Topic& topic);
 
   std::mutex mutex_;
   ByteArena arena_;

@@ -72,10 +72,9 @@ constexpr std::array kGraphRights = {
 };
 
 constexpr std::array kTopicRights = {
-    Right{"schema_version", "SELECT"},
-    Right{"schema_migration", "SELECT"},
-    Right{"topic_registry", "SELECT"},
-    Right{"topic_registry", "INSERT"},
+    Right{"schema_version", "SELECT"}, Right{"schema_migration", "SELECT"},
+    Right{"topic_registry", "SELECT"}, Right{"topic_registry", "INSERT"},
+    Right{"topic_registry", "DELETE"},
 };
 
 /// One of the two schemas.

@@ -53,6 +53,12 @@ constexpr Statement kList = {
     "SELECT topic, partitions, replication, retention_ms, cleanup FROM weir_topics.topic_registry"
     " ORDER BY topic"};
 
+constexpr Statement kRemove = {"topics_remove",
+                               "DELETE FROM weir_topics.topic_registry r USING"
+                               " (SELECT unnest($1::bytea[]) AS topic_key,"
+                               " unnest($2::text[]) COLLATE \"C\" AS topic) u"
+                               " WHERE r.topic_key = u.topic_key AND r.topic = u.topic"};
+
 #undef WEIR_TOPICS_INSERT
 
 Error broker_error(Error error) {
@@ -216,6 +222,15 @@ Result<std::vector<std::optional<std::int64_t>>> PostgresTopicAdmin::sizes(
     sizes.push_back(there.contains(topic.view()) ? std::optional<std::int64_t>(0) : std::nullopt);
   }
   return sizes;
+}
+
+Result<std::vector<bool>> PostgresTopicAdmin::remove(std::span<const graph::TopicName> topics) {
+  Params params = keys_of(topics);
+  params.text_array(topics, &graph::TopicName::view);
+  WEIR_CRASH_POINT("topics.before_remove");
+  WEIR_CHECK(run(pool_, kRemove, params));
+  WEIR_CRASH_POINT("topics.after_remove");
+  return std::vector<bool>(topics.size(), true);
 }
 
 Result<int> PostgresTopicAdmin::broker_count() { return kRegistryBrokers; }

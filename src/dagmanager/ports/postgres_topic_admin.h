@@ -38,6 +38,7 @@ class PostgresTopicAdmin final : public TopicAdmin {
   Result<std::vector<TopicSeen>> list() override;
   Result<std::vector<std::optional<std::int64_t>>> sizes(
       std::span<const graph::TopicName> topics) override;
+  Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override;
   Result<int> broker_count() override;
   Result<void> ping() override;
 

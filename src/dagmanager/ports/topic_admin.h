@@ -34,6 +34,10 @@ class TopicAdmin {
   virtual Result<std::vector<std::optional<std::int64_t>>> sizes(
       std::span<const graph::TopicName> topics) = 0;
 
+  /// Deletes topics in one request, with all they hold; an answer a topic, in order: whether it is
+  /// surely not there any more. Safe to repeat; a topic that never was is not there.
+  virtual Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) = 0;
+
   /// How many brokers there are: replication is capped to it outside profile prod.
   virtual Result<int> broker_count() = 0;
 

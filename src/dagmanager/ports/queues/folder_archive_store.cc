@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/ports/queues/folder_archive_store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/blake3.h"
+#include "dagmanager/ports/queues/limits.h"
+#include "drivers/files/durable_file.h"
+
+namespace weir::dagmanager {
+namespace {
+
+Error archive_unavailable(const std::string& what, int fault) {
+  return base::unavailable("archive_unavailable", what + ": " + std::strerror(fault));
+}
+
+Result<std::string> file_name(const std::string& name) {
+  const bool plain = std::ranges::all_of(
+      name, [](char letter) { return letter > ' ' && letter < 0x7f && letter != '/'; });
+  if (name.empty() || name.front() == '.' || !plain) {
+    return base::invalid_argument("name_illegal", "no object can be named \"" + name + "\"");
+  }
+  if (name.size() <= kArchiveFileNameMax) return name;
+  constexpr std::size_t kHashBytes = 16;
+  const std::string hash = base::blake3_hex(name, kHashBytes);
+  return name.substr(0, kArchiveFileNameMax - hash.size() - 1) + '-' + hash;
+}
+
+/// An open file, closed at the end.
+class OpenFile {
+ public:
+  explicit OpenFile(int handle) : handle_(handle) {}
+  ~OpenFile() {
+    if (handle_ >= 0) ::close(handle_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  int handle() const { return handle_; }
+
+ private:
+  int handle_;
+};
+
+class FolderWriter final : public ArchiveWriter {
+ public:
+  FolderWriter(std::filesystem::path path, int handle)
+      : path_(std::move(path)), part_(path_.string() + ".part"), file_(handle) {}
+  ~FolderWriter() override {
+    if (!finished_) ::unlink(part_.c_str());
+  }
+  FolderWriter(const FolderWriter&) = delete;
+  FolderWriter& operator=(const FolderWriter&) = delete;
+
+  Result<void> append(std::string_view bytes) override {
+    held_ += bytes;
+    if (held_.size() < kArchivePieceBytes) return {};
+    if (!files::write_all(file_.handle(), held_)) return archive_unavailable(part_, errno);
+    held_.clear();
+    return {};
+  }
+
+  Result<void> finish() override {
+    if (!files::write_durably(file_.handle(), held_)) return archive_unavailable(part_, errno);
+    if (::rename(part_.c_str(), path_.c_str()) != 0) return archive_unavailable(path_, errno);
+    finished_ = true;
+    if (!files::sync_folder_of(path_)) return archive_unavailable(path_, errno);
+    return {};
+  }
+
+ private:
+  const std::filesystem::path path_;
+  const std::string part_;
+  OpenFile file_;
+  std::string held_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FolderArchiveStore>> FolderArchiveStore::open(std::filesystem::path folder) {
+  std::error_code fault;
+  std::filesystem::create_directories(folder, fault);
+  if (fault) return archive_unavailable(folder, fault.value());
+  if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return archive_unavailable(folder, errno);
+  if (!files::sync_folder_of(folder)) return archive_unavailable(folder, errno);
+  return std::unique_ptr<FolderArchiveStore>(new FolderArchiveStore(std::move(folder)));
+}
+
+Result<std::unique_ptr<ArchiveWriter>> FolderArchiveStore::begin(const std::string& name) {
+  WEIR_TRY(const std::string file, file_name(name));
+  const std::filesystem::path path = folder_ / file;
+  const std::string part = path.string() + ".part";
+  const int handle = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (handle < 0) return archive_unavailable(part, errno);
+  return std::unique_ptr<ArchiveWriter>(std::make_unique<FolderWriter>(path, handle));
+}
+
+Result<void> FolderArchiveStore::read(const std::string& name,
+                                      const std::function<Result<void>(std::string_view)>& take) {
+  WEIR_TRY(const std::string file, file_name(name));
+  const std::filesystem::path path = folder_ / file;
+  const OpenFile opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened.handle() < 0) {
+    if (errno != ENOENT) return archive_unavailable(path, errno);
+    return Error(Code::NotFound, "archive_missing", "there is no " + path.string());
+  }
+  std::vector<char> piece(kArchivePieceBytes);
+  while (true) {
+    const ssize_t got = ::read(opened.handle(), piece.data(), piece.size());
+    if (got == 0) return {};
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return archive_unavailable(path, errno);
+    WEIR_CHECK(take({piece.data(), static_cast<std::size_t>(got)}));
+  }
+}
+
+}  // namespace weir::dagmanager
