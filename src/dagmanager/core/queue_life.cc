@@ -34,7 +34,7 @@ bool bind_alike(const BindingContext& queue, const DeployBindings& deploy) {
 std::vector<bool> held_deploys(std::span<const DeployStanding> deploys, std::size_t kept,
                                Instant now) {
   using Group = std::pair<std::string_view, std::string_view>;
-  absl::flat_hash_map<Group, std::vector<std::size_t>> groups;
+  std::map<Group, std::vector<std::size_t>> groups;
   std::vector<bool> held(deploys.size());
   for (std::size_t i = 0; i < deploys.size(); ++i) {
     const DeployStanding& deploy = deploys[i];
