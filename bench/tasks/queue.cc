@@ -31,8 +31,9 @@ using postgres::Statement;
 constexpr std::size_t kClaim = 100;  // tasks a claim
 constexpr std::size_t kFillBatch = 250;
 constexpr std::size_t kFillThreads = 2;
-constexpr std::size_t kCallers = 12;     // of claim and complete
-constexpr std::size_t kConnections = 6;  // of the store, and of the bare loop
+constexpr std::size_t kCallers = 32;   // of claim and complete
+constexpr std::size_t kSessions = 16;  // of the store, as a dispatcher's by default
+constexpr std::size_t kWriters = 8;    // of the bare loop, which is quickest with so many
 
 // Each drain begins with tables of its own tasks alone, as each of the peers' does with a database
 // of its own: what an earlier one left would scatter the rows of the next over its free space.
@@ -217,7 +218,7 @@ Result<std::unique_ptr<QueueBench>> QueueBench::open(Plane& plane) {
   postgres::PoolOptions options;
   options.connect =
       dispatcher::service_connect_options(plane.dsn(), dispatcher::ServiceRole::Dispatcher, report);
-  options.connections_max = kConnections;
+  options.connections_max = kSessions;
   bench->pool_ = std::make_unique<postgres::Pool>(std::move(options), bench->clock_);
   bench->store_ = std::make_unique<dispatcher::PostgresTaskStore>(
       *bench->pool_, dispatcher::TaskStorePorts{bench->random_});
@@ -273,7 +274,7 @@ Result<Drained> QueueBench::drain(std::size_t tasks, Way way) {
                                     return std::optional(dispatcher::InProcessWork{});
                                   }});
   }
-  dispatcher::SharedCalls calls(*store_);
+  dispatcher::SharedCalls calls(*store_, kSessions);
   return measured(kCallers, [&](int number) -> Result<void> {
     ClaimRequest request;
     request.worker_id = "bench-" + std::to_string(number);
@@ -321,13 +322,13 @@ Result<Drained> QueueBench::write_rows(std::size_t tasks, Way way) {
   if (rows.size() != tasks) return unexpected("not as many tasks as were made");
   std::vector<Uuid> ids;
   for (std::size_t at = 0; at < rows.size(); ++at) ids.push_back(rows.uuid(at, 0));
-  std::vector<std::unique_ptr<Connection>> connections(kConnections);
+  std::vector<std::unique_ptr<Connection>> connections(kWriters);
   for (auto& connection : connections) {
     WEIR_TRY(connection, plane_.superuser());
   }
   std::atomic<std::size_t> next = 0;
   const auto write = way == Way::InProcess ? write_run : write_batch;
-  return measured(kConnections, [&](int number) -> Result<void> {
+  return measured(kWriters, [&](int number) -> Result<void> {
     for (;;) {
       const std::size_t first = next.fetch_add(kClaim);
       if (first >= ids.size()) return {};

@@ -155,11 +155,13 @@ class Dispatcher : public Nudges {
                                                                   .metrics = metrics_,
                                                                   .clock = clock_,
                                                                   .log = server::log()});
-    tasks_ = std::make_unique<TaskService>(TaskServiceParts{.store = *stores.tasks,
-                                                            .datasets = *stores.datasets,
-                                                            .objects = *stores.objects,
-                                                            .mint = *mint_,
-                                                            .nudges = *this});
+    tasks_ = std::make_unique<TaskService>(
+        TaskServiceParts{.store = *stores.tasks,
+                         .datasets = *stores.datasets,
+                         .objects = *stores.objects,
+                         .mint = *mint_,
+                         .nudges = *this,
+                         .sessions = static_cast<std::size_t>(config_.sessions)});
     WEIR_TRY(inline_executor_, InlineExecutor::create({.tasks = *tasks_,
                                                        .queue = *stores.queue,
                                                        .desk = *desk_,

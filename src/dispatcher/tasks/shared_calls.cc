@@ -13,13 +13,14 @@ std::vector<TaskId> name_of(const Item& item) {
 
 }  // namespace
 
-SharedCalls::SharedCalls(TaskStore& store)
+SharedCalls::SharedCalls(TaskStore& store, std::size_t sessions)
     : claims([&store](auto items) { return store.claim(items); },
              [](const ClaimRequest& claim) { return claim.task_ids; },
              [](const ClaimRequest& claim) {
                return GatherSize{.items = std::max(claim.max, claim.task_ids.size())};
              },
-             {.calls_max = kClaimCallsMax}),
+             {.items_max = kClaimItemsMax,
+              .calls_max = std::clamp<std::size_t>(sessions / 2, 1, kClaimCallsMax)}),
       heartbeats([&store](auto items) { return store.heartbeat(items); },
                  name_of<TaskItem<HeartbeatCommand>>),
       completions([&store](auto items) { return store.complete(items); },

@@ -43,7 +43,7 @@ std::vector<Answer<Reply>> answers_of(std::vector<Result<Answer<Reply>>> results
 }  // namespace
 
 TaskService::TaskService(TaskServiceParts parts)
-    : parts_(parts), calls_(std::make_unique<SharedCalls>(parts.store)) {}
+    : parts_(parts), calls_(std::make_unique<SharedCalls>(parts.store, parts.sessions)) {}
 
 TaskService::~TaskService() = default;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -42,6 +43,7 @@ struct TaskServiceParts {
   storage::ObjectStore& objects;
   CapabilityMint& mint;
   Nudges& nudges;
+  std::size_t sessions;  ///< that the store may use at once
 };
 
 /// What executors ask for: claims, heartbeats, events, completions, state. Concurrent calls share

@@ -7,8 +7,8 @@ namespace weir::dispatcher {
 
 std::vector<ReadyMarks::Mark> ReadyMarks::use(std::span<const std::string> queues) {
   const base::MutexLock lock(mutex_);
-  if (++searches_ % kMarkedSearchesMax == 0) marks_.clear();
   std::vector<Mark> found;
+  if (++searches_ % kMarkedSearchesMax == 0) return found;
   for (const auto& [key, place] : marks_) {
     if (std::ranges::find(queues, key.second) == queues.end()) continue;
     found.push_back({.build = key.first, .queue = key.second, .place = place});
@@ -39,7 +39,7 @@ bool ReadyMarks::may_be_alone() {
 
 void ReadyMarks::not_alone() {
   const base::MutexLock lock(mutex_);
-  alone_from_ = searches_ + kMarkedSearchesMax;
+  alone_from_ = searches_ + kNotAloneSearches;
 }
 
 }  // namespace weir::dispatcher

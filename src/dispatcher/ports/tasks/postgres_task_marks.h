@@ -16,7 +16,9 @@ namespace weir::dispatcher {
 
 /// Searches that begin at a mark before one begins anew: so much later is a task found that another
 /// process put before a mark, or held there and let go.
-inline constexpr std::size_t kMarkedSearchesMax = 32;
+inline constexpr std::size_t kMarkedSearchesMax = 128;
+/// Searches before it is tried again whether one build alone offers, after it was not so.
+inline constexpr std::size_t kNotAloneSearches = 32;
 
 /// Where ready tasks of a build begin in a queue, as far as claims of this process have gone and
 /// its writes have not put one before them. A search that begins there does not walk over what was
@@ -37,7 +39,7 @@ class ReadyMarks {
     Place place;
   };
 
-  /// The marks of the queues, for one search; none from time to time.
+  /// The marks of the queues, for one search; from time to time none, while others keep theirs.
   std::vector<Mark> use(std::span<const std::string> queues) WEIR_EXCLUDES(mutex_);
   /// A claim left nothing ready before it.
   void set(const Mark& mark) WEIR_EXCLUDES(mutex_);
