@@ -61,6 +61,12 @@ Figure value_at_most(Figure figure, double bound) {
   return figure;
 }
 
+Figure value_at_least(Figure figure, double bound) {
+  figure.goal = "value >= " + number(bound);
+  figure.holds = figure.value >= bound;
+  return figure;
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::ranges::sort(values);

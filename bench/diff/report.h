@@ -23,8 +23,9 @@ Figure plain(std::string name, double value, std::string unit);
 /// `ratio` at most / at least `bound`.
 Figure at_most(Figure figure, double bound);
 Figure at_least(Figure figure, double bound);
-/// The value itself at most `bound`.
+/// The value itself at most / at least `bound`.
 Figure value_at_most(Figure figure, double bound);
+Figure value_at_least(Figure figure, double bound);
 Figure beside(Figure figure, std::string against, double theirs);
 
 double median(std::vector<double> values);

@@ -65,6 +65,13 @@ Result<void> Rig::start_postgres() {
   return cluster_->start();
 }
 
+Result<std::string> Rig::make_database(const std::string& name) {
+  WEIR_TRY(const auto connection,
+           postgres::Connection::connect({.dsn = cluster_->superuser_dsn("postgres")}));
+  WEIR_CHECK(connection->execute("create database " + name + " owner weir"));
+  return cluster_->dsn(name);
+}
+
 Result<Server> Rig::start_weir(const std::string& name, const std::string& database) {
   const int grpc_port = free_port();
   const int http_port = free_port();
@@ -72,15 +79,15 @@ Result<Server> Rig::start_weir(const std::string& name, const std::string& datab
   std::ofstream file(config);
   file << "grpc_port: " << grpc_port << "\nhttp_port: " << http_port << "\n";
   if (!database.empty()) {
-    WEIR_TRY(const auto connection,
-             postgres::Connection::connect({.dsn = cluster_->superuser_dsn("postgres")}));
-    WEIR_CHECK(connection->execute("create database " + database + " owner weir"));
-    file << "graph_dsn: " << cluster_->dsn(database) << "\ntopics_dsn: " << cluster_->dsn(database)
-         << "\n";
+    WEIR_TRY(const std::string dsn, make_database(database));
+    file << "graph_dsn: " << dsn << "\ntopics_dsn: " << dsn << "\n";
   }
   file.close();
-  return spawn(name, {WEIR_PROGRAM, "dagmanager", "server", "--config", config.string()},
-               grpc_port);
+  WEIR_TRY(
+      Server server,
+      spawn(name, {WEIR_PROGRAM, "dagmanager", "server", "--config", config.string()}, grpc_port));
+  server.http_port = http_port;
+  return server;
 }
 
 Result<Server> Rig::start_floor() {

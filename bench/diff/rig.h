@@ -18,6 +18,7 @@ namespace weir::bench {
 struct Server {
   std::unique_ptr<weir::process::ChildProcess> process;
   std::string address;
+  int http_port = 0;  ///< of the program under test
 
   /// Resident memory in bytes.
   double resident() const;
@@ -29,12 +30,15 @@ class Rig {
   static Result<std::unique_ptr<Rig>> create();
   ~Rig();
 
+  /// A fresh database, by its DSN.
+  Result<std::string> make_database(const std::string& name);
   /// The program under test; `database` empty: in memory. A database is made fresh.
   Result<Server> start_weir(const std::string& name, const std::string& database);
   Result<Server> start_floor();
   /// Where the floor's chunks for a strategy are written.
   std::string chunks_folder() const { return (folder_ / "chunks").string(); }
 
+  std::string dsn(const std::string& database) const { return cluster_->dsn(database); }
   /// Times the database has forced its log to disk since it began.
   Result<double> fsyncs();
 
