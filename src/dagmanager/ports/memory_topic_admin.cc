@@ -14,19 +14,18 @@ std::string_view MemoryTopicAdmin::name_of(const Topic& topic) {
   return PackedReader(reinterpret_cast<const char*>(&topic + 1)).raw();
 }
 
-const MemoryTopicAdmin::Topic* MemoryTopicAdmin::first_of(const graph::TopicKey& key) const {
+MemoryTopicAdmin::Topic* MemoryTopicAdmin::first_of(const graph::TopicKey& key) const {
   const auto found = topics_.find(key);
   return found == topics_.end() ? nullptr : *found;
 }
 
-const MemoryTopicAdmin::Topic* MemoryTopicAdmin::find(const graph::TopicName& name) const {
-  const Topic* topic = first_of(graph::topic_key(name));
+MemoryTopicAdmin::Topic* MemoryTopicAdmin::find(const graph::TopicName& name) const {
+  Topic* topic = first_of(graph::topic_key(name));
   while (topic != nullptr && name_of(*topic) != name.view()) topic = topic->same_key;
   return topic;
 }
 
-const MemoryTopicAdmin::Topic* MemoryTopicAdmin::keep(const TopicSpec& spec,
-                                                      const Topic* same_key) {
+MemoryTopicAdmin::Topic* MemoryTopicAdmin::keep(const TopicSpec& spec, Topic* same_key) {
   std::string packed;
   PackedWriter(packed)
       .raw(spec.topic.view())
@@ -63,7 +62,7 @@ Result<std::vector<CreateAnswer>> MemoryTopicAdmin::create(std::span<const Topic
       answers.push_back(CreateAnswer::AlreadyExists);
       continue;
     }
-    const Topic* same_key = first_of(graph::topic_key(spec.topic));
+    Topic* same_key = first_of(graph::topic_key(spec.topic));
     if (same_key != nullptr) topics_.erase(same_key);
     topics_.insert(keep(spec, same_key));
     answers.push_back(CreateAnswer::Created);
@@ -112,27 +111,24 @@ Result<std::vector<std::optional<std::int64_t>>> MemoryTopicAdmin::sizes(
 Result<std::vector<bool>> MemoryTopicAdmin::remove(std::span<const graph::TopicName> topics) {
   const std::scoped_lock lock(mutex_);
   for (const graph::TopicName& name : topics) {
-    if (const Topic* topic = find(name)) drop(*topic);
+    if (Topic* topic = find(name)) drop(*topic);
   }
   return std::vector<bool>(topics.size(), true);
 }
 
 /// Those of its key that are named before it get new pieces, as they point to it, one by another.
-void MemoryTopicAdmin::drop(const Topic& topic) {
-  const Topic* at = first_of(graph::topic_key(graph::TopicName(name_of(topic))));
+void MemoryTopicAdmin::drop(Topic& topic) {
+  Topic* at = first_of(graph::topic_key(graph::TopicName(name_of(topic))));
   topics_.erase(at);
-  const Topic* rest = topic.same_key;
+  Topic* rest = topic.same_key;
   while (at != &topic) {
-    const Topic* next = at->same_key;
+    Topic* next = at->same_key;
     const TopicSeen kept = seen(*at);
-    arena_.give_back(reinterpret_cast<char*>(const_cast<Topic*>(at)),
-                     at->bytes);  // NOLINT(*-const-cast): ours
+    arena_.give_back(reinterpret_cast<char*>(at), at->bytes);
     rest = keep({kept.topic, kept.shape}, rest);
     at = next;
   }
-  const std::size_t bytes = topic.bytes;
-  arena_.give_back(reinterpret_cast<char*>(const_cast<Topic*>(&topic)),
-                   bytes);  // NOLINT(*-const-cast): ours
+  arena_.give_back(reinterpret_cast<char*>(&topic), topic.bytes);
   if (rest != nullptr) topics_.insert(rest);
 }
 

@@ -29,8 +29,8 @@ class MemoryTopicAdmin final : public TopicAdmin {
  private:
   /// A topic in the arena; its shape, then its name follow.
   struct Topic {
-    const Topic* same_key;  ///< another that a broker would confuse with it; null: no more
-    std::size_t bytes;      ///< with what follows
+    Topic* same_key;    ///< another that a broker would confuse with it; null: no more
+    std::size_t bytes;  ///< with what follows
   };
 
   static std::string_view name_of(const Topic& topic);
@@ -50,16 +50,16 @@ class MemoryTopicAdmin final : public TopicAdmin {
     }
   };
 
-  const Topic* first_of(const graph::TopicKey& key) const;
-  const Topic* find(const graph::TopicName& name) const;
-  const Topic* keep(const TopicSpec& spec, const Topic* same_key);
+  Topic* first_of(const graph::TopicKey& key) const;
+  Topic* find(const graph::TopicName& name) const;
+  Topic* keep(const TopicSpec& spec, Topic* same_key);
   TopicSeen seen(const Topic& topic) const;
-  void drop(const Topic& topic);
+  void drop(Topic& topic);
 
   std::mutex mutex_;
   ByteArena arena_;
   TextPool cleanups_;
-  absl::flat_hash_set<const Topic*, HashByKey, EqualByKey> topics_;  // the first of each key
+  absl::flat_hash_set<Topic*, HashByKey, EqualByKey> topics_;  // the first of each key
 };
 
 }  // namespace weir::dagmanager

@@ -21,6 +21,7 @@ Result<std::vector<PartitionRange>> RegistryTopicContent::ranges(const graph::To
                                   " messages, and only a broker can give them");
   }
   std::vector<PartitionRange> ranges;
+  ranges.reserve(static_cast<std::size_t>(found->shape.partitions));
   for (int partition = 0; partition < found->shape.partitions; ++partition) {
     ranges.push_back({.partition = partition, .first = 0, .end = 0});
   }
