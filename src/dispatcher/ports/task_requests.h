@@ -104,6 +104,10 @@ struct ClaimRequest {
   /// Whoever runs what is claimed here at once, as far as kInProcessEventsMax goes. Work that is
   /// refused or at fault is not done; its task stays claimed.
   std::shared_ptr<const InProcess> in_process = {};
+  /// Told, on any thread and before the answer, of what is claimed while the claim is on its way to
+  /// the disk: its executor's papers can be made out meanwhile. A hint: it may be told again, of a
+  /// claim that fails in the end, or not at all.
+  std::function<void(const TaskContext&)> granted = {};
 };
 struct ClaimedTask {
   TaskId task_id;

@@ -15,8 +15,8 @@ namespace weir::dispatcher {
 /// What a task store draws ids and chances from.
 struct TaskStorePorts {
   Random& random;  ///< ids, lease tokens, jitter; safe from any thread
-  /// Told of the wake-ups of each transaction as soon as it stands, on the caller's thread; a hint:
-  /// the outbox has them. Empty: nobody is.
+  /// Told of the wake-ups of each transaction as soon as others see it, on the caller's thread,
+  /// while the disk works; a hint: the outbox has them. Empty: nobody is.
   Rung rung = {};
 };
 

@@ -2,6 +2,7 @@
 #include "dispatcher/tasks/task_service.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -74,8 +75,23 @@ void TaskService::note_end(const CompleteReply& reply) {
   if (reply.status == TaskState::RetryWait) parts_.nudges.chore(Chore::QueueRetries, {});
 }
 
+/// Payload and token, while the claim is written; where more must be looked up, that waits.
+void TaskService::prepare(const TaskContext& context, Prepared& prepared) {
+  auto payload = payload_within(context);
+  if (!payload) return;
+  auto capability = parts_.mint.issue(*payload, parts_.objects.root());
+  if (!capability.ok()) return;
+  prepared.insert_or_assign(context.task.task_id,
+                            std::pair(*std::move(payload), *std::move(capability)));
+}
+
 Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapability with) {
-  WEIR_TRY(ClaimAnswer claims, calls_->claims.run(request));
+  Prepared prepared;
+  ClaimRequest asked = request;
+  if (with == WithCapability::Yes) {
+    asked.granted = [&](const TaskContext& context) { prepare(context, prepared); };
+  }
+  WEIR_TRY(ClaimAnswer claims, calls_->claims.run(std::move(asked)));
   Assignments assignments;
   assignments.more = claims.more;
   Duration shortest = Duration::max();
@@ -91,9 +107,15 @@ Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapabili
       continue;
     }
     if (!assignment.answer.ok() || !claimed.context) continue;
-    WEIR_TRY(assignment.payload, payload_of(*claimed.context, assignment.answer.reply.fence_no));
     shortest =
         std::min(shortest, lease_terms(claimed.context->task.kind, claimed.context->build).lease);
+    const std::int64_t fence_no = assignment.answer.reply.fence_no;
+    if (const auto ready = prepared.find(claimed.task_id); ready != prepared.end()) {
+      std::tie(assignment.payload, assignment.capability) = std::move(ready->second);
+      assignment.payload.fence_no = fence_no;
+      continue;
+    }
+    WEIR_TRY(assignment.payload, payload_of(*claimed.context, fence_no));
     if (with == WithCapability::No) continue;
     WEIR_TRY(assignment.capability, parts_.mint.issue(assignment.payload, parts_.objects.root()));
   }

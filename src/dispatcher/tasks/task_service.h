@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -83,6 +85,9 @@ class TaskService {
   void stop();
 
  private:
+  using Prepared = std::map<TaskId, std::pair<operators::TaskPayload, Capability>>;
+
+  void prepare(const TaskContext& context, Prepared& prepared);
   Result<operators::TaskPayload> payload_of(const TaskContext& context, std::int64_t fence_no);
   Result<std::vector<NewEvent>> verified(const AcceptDraft& draft);
   void note_end(const CompleteReply& reply);

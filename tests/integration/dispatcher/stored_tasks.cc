@@ -31,12 +31,14 @@ using dispatcher::OrgId;
 using dispatcher::Outcome;
 using dispatcher::PostgresTaskStore;
 using dispatcher::QueueRuntime;
+using dispatcher::Rung;
 using dispatcher::RunReply;
 using dispatcher::RunRequest;
 using dispatcher::SeedSource;
 using dispatcher::TaskClass;
 using dispatcher::TaskItem;
 using dispatcher::TaskSeed;
+using dispatcher::TaskStore;
 using dispatcher::TaskStorePorts;
 
 RunRequest manual_run(std::int64_t cursor) {
@@ -103,13 +105,13 @@ StoredTasks::StoredTasks(const TaskSeed& seed) {
   store_ = another(*pool_);
 }
 
-std::unique_ptr<PostgresTaskStore> StoredTasks::another(postgres::Pool& pool) {
-  return std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random_});
+std::unique_ptr<PostgresTaskStore> StoredTasks::another(postgres::Pool& pool, Rung rung) {
+  return std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random_, std::move(rung)});
 }
 
-RunReply StoredTasks::run(std::int64_t cursor) {
+RunReply StoredTasks::run(std::int64_t cursor, TaskStore& store) {
   const std::vector requests = {manual_run(cursor)};
-  auto answers = must(store_->start_runs(requests));
+  auto answers = must(store.start_runs(requests));
   EXPECT_TRUE(answers.front().ok());
   return answers.front().reply;
 }

@@ -43,10 +43,12 @@ class StoredTasks {
   dispatcher::PostgresTaskStore& store() { return *store_; }
   postgres::Pool& pool() { return *pool_; }
   /// Another instance, as in another process.
-  std::unique_ptr<dispatcher::PostgresTaskStore> another(postgres::Pool& pool);
+  std::unique_ptr<dispatcher::PostgresTaskStore> another(postgres::Pool& pool,
+                                                         dispatcher::Rung rung = {});
 
   /// A manual run whose event has this cursor.
-  dispatcher::RunReply run(std::int64_t cursor);
+  dispatcher::RunReply run(std::int64_t cursor) { return run(cursor, *store_); }
+  dispatcher::RunReply run(std::int64_t cursor, dispatcher::TaskStore& store);
   /// Many at once.
   void run_many(std::int64_t first, std::int64_t count);
   dispatcher::ClaimAnswer claim_ready(std::size_t max, const std::string& worker = "worker");

@@ -282,6 +282,30 @@ TEST(PostgresTaskStore, KeepsOneOrganisationFromTheTasksOfAnother) {
   EXPECT_EQ(tasks.store().fetch(task)->task.life.cancel_reason, CancelReason::User);
 }
 
+TEST(PostgresTaskStore, TellsOfATaskThatCanBeClaimedWhileItsCallIsUnderWay) {
+  StoredTasks tasks;
+  std::vector<ClaimedTask> claimed;
+  const auto telling = tasks.another(tasks.pool(), [&](std::span<const RungTask> rung) {
+    for (const RungTask& task : rung) {
+      const std::vector<ClaimRequest> request = {{.worker_id = "worker",
+                                                  .claim_id = {},
+                                                  .task_ids = {task.wakeup.task_id},
+                                                  .max = 0,
+                                                  .runtime = {},
+                                                  .operators = {}}};
+      auto answers = tasks.store().claim(request);
+      ASSERT_TRUE(answers.ok()) << answers.error().describe();
+      claimed.push_back(answers->at(0).tasks.at(0));
+    }
+  });
+  const RunReply run = tasks.run(1, *telling);
+  ASSERT_EQ(claimed.size(), 1U);
+  ASSERT_TRUE(claimed.front().answer.ok());
+  EXPECT_EQ(claimed.front().context->trigger->event_id, run.event_id);
+  EXPECT_TRUE(tasks.complete(claimed.front(), Outcome::Success).ok());
+  test::expect_clean_audit(tasks.plane());
+}
+
 TEST(PostgresTaskStore, TellsOfATaskInHistory) {
   StoredTasks tasks;
   tasks.run(1);

@@ -17,16 +17,6 @@ namespace weir::dispatcher {
 namespace {
 
 using postgres::Rows;
-using postgres::Statement;
-
-// Claims of a build with a limit take turns at its counters.
-constexpr Statement kLockTurns = {
-    "task_lock_turns",
-    "SELECT count(*) FROM (SELECT FROM state.task_counts c WHERE c.slot = 0 AND c.build_id IN"
-    " (SELECT t.build_id FROM " WEIR_NOTED_JOBS
-    " AS t JOIN state.builds b ON b.build_id = t.build_id"
-    " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
-    " WHERE j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
 
 /// Where a claim looks for ready tasks. Each way is tried if the one before found too few.
 enum class Look {
@@ -49,6 +39,16 @@ struct Group {
   std::vector<TaskId> window = {};
   std::vector<ReadyMarks::Mark> marks = {};  ///< where the window began
 };
+
+/// Tells who asked what they get, while it is written.
+void tell_granted(std::span<const ClaimRequest> requests, std::span<const ClaimAnswer> answers) {
+  for (std::size_t at = 0; at < requests.size(); ++at) {
+    if (!requests[at].granted) continue;
+    for (const ClaimedTask& task : answers[at].tasks) {
+      if (task.answer.ok() && task.context && !task.completed) requests[at].granted(*task.context);
+    }
+  }
+}
 
 std::size_t wanted(const ClaimRequest& request) {
   return request.max == 0 ? 0 : std::max(request.max, request.task_ids.size());
@@ -90,7 +90,7 @@ class Claims {
       transaction_.read_triggers();
     }
     for (const Group& group : groups_) transaction_.pick(group.search, true);
-    transaction_.pipeline().add(kLockTurns);
+    transaction_.lock_turns();
     transaction_.read_jobs(true);
     WEIR_TRY(const std::vector<Rows> results, transaction_.load());
     order_picked();
@@ -332,7 +332,8 @@ Result<std::vector<ClaimAnswer>> PostgresTaskStore::claim(std::span<const ClaimR
       claims.note_marks();
       InProcessRuns runs(transaction);
       WEIR_CHECK(runs.run(requests, answers));
-      WEIR_CHECK(transaction.commit([&](postgres::Pipeline& pipeline) { runs.write(pipeline); }));
+      WEIR_CHECK(transaction.commit([&](postgres::Pipeline& pipeline) { runs.write(pipeline); },
+                                    [&] { tell_granted(requests, answers); }));
       for (ClaimAnswer& answer : answers) {
         for (ClaimedTask& task : answer.tasks) {
           const bool granted = task.answer.ok() && !task.answer.reply.duplicate;

@@ -27,17 +27,23 @@ using JobKey = std::pair<DagVersionId, BuildId>;
 /// How many transactions of one store are open. Any thread.
 class OpenTransactions {
  public:
-  /// Counts while it is there.
+  /// Counts while it is there, until `end`.
   class One {
    public:
     explicit One(OpenTransactions& all) : all_(all) { ++all_.count_; }
-    ~One() { --all_.count_; }
+    ~One() { end(); }
     One(const One&) = delete;
     One& operator=(const One&) = delete;
     bool alone() const { return all_.count_ == 1; }
+    /// It has let go of its rows.
+    void end() {
+      if (open_) --all_.count_;
+      open_ = false;
+    }
 
    private:
     OpenTransactions& all_;
+    bool open_ = true;
   };
 
  private:
@@ -46,7 +52,8 @@ class OpenTransactions {
 
 /// What of a JobContext never changes, by job, as far as it was met; without world and inputs,
 /// which a transaction reads for itself. Keeps at most kJobsKept. And where searches may begin, and
-/// how many are open: what else transactions of one store know of each other. Any thread.
+/// how many are open, and whether a limit was met: what else transactions of one store know of each
+/// other. Any thread.
 class JobCache {
  public:
   JobCache() = default;
@@ -57,10 +64,14 @@ class JobCache {
       WEIR_EXCLUDES(mutex_);
   ReadyMarks& marks() { return marks_; }
   OpenTransactions& transactions() { return transactions_; }
+  /// Whether a job with max_concurrency was met.
+  bool has_limits() const { return has_limits_; }
+  void note_limits() { has_limits_ = true; }
 
  private:
   ReadyMarks marks_;
   OpenTransactions transactions_;
+  std::atomic<bool> has_limits_ = false;
   mutable base::Mutex mutex_;
   std::map<JobKey, std::shared_ptr<const JobContext>> jobs_ WEIR_GUARDED_BY(mutex_);
 };

@@ -19,6 +19,15 @@ using postgres::Rows;
 
 namespace {
 
+// Claims of a build with a limit take turns at its counters.
+constexpr postgres::Statement kLockTurns = {
+    "task_lock_turns",
+    "SELECT count(*) FROM (SELECT FROM state.task_counts c WHERE c.slot = 0 AND c.build_id IN"
+    " (SELECT t.build_id FROM " WEIR_NOTED_JOBS
+    " AS t JOIN state.builds b ON b.build_id = t.build_id"
+    " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
+    " WHERE j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
+
 Params named_params(const std::vector<TaskId>& tasks) {
   Params params;
   params.uuid_array(tasks, [](const TaskId& id) { return id.uuid(); });
@@ -101,13 +110,36 @@ void TaskTransaction::read_jobs(bool contexts) {
   now_at_ = pipeline_.add(sql::kReadNow);
 }
 
+void TaskTransaction::lock_turns() {
+  turns_due_ = !job_cache_.has_limits();
+  if (!turns_due_) pipeline_.add(kLockTurns);
+}
+
+/// Where a limit was met, the counts are read again under the lock.
+Result<void> TaskTransaction::take_turns() {
+  const bool limited = std::ranges::any_of(
+      facts_, [](const auto& entry) { return entry.second.max_concurrency.has_value(); });
+  if (!limited) return {};
+  job_cache_.note_limits();
+  Pipeline pipeline(connection_);
+  pipeline.add(kLockTurns);
+  const std::size_t facts_at = pipeline.add(sql::kReadFacts);
+  const std::size_t now_at = pipeline.add(sql::kReadNow);
+  WEIR_TRY(const std::vector<Rows> results, pipeline.run());
+  take_facts(results[facts_at]);
+  now_ = results[now_at].instant(0, 0);
+  return {};
+}
+
 Result<std::vector<Rows>> TaskTransaction::load() {
   WEIR_TRY(std::vector<Rows> results, pipeline_.run());
+  if (now_at_) now_ = results[*now_at_].instant(0, 0);
   for (const std::size_t at : task_results_) take_tasks(results[at]);
   for (const std::size_t at : picked_at_) take_picked(results[at]);
   if (attempts_at_) take_attempts(results[*attempts_at_]);
   if (earlier_at_) take_earlier(results[*earlier_at_]);
   if (facts_at_) take_facts(results[*facts_at_]);
+  if (turns_due_) WEIR_CHECK(take_turns());
   if (heads_at_) take_heads(results[*heads_at_]);
   if (triggers_at_) take_triggers(results[*triggers_at_]);
   if (cursors_at_) take_cursors(results[*cursors_at_]);
@@ -117,7 +149,6 @@ Result<std::vector<Rows>> TaskTransaction::load() {
     }
   }
   if (meters_at_) take_meters(results[*meters_at_]);
-  if (now_at_) now_ = results[*now_at_].instant(0, 0);
   if (archived_at_) take_archived(results[*archived_at_]);
   WEIR_CHECK(find_archived());
   if (contexts_) {
@@ -369,21 +400,19 @@ void TaskTransaction::ring_next(const OrderKey& key, const QueueName& queue) {
   if (found->second.size() == std::size_t{kOrderHeads}) writes_.owe(queue);
 }
 
-// Where other transactions are open, a commit that does not wait lets go of its rows at once: who
-// reads an input moves one row of cursors, and would wait for the disk of everyone before. Nobody
-// is answered before the log is on the disk as far as a commit behind this one; what others have
-// built on it comes later there.
+// A commit that does not wait lets go of its rows at once. So it is where other transactions are
+// open: who reads an input moves one row of cursors, and would wait for the disk of everyone
+// before. And where tasks are rung: who was told claims them while the disk works. Nobody is
+// answered before the log is on the disk as far as a commit behind this one; what others have built
+// on it comes later there, so that a claim that was answered stands on tasks that are there.
 Result<void> TaskTransaction::flush() {
-  Pipeline pipeline(connection_);
-  pipeline.begin();
-  pipeline.add(sql::kWriteMark);
-  pipeline.commit();
-  const auto flushed = pipeline.run();
+  const auto flushed = connection_.execute(sql::kWriteMark);
   if (flushed.ok()) return {};
   return base::unavailable(std::string(postgres::kCommitUnknown), flushed.error().message());
 }
 
-Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first) {
+Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first,
+                                     const std::function<void()>& meanwhile) {
   const auto next = next_in_order_;
   for (const auto& [key, queue] : next) ring_next(key, queue);
   Pipeline pipeline(connection_);
@@ -391,17 +420,19 @@ Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first
   const auto fences = writes_.queue(pipeline);
   // A repeat is answered from rows that another may have written and not yet flushed.
   const bool flushes = pipeline.size() > 0 || !rows_.empty();
-  const bool waits = flushes && open_.alone();  // nobody is there who would wait for its rows
+  const bool rings = ports_.rung && !writes_.rung().empty();
+  const bool waits = flushes && !rings && open_.alone();
   pipeline.add(waits ? sql::kWriteMark : postgres::kCommitAtOnce);
   pipeline.commit();
   WEIR_CRASH_POINT("tasks_before_commit");
-  WEIR_TRY(const std::vector<Rows> results, pipeline.run());
+  WEIR_TRY(const std::vector<Rows> results, pipeline.run(meanwhile));
   WEIR_CRASH_POINT("tasks_after_commit");
   for (const auto& [key, rank] : writes_.queued()) {
     job_cache_.marks().lower({.build = key.first, .queue = key.second, .place = {.rank = rank}});
   }
+  open_.end();
+  if (rings) ports_.rung(writes_.rung());
   if (flushes && !waits) WEIR_CHECK(flush());
-  if (ports_.rung && !writes_.rung().empty()) ports_.rung(writes_.rung());
   if (!fences) return {};
   const Rows& rows = results[*fences];
   for (std::size_t at = 0; at < rows.size(); ++at) {

@@ -68,6 +68,9 @@ class TaskTransaction {
   void read_attempts();
   void read_triggers();
   void read_jobs(bool contexts);
+  /// Claims of a build with a limit take turns at its counters: locks those of the jobs noted so
+  /// far, before `read_jobs`; where no limit was met yet, `load` does it if there is one.
+  void lock_turns();
   /// Locks what the window of the search has and adds it to the tasks; `triggers` as in contexts.
   void pick(const ReadySearch& search, bool triggers);
   void read() { read(Reads{}); }
@@ -113,8 +116,10 @@ class TaskTransaction {
   std::vector<TaskId> loaded() const;
 
   /// Rings who is next in order, then queues all that was written and commits. `first` queues
-  /// statements that come before those. What was written is on the disk when this returns.
-  Result<void> commit(const std::function<void(postgres::Pipeline&)>& first = {});
+  /// statements that come before those; `meanwhile` runs while the database works. What was written
+  /// is on the disk when this returns.
+  Result<void> commit(const std::function<void(postgres::Pipeline&)>& first = {},
+                      const std::function<void()>& meanwhile = {});
   /// Of an attempt that this transaction opened, after `commit`.
   std::int64_t fence_no(const TaskId& task) const { return fences_.at(task); }
 
@@ -142,6 +147,7 @@ class TaskTransaction {
   void take_meters(const postgres::Rows& rows);
   Result<void> find_archived();
   void take_archived(const postgres::Rows& rows);
+  Result<void> take_turns();
   Result<void> flush();
   bool order_blocked(const TaskRecord& task) const;
   void ring_next(const OrderKey& key, const QueueName& queue);
@@ -149,10 +155,11 @@ class TaskTransaction {
   postgres::Connection& connection_;
   const TaskStorePorts& ports_;
   JobCache& job_cache_;
-  const OpenTransactions::One open_;
+  OpenTransactions::One open_;
   postgres::Pipeline pipeline_;
   std::vector<TaskId> named_;
   bool contexts_ = false;
+  bool turns_due_ = false;  // to be locked if a job has a limit
   // Indexes of results.
   std::vector<std::size_t> task_results_, picked_at_;
   std::optional<std::size_t> attempts_at_, earlier_at_, facts_at_, heads_at_, triggers_at_,
