@@ -48,18 +48,21 @@ void Slots::run(const Claimed& claimed, Duration claim_sent) {
     parts_.completions.report(released_completion(claimed));
     return;
   }
-  {
-    const base::MutexLock lock(mutex_);
-    const std::size_t most = threads_.size() + (no_more_ ? 0 : kItemsMax);
-    if (!ending_ && running_.size() < most) {
-      running_.insert(*attempt);
-      waiting_.push_back({*attempt, parts_.clock.monotonic()});
-      parts_.heartbeats.add(*attempt);
-      work_.notify_one();
-      return;
-    }
+  if (!take(*attempt)) {
+    parts_.completions.report(released_completion(claimed));
+    return;
   }
-  parts_.completions.report(released_completion(claimed));
+  work_.notify_one();  // without the lock, which who wakes takes first
+}
+
+bool Slots::take(const AttemptPtr& attempt) {
+  const base::MutexLock lock(mutex_);
+  const std::size_t most = threads_.size() + (no_more_ ? 0 : kItemsMax);
+  if (ending_ || running_.size() >= most) return false;
+  running_.insert(attempt);
+  waiting_.push_back({attempt, parts_.clock.monotonic()});
+  parts_.heartbeats.add(attempt);
+  return true;
 }
 
 std::size_t Slots::wait_free(bool ahead) {

@@ -74,6 +74,8 @@ class Slots {
   void join() WEIR_EXCLUDES(mutex_);
 
  private:
+  /// False: there is no place for it.
+  bool take(const AttemptPtr& attempt) WEIR_EXCLUDES(mutex_);
   void work(std::size_t number);
   void run_attempt(const AttemptPtr& attempt, std::unique_ptr<TaskDoor>& door, std::size_t number);
   Result<ChildEnd> run_operator(Attempt& attempt, const std::filesystem::path& folder,
