@@ -57,6 +57,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_queue_stats(*group, session);
   add_events(*group, session);
   add_weight(*group, session);
+  add_redo_diff(*group, session);
   add_cross_context(*group, session);
   add_lint(*group, session);
   add_snapshot(*group, session);

@@ -41,6 +41,12 @@ struct DiffExecutor::Attempt {
     if (change) change->ahead.reset();
   }
 
+  /// The sentinel's, if this diff stored one.
+  std::optional<double> stored_weight() const {
+    if (!sentinel_stored || weight_kept) return std::nullopt;
+    return command.handover ? handed_over : command.dag->sentinel->weight;
+  }
+
   const DiffCommand& command;
   const DiffScope& scope;
   std::string diff_id;
@@ -60,6 +66,7 @@ struct DiffExecutor::Attempt {
   Epoch base = 0;
   bool sentinel_stored = false;
   bool weight_kept = false;  // the sentinel's weight was refused
+  std::optional<double> handed_over;
   bool settled = false;
 };
 
@@ -319,6 +326,7 @@ Result<InheritedTtl> DiffExecutor::inherited_ttl(const Attempt& attempt) {
 /// mark, and the sentinel's weight as it is wanted.
 Result<bool> DiffExecutor::nothing_to_write(const Attempt& attempt) {
   if (attempt.plan.needs_topics() || attempt.plan.needs_marks()) return false;
+  if (attempt.command.handover) return false;
   const auto& seen = attempt.deploy_seen;
   if (!seen_lately(seen, attempt.now)) return false;
   const auto& sentinel = attempt.command.dag->sentinel;
@@ -352,6 +360,7 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   WEIR_TRY(const Committed committed, store_.commit(*attempt.change));
   attempt.epoch = committed.epoch;
   attempt.sentinel_stored = attempt.change->sentinel.has_value();
+  attempt.handed_over = committed.handed_over;
   if (committed.weight_refused) {
     attempt.weight_kept = true;
     attempt.answer->warnings.push_back(committed.weight_refused->reason() +
@@ -373,6 +382,7 @@ ChangeInput DiffExecutor::change_input(const Attempt& attempt) const {
           .diff_id = attempt.diff_id,
           .node_set = attempt.deploy_key.node_set,
           .actor = attempt.command.actor,
+          .handover = attempt.command.handover ? &*attempt.command.handover : nullptr,
           .request_hash = attempt.command.request_hash(),
           .answer_hash = attempt.answer->hash,
           .deploy_known = attempt.deploy_seen.has_value(),
@@ -402,9 +412,7 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
       .created = attempt.plan.count(Decision::New) + attempt.plan.count(Decision::Bind),
       .reused = attempt.plan.count(Decision::Reuse),
       .buffered = attempt.plan.count(Decision::Buffer),
-      .weight = attempt.sentinel_stored && !attempt.weight_kept
-                    ? attempt.command.dag->sentinel->weight
-                    : std::nullopt,
+      .weight = attempt.stored_weight(),
       .settled = attempt.settled};
   return result;
 }

@@ -22,6 +22,7 @@ struct DiffCommand {
   std::shared_ptr<const graph::Dag> dag;
   DiffFields fields;
   bool plan_only = false;
+  std::optional<Handover> handover = {};       ///< the sentinel takes over another version's weight
   std::string actor;                           ///< who asked, for the topic log
   std::function<base::Digest()> request_hash;  ///< over fields 1 to 7; asked only if it is stored
 };

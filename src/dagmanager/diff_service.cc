@@ -164,6 +164,37 @@ Result<DiffOutcome> DiffServer::decide(const wire::DiffRequest& request, const s
                               .request_hash = [&request] { return hash_request(request); }});
 }
 
+Result<wire::DiffResult> DiffServer::run_hotfix(const HotfixDiff& hotfix) {
+  wire::DiffRequest request;  // that would have asked for the same
+  request.set_strategy_id(hotfix.strategy.text());
+  request.set_dag_json(hotfix.dag_json);
+  request.set_world_id(hotfix.context.world_id);
+  request.set_execution_domain(hotfix.context.execution_domain);
+  request.set_as_of(hotfix.context.as_of);
+  request.set_partition(hotfix.context.partition);
+  request.set_dataset_fingerprint(hotfix.context.dataset_fingerprint);
+  parts_.metrics.identity_findings(hotfix.dag->findings);
+  WEIR_TRY(const DiffOutcome outcome,
+           parts_.executor.run({.dag = hotfix.dag,
+                                .fields = fields_of(request),
+                                .handover = hotfix.handover,
+                                .actor = hotfix.actor,
+                                .request_hash = [&request] { return hash_request(request); }}));
+  parts_.health.saw(true);
+  if (outcome.summary.weight) {
+    if (hotfix.handover) parts_.metrics.version_weight(hotfix.handover->former.text(), 0);
+    parts_.metrics.version_weight(outcome.answer.version.text(), *outcome.summary.weight);
+  }
+  wire::DiffResult result;
+  for (const AnswerEntry& entry : outcome.answer.entries) {
+    (*result.mutable_queue_map())[entry.key] = entry.topic.text();
+  }
+  result.set_sentinel_id(outcome.answer.sentinel.text());
+  result.set_version(outcome.answer.version.text());
+  parts_.executor.settle();
+  return result;
+}
+
 /// Section 3.8: a resumed stream goes on only in the very answer it was cut from.
 Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
                                       const DiffOutcome& outcome) const {

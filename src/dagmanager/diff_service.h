@@ -18,6 +18,7 @@
 #include "dagmanager/diff_executor.h"
 #include "dagmanager/diff_stream.h"
 #include "dagmanager/limits.h"
+#include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/wire.h"
 #include "server/worker_pool.h"
@@ -48,6 +49,10 @@ class DiffServer final
   grpc::ServerUnaryReactor* AckChunk(grpc::CallbackServerContext* context,
                                      const wire::ChunkAck* request,
                                      wire::ChunkAck* response) override;
+
+  /// A diff that RedoDiff has decided on, on the caller's thread, answered whole. Faults of
+  /// DiffExecutor::run.
+  Result<wire::DiffResult> run_hotfix(const HotfixDiff& hotfix);
 
   /// From now on new diffs are told `draining`.
   void drain() { draining_ = true; }

@@ -18,7 +18,9 @@
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
+#include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
+#include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "drivers/postgres/pool.h"
 #include "server/log.h"
 
@@ -52,6 +54,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.bell = std::make_unique<MemoryEventBell>(*store);
     engines.traffic = std::make_unique<MemoryTrafficStore>(*store);
     engines.hits = std::make_unique<MemoryHitStore>(*store, random);
+    engines.redo = std::make_unique<MemoryRedoStore>(*store);
     engines.loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.store = std::move(store);
     return {};
@@ -66,6 +69,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.bell = std::make_unique<PostgresEventBell>(pool->connect_options());
   engines.traffic = std::make_unique<PostgresTrafficStore>(*pool, random);
   engines.hits = std::make_unique<PostgresHitStore>(*pool, random);
+  engines.redo = std::make_unique<PostgresRedoStore>(*pool, random);
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};

@@ -12,6 +12,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
+#include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
@@ -33,6 +34,7 @@ struct Engines {
   std::unique_ptr<EventBell> bell;
   std::unique_ptr<TrafficStore> traffic;
   std::unique_ptr<HitStore> hits;
+  std::unique_ptr<RedoStore> redo;
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
 };
 

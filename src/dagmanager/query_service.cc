@@ -229,8 +229,13 @@ grpc::ServerUnaryReactor* AdminServer::Cleanup(grpc::CallbackServerContext* cont
   return not_available(*context, "Cleanup");
 }
 grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* context,
-                                                const wire::RedoDiffRequest*, wire::DiffResult*) {
-  return not_available(*context, "RedoDiff");
+                                                const wire::RedoDiffRequest* request,
+                                                wire::DiffResult* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply, actor = context->peer()]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.redo.redo(*request, actor));
+                  return {};
+                });
 }
 grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(
     grpc::CallbackServerContext* context, const wire::SetTrafficWeightRequest* request,

@@ -12,6 +12,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/rollouts/hit_service.h"
+#include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
 #include "dagmanager/wire.h"
@@ -28,6 +29,7 @@ struct QueryParts {
   StoreHealth& health;
   TrafficService& traffic;
   HitService& hits;
+  RedoService& redo;
   const Clock& clock;
   Random& random;
 };

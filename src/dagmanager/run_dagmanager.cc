@@ -18,6 +18,7 @@
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/query_service.h"
 #include "dagmanager/rollouts/hit_service.h"
+#include "dagmanager/rollouts/redo_service.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
 #include "server/http/http_server.h"
@@ -142,8 +143,16 @@ class Dagmanager {
         *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_});
     traffic_ = std::make_unique<TrafficService>(
         TrafficService::Parts{*engines_.traffic, dagmanager_metrics_, clock_});
-    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_,
-                           *traffic_,       *hits_,           clock_,    random_};
+    redo_ = std::make_unique<RedoService>(RedoService::Parts{
+        .redo = *engines_.redo,
+        .graph = *engines_.store,
+        .clock = clock_,
+        .run = [this](const HotfixDiff& hotfix) { return diffs_->run_hotfix(hotfix); },
+        .weighs = [this](const std::string& version,
+                         double weight) { dagmanager_metrics_.version_weight(version, weight); },
+        .compute_key_in_queue_map = config_.compute_key_in_queue_map});
+    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_, *traffic_,
+                           *hits_,          *redo_,           clock_,    random_};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -196,6 +205,7 @@ class Dagmanager {
   std::unique_ptr<server::WorkerPool> queries_;
   std::unique_ptr<StoreHealth> health_;
   std::unique_ptr<HitService> hits_;
+  std::unique_ptr<RedoService> redo_;
   std::unique_ptr<DiffWitness> witness_;
   std::unique_ptr<DiffExecutor> executor_;
   std::unique_ptr<DiffServer> diffs_;

@@ -10,6 +10,7 @@
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
+#include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "tests/conformance/postgres_engine.h"
 #include "tests/must.h"
 
@@ -27,13 +28,15 @@ class MemoryGraph final : public GraphEngine {
         events_(*store_, kQueueTopic),
         bell_(*store_),
         traffic_(*store_),
-        hits_(*store_, random_) {}
+        hits_(*store_, random_),
+        redo_(*store_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
   dagmanager::TrafficStore& traffic() override { return traffic_; }
   dagmanager::HitStore& hits() override { return hits_; }
+  dagmanager::RedoStore& redo() override { return redo_; }
 
  private:
   SharedRandom random_;
@@ -43,6 +46,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryEventBell bell_;
   dagmanager::MemoryTrafficStore traffic_;
   dagmanager::MemoryHitStore hits_;
+  dagmanager::MemoryRedoStore redo_;
 };
 
 class MemoryTopics final : public TopicEngine {
@@ -62,6 +66,7 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::EventBell& bell() override { return instance_->bell(); }
   dagmanager::TrafficStore& traffic() override { return instance_->traffic(); }
   dagmanager::HitStore& hits() override { return instance_->hits(); }
+  dagmanager::RedoStore& redo() override { return instance_->redo(); }
 
  private:
   PostgresGraph graph_;
@@ -118,7 +123,8 @@ PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
       events_(pool_, kQueueTopic),
       bell_(pool_.connect_options()),
       traffic_(pool_, random_),
-      hits_(pool_, random_) {}
+      hits_(pool_, random_),
+      redo_(pool_, random_) {}
 
 PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
   EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);

@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
+#include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
@@ -61,6 +62,7 @@ class GraphEngine {
   virtual dagmanager::EventBell& bell() = 0;
   virtual dagmanager::TrafficStore& traffic() = 0;
   virtual dagmanager::HitStore& hits() = 0;
+  virtual dagmanager::RedoStore& redo() = 0;
 };
 
 /// A topic admin, without topics at first.

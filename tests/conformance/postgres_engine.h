@@ -11,6 +11,7 @@
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
+#include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
 #include "tests/integration/postgres_fixture.h"
@@ -28,6 +29,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::EventBell& bell() override { return bell_; }
   dagmanager::TrafficStore& traffic() override { return traffic_; }
   dagmanager::HitStore& hits() override { return hits_; }
+  dagmanager::RedoStore& redo() override { return redo_; }
   postgres::Pool& pool() { return pool_; }
 
  private:
@@ -39,6 +41,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresEventBell bell_;
   dagmanager::PostgresTrafficStore traffic_;
   dagmanager::PostgresHitStore hits_;
+  dagmanager::PostgresRedoStore redo_;
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

@@ -17,6 +17,7 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& target) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectWaitMsMin);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectWaitMsMax);
+  arguments.SetMaxReceiveMessageSize(kReplyBytesMax);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -147,6 +148,10 @@ Result<wire::TrafficWeight> DagmanagerClient::set_weight(
     const wire::SetTrafficWeightRequest& request) {
   return ask<wire::TrafficWeight>(request, &wire::AdminService::Stub::SetTrafficWeight,
                                   kCallTimeout);
+}
+
+Result<wire::DiffResult> DagmanagerClient::redo_diff(const wire::RedoDiffRequest& request) {
+  return ask<wire::DiffResult>(request, &wire::AdminService::Stub::RedoDiff, kRedoTimeout);
 }
 
 Result<wire::ListCrossContextHitsReply> DagmanagerClient::list_hits(const std::string& state) {

@@ -44,6 +44,9 @@ class DagmanagerClient {
   /// Sets a share of traffic (contract section 3.20). A repeat is harmless.
   Result<wire::TrafficWeight> set_weight(const wire::SetTrafficWeightRequest& request);
 
+  /// A hotfix, a rollback, or the stored answer (section 3.16). A repeat does what is left.
+  Result<wire::DiffResult> redo_diff(const wire::RedoDiffRequest& request);
+
   /// Cross-context hits, newest first; `state`: `open`, `acked`, or empty for all (section 3.21).
   Result<wire::ListCrossContextHitsReply> list_hits(const std::string& state);
   /// Clears one. A repeat is harmless.

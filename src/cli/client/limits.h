@@ -52,4 +52,10 @@ inline constexpr std::size_t kEventBytesMax = std::size_t{64} << 20;
 /// Node ids in one DescribeNodes request (contract section 1.1).
 inline constexpr std::size_t kDescribeIdsMax = 1'000;
 
+/// A hotfix makes its topics before it answers.
+inline constexpr Duration kRedoTimeout = std::chrono::minutes(6);
+
+/// Bytes of one reply: the queue map of the largest graph in one message.
+inline constexpr int kReplyBytesMax = 64 << 20;
+
 }  // namespace weir::cli

@@ -1,9 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/traffic/message_text.h"
 
+#include <map>
+
 #include "base/json_line.h"
 
 namespace weir::cli {
+namespace {
+
+std::map<std::string, std::string> sorted_map(const wire::DiffResult& result) {
+  return {result.queue_map().begin(), result.queue_map().end()};
+}
+
+}  // namespace
+
+std::string result_json(const wire::DiffResult& result) {
+  std::string map = "{";
+  for (const auto& [key, topic] : sorted_map(result)) {
+    if (map.size() > 1) map += ',';
+    base::append_json_text(map, key);
+    map += ':';
+    base::append_json_text(map, topic);
+  }
+  std::string out;
+  JsonLine line(out);
+  line.raw("queue_map", map + "}");
+  line.text("sentinel_id", result.sentinel_id());
+  line.text("version", result.version());
+  line.end();
+  return out + "\n";
+}
+
+std::string result_text(const wire::DiffResult& result) {
+  std::string text = "version " + result.version() + " of sentinel " + result.sentinel_id() + "\n";
+  for (const auto& [key, topic] : sorted_map(result)) {
+    text.append("  ").append(topic).append("  ").append(key).append("\n");
+  }
+  return text;
+}
 
 std::string hit_json(const wire::CrossContextHit& hit) {
   std::string out;

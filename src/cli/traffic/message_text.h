@@ -12,7 +12,11 @@ namespace wire = qmtl::services::dagmanager;
 
 /// One line of JSON, the message's fields under their names.
 std::string hit_json(const wire::CrossContextHit& hit);
-/// One line for people.
+/// Members in the order of their names.
+std::string result_json(const wire::DiffResult& result);
+
+/// For people.
 std::string hit_line(const wire::CrossContextHit& hit);
+std::string result_text(const wire::DiffResult& result);
 
 }  // namespace weir::cli

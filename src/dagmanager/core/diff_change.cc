@@ -54,6 +54,7 @@ class ChangeMaker {
       if (planned.mark_due) mark(planned);
       deploy.nodes.push_back({planned.node_row, planned.source->name, planned.node_row == 0});
     }
+    add_buckets(deploy);
     add_sentinel(deploy);
     change_.deploy = std::move(deploy);
     return std::move(change_);
@@ -77,8 +78,16 @@ class ChangeMaker {
     deploy.answer_hash = in_.answer_hash;
     deploy.first_seen = in_.now;
     deploy.last_seen = in_.now;
+    if (in_.handover != nullptr) deploy.baseline = in_.handover->baseline;
     deploy.nodes.reserve(in_.plan->nodes.size());
     return deploy;
+  }
+
+  /// Part of the keys of its answer; few graphs have any.
+  void add_buckets(DeployRecord& deploy) const {
+    const auto has_bucket = [](const PlannedNode& node) { return !node.source->bucket.empty(); };
+    if (std::ranges::none_of(in_.plan->nodes, has_bucket)) return;
+    for (const PlannedNode& node : in_.plan->nodes) deploy.buckets.push_back(node.source->bucket);
   }
 
   /// The queue of a node, if it gets one, and what there is to log of it.
@@ -153,16 +162,19 @@ class ChangeMaker {
   void add_sentinel(const DeployRecord& deploy) {
     if (!deploy.sentinel_due) return;
     const graph::SentinelRequest& asked = *in_.dag->sentinel;
-    change_.sentinel = SentinelRecord{.id = in_.scope->sentinel,
-                                      .world = graph::WorldId(in_.scope->context().world_id),
-                                      .version = in_.scope->version,
-                                      .commit_hash = asked.commit_hash.empty()
-                                                         ? "dag:" + base::to_hex(in_.dag->json_hash)
-                                                         : asked.commit_hash,
-                                      .release_tag = asked.release_tag,
-                                      .traffic_weight = asked.weight,
-                                      .deploy_key = deploy.key.text(),
-                                      .created_at = in_.now};
+    if (in_.handover != nullptr) change_.handover = *in_.handover;
+    SentinelRecord& sentinel = change_.sentinel.emplace();
+    sentinel.id = in_.scope->sentinel;
+    sentinel.world = graph::WorldId(in_.scope->context().world_id);
+    sentinel.version = in_.scope->version;
+    sentinel.commit_hash = asked.commit_hash;
+    if (asked.commit_hash.empty()) {
+      sentinel.commit_hash = "dag:" + base::to_hex(in_.dag->json_hash);
+    }
+    sentinel.release_tag = asked.release_tag;
+    if (in_.handover == nullptr) sentinel.traffic_weight = asked.weight;
+    sentinel.deploy_key = deploy.key.text();
+    sentinel.created_at = in_.now;
   }
 
   const ChangeInput& in_;

@@ -35,6 +35,7 @@ struct ChangeInput {
   std::string diff_id;
   std::string node_set;
   std::string actor;
+  const Handover* handover = nullptr;  ///< null: the graph's own weight counts
   base::Digest request_hash{};
   base::Digest answer_hash{};
   bool deploy_known = false;

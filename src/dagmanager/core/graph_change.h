@@ -77,6 +77,15 @@ struct QueuePromotion {
   friend bool operator==(const QueuePromotion&, const QueuePromotion&) = default;
 };
 
+/// From whom a deploy takes over its share of traffic (section 3.16).
+struct Handover {
+  graph::VersionLabel former;
+  std::string baseline;  ///< the former's deploy key
+  std::string actor;
+
+  friend bool operator==(const Handover&, const Handover&) = default;
+};
+
 /// Everything one diff changes, written in one transaction or not at all (section 3.2, step 11).
 struct GraphChange {
   std::string diff_id;
@@ -89,6 +98,9 @@ struct GraphChange {
   std::optional<DeployRecord> deploy;  ///< insert, or move last_seen and revive
   bool deploy_known = false;           ///< only last_seen moves
   std::optional<SentinelRecord> sentinel;
+  /// The sentinel takes the weight of this version of it, which falls to 0; where it may not, the
+  /// whole change is refused.
+  std::optional<Handover> handover = {};
   std::vector<TopicLogRow> log;
   Instant at{};
   std::shared_ptr<WrittenAhead> ahead = {};  ///< of the reservation; changes nothing but the time
@@ -108,6 +120,7 @@ struct Committed {
   std::size_t events = 0;  ///< outbox rows written
   /// Why the sentinel's weight was left out, all else being written (section 3.3).
   std::optional<Error> weight_refused = {};
+  std::optional<double> handed_over = {};  ///< the weight that the sentinel took over
 };
 
 }  // namespace weir::dagmanager

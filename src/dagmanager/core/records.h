@@ -122,6 +122,9 @@ struct DeployRecord {
   Instant first_seen{};
   Instant last_seen{};
   std::optional<Instant> ended_at;
+  std::optional<Instant> taken_back_at = {};  ///< by a rollback; a new submission clears it
+  std::string baseline = {};  ///< text() of the key of what it took over from; empty: none
+  std::vector<std::string> buckets = {};  ///< of the nodes, in order; empty: none has one
 
   friend bool operator==(const DeployRecord&, const DeployRecord&) = default;
 };
@@ -134,7 +137,9 @@ struct SentinelRecord {
   std::string commit_hash;
   std::string release_tag;
   std::optional<double> traffic_weight;
-  std::string deploy_key;  ///< DeployKey::text() of the newest deploy under it
+  std::optional<double> live_weight = {};  ///< the last one above 0, as far as it was noted
+  double peak_weight = 0;                  ///< the highest, likewise
+  std::string deploy_key;                  ///< DeployKey::text() of the newest deploy under it
   Instant created_at{};
 
   friend bool operator==(const SentinelRecord&, const SentinelRecord&) = default;

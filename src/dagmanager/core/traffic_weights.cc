@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/core/traffic_weights.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace weir::dagmanager {
@@ -36,6 +37,19 @@ Result<void> check_weight(const WeightRequest& request) {
     return base::invalid_argument("weight_out_of_range", "weight: a share of traffic, from 0 to 1");
   }
   return {};
+}
+
+void give_weight(SentinelRecord& sentinel, double weight) {
+  sentinel.live_weight = last_live_weight(sentinel);
+  if (weight > 0) sentinel.live_weight = weight;
+  sentinel.peak_weight =
+      std::max({sentinel.peak_weight, sentinel.traffic_weight.value_or(0), weight});
+  sentinel.traffic_weight = weight;
+}
+
+std::optional<double> last_live_weight(const SentinelRecord& sentinel) {
+  if (sentinel.traffic_weight.value_or(0) > 0) return sentinel.traffic_weight;
+  return sentinel.live_weight;
 }
 
 Result<void> check_fence(const WeightFence& fence, double from, double to) {
@@ -74,7 +88,7 @@ Result<WeightOutcome> decide_weight(std::span<const SentinelRecord> stored,
   outcome.changed = !found->traffic_weight || !same_weight(current, request.weight);
   if (!outcome.changed) return outcome;
   WEIR_CHECK(check_fence(fence, current, request.weight));
-  outcome.sentinel.traffic_weight = request.weight;
+  give_weight(outcome.sentinel, request.weight);
   return outcome;
 }
 

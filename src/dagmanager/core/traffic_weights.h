@@ -42,17 +42,23 @@ struct WeightOutcome {
 struct AuditRow {
   Instant at{};
   std::string actor;
-  std::string action;  ///< `set_weight`, `ack_cross_context`
+  std::string action;  ///< `set_weight`, `ack_cross_context`, `hotfix`, `rollback`
   graph::WorldId world = {};
   graph::SentinelId sentinel = {};
   graph::VersionLabel version = {};
   std::optional<double> from = {};  ///< nothing: it had none
   double to = 0;                    ///< 0 where no weight is meant
-  std::string subject = {};         ///< what else it is about: a hit's id
+  std::string subject = {};         ///< what else it is about: a hit's id, a deploy's key
   std::string note = {};            ///< what its changer said
 
   friend bool operator==(const AuditRow&, const AuditRow&) = default;
 };
+
+/// Gives a sentinel a weight, and notes the last above 0 and the highest.
+void give_weight(SentinelRecord& sentinel, double weight);
+
+/// The last weight above 0 that a sentinel had; nothing if it never had one.
+std::optional<double> last_live_weight(const SentinelRecord& sentinel);
 
 /// What goes on beside a sentinel, in the transaction that would change its weight.
 struct WeightFence {

@@ -56,7 +56,8 @@ Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
   std::optional<DeploySeen> seen;
   if (deploy != nullptr) {
     if (const DeployRecord* known = std::as_const(graph_).deploys.find(deploy->text())) {
-      seen = DeploySeen{known->last_seen, known->ended_at.has_value(), known->sentinel_due};
+      const bool ended = known->ended_at || known->taken_back_at;
+      seen = DeploySeen{known->last_seen, ended, known->sentinel_due};
     }
   }
   return GraphView(std::move(lock), graph_.index, graph_.epoch, seen);
@@ -126,22 +127,25 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
   if (change.touches_graph() && moved_under(change)) {
     return graph_moved("a node of the graph changed since it was read");
   }
-  std::size_t events = 0;
+  WEIR_TRY(const std::vector<WeightStep> steps, handover_steps(change));
+  Committed committed;
   if (change.touches_graph()) {
     ++graph_.epoch;
-    events = tell(change);
+    committed.events = tell(change);
     apply_graph(change);
     touched_.emplace_back(graph_.epoch, touched_nodes(change, graph_.index));
     if (touched_.size() > kTouchedEpochsMax) touched_.pop_front();
   }
   for (const TopicLogRow& row : change.log) graph_.log.add(row);
   if (change.deploy) apply_deploy(change);
-  std::optional<Error> weight_refused;
-  if (change.sentinel) events += apply_sentinel(change, weight_refused);
+  if (change.sentinel) apply_sentinel(change, committed);
+  if (change.handover) apply_handover(change, steps, committed);
+  committed.epoch = graph_.epoch;
   unsaved_ = true;
-  if (events > 0 && bell_.written) bell_.written();  // it finds them once this lock is free
+  if (committed.events > 0 && bell_.written)
+    bell_.written();  // it finds them once this lock is free
   WEIR_CHECK(save());
-  return Committed{graph_.epoch, events, std::move(weight_refused)};
+  return committed;
 }
 
 /// The fence: no foreign change since `base` may have touched a node of this DAG, every intent must
@@ -206,51 +210,25 @@ void MemoryGraphStore::apply_deploy(const GraphChange& change) {
   }
   known->last_seen = change.deploy->last_seen;
   known->ended_at.reset();
+  known->taken_back_at.reset();
+  if (!change.deploy->baseline.empty()) known->baseline = change.deploy->baseline;
   known->sentinel_due = known->sentinel_due || change.deploy->sentinel_due;
   graph_.deploys.make_newest(key);
 }
 
-/// A weight that is refused is left out: the one that is stored stays.
-std::size_t MemoryGraphStore::apply_sentinel(const GraphChange& change,
-                                             std::optional<Error>& refused) {
-  SentinelRecord wanted = *change.sentinel;
-  std::optional<SentinelRecord> last;
-  for (const SentinelRecord& sentinel : graph_.sentinels) {
-    if (sentinel.id == wanted.id && sentinel.world == wanted.world) last = sentinel;
-  }
-  const auto same = std::ranges::find_if(graph_.sentinels, [&](const SentinelRecord& sentinel) {
-    return sentinel.id == wanted.id && sentinel.world == wanted.world &&
-           sentinel.version == wanted.version;
-  });
-  if (wanted.traffic_weight) {
-    const bool known = same != graph_.sentinels.end();
-    const double from = known ? same->traffic_weight.value_or(0) : 0;
-    const auto allowed = check_fence(graph_.fence(), from, *wanted.traffic_weight);
-    if (!allowed.ok()) {
-      refused = allowed.error();
-      wanted.traffic_weight.reset();
-    }
-  }
-  if (same == graph_.sentinels.end()) {
-    graph_.sentinels.push_back(wanted);
-  } else {
-    same->deploy_key = wanted.deploy_key;
-    if (wanted.traffic_weight) same->traffic_weight = wanted.traffic_weight;
-    std::rotate(same, same + 1, graph_.sentinels.end());  // stored last: the newest
-  }
-  if (!weight_changed(last, wanted)) return 0;
-  OutboxRow row = new_event(change.at);
-  row.weight = WeightUpdate{wanted.id, wanted.version, wanted.world, *wanted.traffic_weight};
-  graph_.outbox.add(row);
-  return 1;
-}
-
-Result<void> MemoryGraphStore::alter(const std::function<Result<bool>(MemoryGraph&)>& change) {
+Result<void> MemoryGraphStore::alter(
+    const std::function<Result<bool>(MemoryGraph&, const TellWeight&)>& change) {
   const std::unique_lock lock(mutex_);
   if (unsaved_) WEIR_CHECK(save());
-  WEIR_TRY(const bool changed, change(graph_));
+  bool told = false;
+  const TellWeight tell = [&](const SentinelRecord& sentinel, Instant at) {
+    tell_weight(sentinel, at);
+    told = true;
+  };
+  WEIR_TRY(const bool changed, change(graph_, tell));
   if (!changed) return {};
   unsaved_ = true;
+  if (told && bell_.written) bell_.written();
   return save();
 }
 

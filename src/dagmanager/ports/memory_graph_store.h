@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "dagmanager/core/cross_context_hits.h"
+#include "dagmanager/core/redo.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/memory_rows.h"
@@ -36,6 +37,10 @@ struct MemoryGraph {
   std::vector<AuditRow> audit;                    ///< oldest first
   std::vector<CrossContextHit> hits;              ///< oldest first
   std::size_t hits_open = 0;
+
+  /// The sentinel of the same id, world and version; null if it is not stored.
+  SentinelRecord* find_sentinel(const SentinelRecord& like);
+  const SentinelRecord* find_sentinel(const SentinelRecord& like) const;
 
   /// What goes on beside every sentinel.
   WeightFence fence() const { return {.hit_open = hits_open > 0}; }
@@ -77,7 +82,8 @@ class MemoryGraphStore final : public GraphStore {
 
   /// Runs `change` alone on all that is stored; what it did is saved if it says that it did
   /// something. Where it fails it must have done nothing.
-  Result<void> alter(const std::function<Result<bool>(MemoryGraph&)>& change);
+  using TellWeight = std::function<void(const SentinelRecord&, Instant)>;
+  Result<void> alter(const std::function<Result<bool>(MemoryGraph&, const TellWeight&)>& change);
   void look(const std::function<void(const MemoryGraph&)>& reader) const;
 
   // For MemoryControlBus, MemoryEventLog and MemoryEventBell. An event's number is its key_seq.
@@ -101,7 +107,11 @@ class MemoryGraphStore final : public GraphStore {
   void apply_graph(const GraphChange& change);
   std::size_t tell(const GraphChange& change);
   void apply_deploy(const GraphChange& change);
-  std::size_t apply_sentinel(const GraphChange& change, std::optional<Error>& refused);
+  void apply_sentinel(const GraphChange& change, Committed& committed);
+  Result<std::vector<WeightStep>> handover_steps(const GraphChange& change) const;
+  void apply_handover(const GraphChange& change, const std::vector<WeightStep>& steps,
+                      Committed& committed);
+  void tell_weight(const SentinelRecord& sentinel, Instant at);
   OutboxRow new_event(Instant at);
   ControlEvent render(const OutboxRow& row, const std::string& queue_topic) const;
   /// The number of the oldest event that is kept.

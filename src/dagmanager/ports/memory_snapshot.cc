@@ -290,16 +290,51 @@ void write_part(Writer& writer, const std::string& name, const Describe& describ
   writer.text(content);
 }
 
+/// What sentinels and deploys have besides, in the order of the rows.
+template <class A>
+void sentinel_weights(A& archive, std::vector<SentinelRecord>& sentinels) {
+  std::size_t count = sentinels.size();
+  archive.number(count);
+  for (std::size_t at = 0; at < count && at < sentinels.size(); ++at) {
+    fields(archive, sentinels[at].live_weight, sentinels[at].peak_weight);
+  }
+}
+template <class A>
+void deploy_words(A& archive, MemoryDeploys& deploys) {
+  std::size_t count = deploys.order().size();
+  archive.number(count);
+  for (std::size_t at = 0; at < count && at < deploys.order().size(); ++at) {
+    DeployRecord& deploy = *deploys.find(deploys.order()[at]);
+    fields(archive, deploy.taken_back_at, deploy.baseline, deploy.buckets);
+  }
+}
+
+constexpr const char* kSentinelWeightsPart = "sentinel_weights";
+constexpr const char* kDeployWordsPart = "deploy_words";
 constexpr const char* kAuditWordsPart = "audit_words";
 constexpr const char* kHitsPart = "hits";
 
 void write_parts(Writer& writer, MemoryGraph& graph) {
   const bool has_words = std::ranges::any_of(
       graph.audit, [](const AuditRow& row) { return !row.subject.empty() || !row.note.empty(); });
-  const bool has_parts = has_words || !graph.hits.empty();
+  const bool has_weights = std::ranges::any_of(
+      graph.sentinels, [](const SentinelRecord& sentinel) { return sentinel.peak_weight > 0; });
+  const bool has_deploy_words =
+      std::ranges::any_of(graph.deploys.order(), [&](const std::string& key) {
+        const DeployRecord& deploy = *std::as_const(graph).deploys.find(key);
+        return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
+      });
+  const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
   if (has_parts || !graph.audit.empty()) field(writer, graph.audit);
   if (has_words) {
     write_part(writer, kAuditWordsPart, [&](Writer& part) { audit_words(part, graph.audit); });
+  }
+  if (has_weights) {
+    write_part(writer, kSentinelWeightsPart,
+               [&](Writer& part) { sentinel_weights(part, graph.sentinels); });
+  }
+  if (has_deploy_words) {
+    write_part(writer, kDeployWordsPart, [&](Writer& part) { deploy_words(part, graph.deploys); });
   }
   if (!graph.hits.empty()) {
     write_part(writer, kHitsPart, [&](Writer& part) { field(part, graph.hits); });
@@ -317,6 +352,10 @@ bool read_parts(Reader& reader, MemoryGraph& graph) {
     Reader part(content);
     if (name == kAuditWordsPart) {
       audit_words(part, graph.audit);
+    } else if (name == kSentinelWeightsPart) {
+      sentinel_weights(part, graph.sentinels);
+    } else if (name == kDeployWordsPart) {
+      deploy_words(part, graph.deploys);
     } else if (name == kHitsPart) {
       field(part, graph.hits);
     } else {

@@ -1,30 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "dagmanager/ports/memory_graph_store.h"
 
-// Shares of traffic in a memory store.
+// Shares of traffic in a memory store: set by operators, by diffs, and handed over.
 namespace weir::dagmanager {
 
-Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
-  const std::unique_lock lock(mutex_);
-  if (unsaved_) WEIR_CHECK(save());
-  WEIR_TRY(WeightOutcome outcome, decide_weight(graph_.sentinels, change.request, graph_.fence()));
-  if (!outcome.changed) return outcome;
-  const SentinelRecord& wanted = outcome.sentinel;
-  const auto stored = std::ranges::find_if(graph_.sentinels, [&](const SentinelRecord& one) {
-    return one.id == wanted.id && one.world == wanted.world && one.version == wanted.version;
+namespace {
+
+/// The place of the sentinel of the same id, world and version; the end if it is not stored.
+template <class Sentinels>
+auto place_of(Sentinels& sentinels, const SentinelRecord& like) {
+  return std::ranges::find_if(sentinels, [&](const SentinelRecord& one) {
+    return one.id == like.id && one.world == like.world && one.version == like.version;
   });
-  graph_.audit.push_back(audit_of(outcome, stored->traffic_weight, change));
-  stored->traffic_weight = wanted.traffic_weight;
-  OutboxRow row = new_event(change.at);
-  row.weight = WeightUpdate{wanted.id, wanted.version, wanted.world, *wanted.traffic_weight};
+}
+
+}  // namespace
+
+SentinelRecord* MemoryGraph::find_sentinel(const SentinelRecord& like) {
+  const auto found = place_of(sentinels, like);
+  return found == sentinels.end() ? nullptr : &*found;
+}
+
+const SentinelRecord* MemoryGraph::find_sentinel(const SentinelRecord& like) const {
+  const auto found = place_of(sentinels, like);
+  return found == sentinels.end() ? nullptr : &*found;
+}
+
+void MemoryGraphStore::tell_weight(const SentinelRecord& sentinel, Instant at) {
+  OutboxRow row = new_event(at);
+  row.weight =
+      WeightUpdate{sentinel.id, sentinel.version, sentinel.world, *sentinel.traffic_weight};
   graph_.outbox.add(row);
-  unsaved_ = true;
-  if (bell_.written) bell_.written();
-  WEIR_CHECK(save());
+}
+
+Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
+  WeightOutcome outcome;
+  WEIR_CHECK(alter([&](MemoryGraph& graph, const TellWeight& tell) -> Result<bool> {
+    WEIR_TRY(outcome, decide_weight(graph.sentinels, change.request, graph.fence()));
+    if (!outcome.changed) return false;
+    SentinelRecord& stored = *graph.find_sentinel(outcome.sentinel);
+    graph.audit.push_back(audit_of(outcome, stored.traffic_weight, change));
+    stored = outcome.sentinel;
+    tell(stored, change.at);
+    return true;
+  }));
   return outcome;
+}
+
+/// A weight that is refused is left out: the one that is stored stays.
+void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& committed) {
+  SentinelRecord wanted = *change.sentinel;
+  if (change.handover) wanted.traffic_weight.reset();  // it takes another one over
+  std::optional<SentinelRecord> last;
+  for (const SentinelRecord& sentinel : graph_.sentinels) {
+    if (sentinel.id == wanted.id && sentinel.world == wanted.world) last = sentinel;
+  }
+  SentinelRecord stored = wanted;
+  stored.traffic_weight.reset();
+  if (const SentinelRecord* known = graph_.find_sentinel(wanted)) {
+    stored = *known;
+    stored.deploy_key = wanted.deploy_key;
+    graph_.sentinels.erase(graph_.sentinels.begin() + (known - graph_.sentinels.data()));
+  }
+  if (wanted.traffic_weight) {
+    const double from = stored.traffic_weight.value_or(0);
+    const auto allowed = check_fence(graph_.fence(), from, *wanted.traffic_weight);
+    if (allowed.ok()) {
+      give_weight(stored, *wanted.traffic_weight);
+    } else {
+      committed.weight_refused = allowed.error();
+      wanted.traffic_weight.reset();
+    }
+  }
+  graph_.sentinels.push_back(std::move(stored));  // stored last: the newest
+  if (!weight_changed(last, wanted)) return;
+  tell_weight(wanted, change.at);
+  ++committed.events;
+}
+
+Result<std::vector<WeightStep>> MemoryGraphStore::handover_steps(const GraphChange& change) const {
+  if (!change.handover || !change.sentinel) return std::vector<WeightStep>();
+  SentinelRecord former = *change.sentinel;
+  former.version = change.handover->former;
+  const SentinelRecord* stored_former = graph_.find_sentinel(former);
+  if (stored_former == nullptr) return std::vector<WeightStep>();
+  SentinelRecord gains = *change.sentinel;
+  gains.traffic_weight.reset();
+  if (const SentinelRecord* known = graph_.find_sentinel(gains)) gains = *known;
+  return handover_weights(*stored_former, gains, graph_.fence());
+}
+
+void MemoryGraphStore::apply_handover(const GraphChange& change,
+                                      const std::vector<WeightStep>& steps, Committed& committed) {
+  const StepCause cause = cause_of(change);
+  for (const WeightStep& step : steps) {
+    SentinelRecord& stored = *graph_.find_sentinel(step.sentinel);
+    give_weight(stored, *step.sentinel.traffic_weight);
+    graph_.audit.push_back(audit_of(step, cause));
+    if (!step.told) continue;
+    tell_weight(stored, change.at);
+    committed.handed_over = stored.traffic_weight;
+    ++committed.events;
+  }
 }
 
 std::vector<std::pair<RowId, AuditRow>> MemoryGraphStore::read_audit(RowId after,

@@ -140,6 +140,7 @@ void add_deploy(Pipeline& pipeline, const GraphChange& change, ChangePlaces& pla
   }
   Params params;
   params.text(deploy.key.text()).instant(deploy.last_seen).boolean(deploy.sentinel_due);
+  params.text(deploy.baseline);
   places.touched_deploy = pipeline.add(sql::kTouchDeploy, std::move(params));
 }
 

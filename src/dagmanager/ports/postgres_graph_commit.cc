@@ -8,6 +8,7 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/core/control_events.h"
+#include "dagmanager/core/redo.h"
 #include "dagmanager/ports/limits.h"
 #include "dagmanager/ports/postgres_change_rows.h"
 #include "dagmanager/ports/postgres_graph_nodes.h"
@@ -34,7 +35,7 @@ Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved
 /// Whether a change needs the epoch row: it raises the epoch, tells events, or adds to the log.
 bool needs_epoch(const GraphChange& change) {
   return change.touches_graph() || !change.log.empty() ||
-         (change.sentinel && change.sentinel->traffic_weight);
+         (change.sentinel && (change.sentinel->traffic_weight || change.handover));
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ class PostgresGraphStore::Commit {
       WEIR_CHECK(judge_rows(rows_, change_));
       WEIR_CHECK(judge_foreign_changes());
     }
-    WEIR_TRY(const Committed committed, finish());
+    WEIR_TRY(Committed committed, finish());
     WEIR_CRASH_POINT("store.after_commit");
     if (delta_) mirror_.apply(*std::move(delta_));
     return committed;
@@ -70,6 +71,7 @@ class PostgresGraphStore::Commit {
   struct Places {
     std::optional<std::size_t> newest_sentinel;
     std::optional<std::size_t> weight;  // of the sentinel's version
+    std::optional<std::size_t> former;  // weight of the version that hands over
     std::optional<std::size_t> fence;   // of weights
     std::size_t epoch = 0;
     std::size_t changes = 0;
@@ -86,6 +88,8 @@ class PostgresGraphStore::Commit {
   void decide_events();
   void add_queue_events(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
                         std::int64_t event_seq);
+  SentinelRecord former_sentinel() const;
+  Result<std::vector<WeightStep>> handover_steps() const;
   void judge_weight();
   bool weight_is_told() const;
   void add_epoch(Pipeline& pipeline, std::int64_t event_seq);
@@ -201,11 +205,12 @@ void PostgresGraphStore::Commit::add_sentinel(Pipeline& pipeline) {
   newest.text(sentinel.id.view()).text(sentinel.world.view());
   places_.newest_sentinel = pipeline.add(sql::kNewestSentinel, std::move(newest));
   SentinelRecord without_weight = sentinel;
-  if (sentinel.traffic_weight) {
+  if (sentinel.traffic_weight || change_.handover) {
     places_.weight = add_weight(pipeline, sentinel);
     places_.fence = pipeline.add(kReadWeightFence);
     without_weight.traffic_weight.reset();
   }
+  if (change_.handover) places_.former = add_weight(pipeline, former_sentinel());
   pipeline.add(sql::kStoreSentinel, sentinel_params(without_weight));
   Params has;
   has.text(sentinel.world.view())
@@ -283,7 +288,19 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
   Pipeline pipeline(connection_);
   if (!updates_.empty()) add_queue_events(pipeline, updates_, event_seq);
   event_seq += static_cast<std::int64_t>(updates_.size());
-  judge_weight();
+  WEIR_TRY(const std::vector<WeightStep> steps, handover_steps());
+  Committed committed;
+  for (const WeightStep& step : steps) {
+    set_weight(pipeline, step.sentinel);
+    add_audit(pipeline, audit_of(step, cause_of(change_)));
+    if (!step.told) continue;
+    tell_weight(pipeline, {.sentinel = &step.sentinel,
+                           .event_seq = ++event_seq,
+                           .id = base::uuid_v4(random_),
+                           .at = change_.at});
+    committed.handed_over = step.sentinel.traffic_weight;
+  }
+  if (!change_.handover) judge_weight();
   if (weighed_) set_weight(pipeline, *weighed_);
   const bool told = weight_is_told();
   if (told) {
@@ -296,10 +313,14 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
   if (change_.touches_graph()) {
     raised_ = {locked_.epoch + 1, static_cast<std::int64_t>(random_.next())};
   }
-  if (change_.touches_graph() || told) add_epoch(pipeline, event_seq);
+  const bool any_told = told || committed.handed_over;
+  if (change_.touches_graph() || any_told) add_epoch(pipeline, event_seq);
   pipeline.commit();
   WEIR_CHECK(pipeline.run([this] { prepare_mirror(); }));
-  return Committed{raised_.epoch, updates_.size() + (told ? 1 : 0), std::move(weight_refused_)};
+  committed.epoch = raised_.epoch;
+  committed.events = updates_.size() + (any_told ? 1 : 0);
+  committed.weight_refused = std::move(weight_refused_);
+  return committed;
 }
 
 void PostgresGraphStore::Commit::decide_events() {
@@ -337,6 +358,22 @@ void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
       .text(change_.binding->scope.execution_domain)
       .instant(change_.at);
   pipeline.add(sql::kInsertQueueEvents, std::move(params));
+}
+
+SentinelRecord PostgresGraphStore::Commit::former_sentinel() const {
+  SentinelRecord former = *change_.sentinel;
+  former.version = change_.handover->former;
+  return former;
+}
+
+/// What the sentinel takes over; the whole change is refused where it may not.
+Result<std::vector<WeightStep>> PostgresGraphStore::Commit::handover_steps() const {
+  if (!places_.former) return std::vector<WeightStep>();
+  SentinelRecord former = former_sentinel();
+  former.traffic_weight = read_weight(results_[*places_.former]);
+  SentinelRecord gains = *change_.sentinel;
+  gains.traffic_weight = read_weight(results_[*places_.weight]);
+  return handover_weights(former, gains, read_weight_fence(results_[*places_.fence]));
 }
 
 /// A weight that is refused is left out: the one that is stored stays.

@@ -337,6 +337,11 @@ DeployRecord read_deploy(const Rows& rows, std::size_t row) {
   deploy.first_seen = rows.instant(row, 16);
   deploy.last_seen = rows.instant(row, 17);
   deploy.ended_at = rows.instant_if(row, 18);
+  deploy.taken_back_at = rows.instant_if(row, 19);
+  deploy.baseline = read_text(rows, row, 20);
+  for (const std::string_view bucket : rows.text_array(row, 21)) {
+    deploy.buckets.emplace_back(bucket);
+  }
   return deploy;
 }
 
@@ -359,6 +364,7 @@ Params deploy_params(const DeployRecord& deploy) {
   } else {
     params.null(Type::Timestamptz);
   }
+  params.text(deploy.baseline).text_array(deploy.buckets);
   return params;
 }
 
@@ -372,6 +378,8 @@ SentinelRecord read_sentinel(const Rows& rows, std::size_t row) {
   if (!rows.is_null(row, 5)) sentinel.traffic_weight = rows.number(row, 5);
   sentinel.deploy_key = read_text(rows, row, 6);
   sentinel.created_at = rows.instant(row, 7);
+  if (!rows.is_null(row, 8)) sentinel.live_weight = rows.number(row, 8);
+  sentinel.peak_weight = rows.number(row, 9);
   return sentinel;
 }
 

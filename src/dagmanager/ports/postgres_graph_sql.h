@@ -19,7 +19,8 @@ using postgres::Statement;
 
 inline constexpr Statement kRead = {
     "dag_read",
-    "SELECT e.epoch, e.stamp, d.last_seen, d.ended_at IS NOT NULL, d.sentinel_due"
+    "SELECT e.epoch, e.stamp, d.last_seen, coalesce(d.ended_at, d.taken_back_at) IS NOT NULL,"
+    " d.sentinel_due"
     " FROM weir_dagmanager.graph_epoch e"
     " LEFT JOIN weir_dagmanager.deploy d ON d.deploy_key = $1"};
 
@@ -222,16 +223,20 @@ inline constexpr Statement kStoreDeploy = {
     "dag_store_deploy",
     "INSERT INTO weir_dagmanager.deploy AS d (deploy_key, strategy_id, world_id, execution_domain,"
     " as_of, partition, dataset_fingerprint, safe_mode, downgrade, version, node_set, node_seqs,"
-    " names, introduced, sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at)"
+    " names, introduced, sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at,"
+    " baseline_key, buckets)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
-    " $20) ON CONFLICT (deploy_key) DO UPDATE SET last_seen = excluded.last_seen, ended_at = NULL,"
+    " $20, $21, $22) ON CONFLICT (deploy_key) DO UPDATE SET last_seen = excluded.last_seen,"
+    " ended_at = NULL, taken_back_at = NULL,"
+    " baseline_key = coalesce(nullif(excluded.baseline_key, ''), d.baseline_key),"
     " sentinel_due = d.sentinel_due OR excluded.sentinel_due, seq = excluded.seq"};
 
 /// A deploy that is known: fewer than one row mean that it no longer is.
 inline constexpr Statement kTouchDeploy = {
     "dag_touch_deploy",
-    "UPDATE weir_dagmanager.deploy SET last_seen = $2, ended_at = NULL,"
-    " sentinel_due = sentinel_due OR $3, seq = nextval('weir_dagmanager.deploy_order_seq')"
+    "UPDATE weir_dagmanager.deploy SET last_seen = $2, ended_at = NULL, taken_back_at = NULL,"
+    " baseline_key = coalesce(nullif($4, ''), baseline_key), sentinel_due = sentinel_due OR $3,"
+    " seq = nextval('weir_dagmanager.deploy_order_seq')"
     " WHERE deploy_key = $1"};
 
 inline constexpr Statement kStoreSentinel = {
@@ -250,8 +255,8 @@ inline constexpr Statement kAddSentinelDeploy = {
 inline constexpr Statement kNewestSentinel = {
     "dag_newest_sentinel",
     "SELECT sentinel_id, world_id, version, commit_hash, release_tag, traffic_weight, deploy_key,"
-    " created_at FROM weir_dagmanager.sentinel WHERE sentinel_id = $1 AND world_id = $2"
-    " ORDER BY seq DESC LIMIT 1"};
+    " created_at, live_weight, peak_weight FROM weir_dagmanager.sentinel WHERE sentinel_id = $1"
+    " AND world_id = $2 ORDER BY seq DESC LIMIT 1"};
 
 /// Entries of one moment, actor and cause.
 inline constexpr Statement kInsertLog = {
@@ -281,12 +286,6 @@ inline constexpr Statement kInsertQueueEvents = {
     " unnest($5::bigint[]) AS interval_seconds, unnest($6::boolean[]) AS match_all,"
     " unnest($7::bytea[]) AS queue_ids) u"
     " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
-
-inline constexpr Statement kInsertWeightEvent = {
-    "dag_insert_weight_event",
-    "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, world_id, sentinel_id,"
-    " version, weight, created_at)"
-    " VALUES ($1, $2::text::uuid, 'sentinel_weight_updated', 1, $3, $4, $5, $6, $7)"};
 
 #undef WEIR_DAG_INSTANT
 #undef WEIR_DAG_NODE_COLUMNS

@@ -29,7 +29,8 @@ constexpr postgres::Statement kReadLog = {
 #define WEIR_DAG_DEPLOY_COLUMNS                                                            \
   "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
   " safe_mode, downgrade, version, node_set, node_seqs, names, introduced::integer[],"     \
-  " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at"              \
+  " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at,"             \
+  " taken_back_at, baseline_key, buckets"                                                  \
   " FROM weir_dagmanager.deploy WHERE strategy_id = $1"
 
 constexpr postgres::Statement kNewestDeploy = {

@@ -23,7 +23,8 @@ using postgres::Statement;
 constexpr Statement kReadSentinels = {
     "dag_read_sentinels",
     "SELECT sentinel_id, world_id, version, commit_hash, release_tag, traffic_weight, deploy_key,"
-    " created_at FROM weir_dagmanager.sentinel WHERE sentinel_id = $1 ORDER BY seq DESC LIMIT $2"};
+    " created_at, live_weight, peak_weight FROM weir_dagmanager.sentinel WHERE sentinel_id = $1"
+    " ORDER BY seq DESC LIMIT $2"};
 
 }  // namespace
 

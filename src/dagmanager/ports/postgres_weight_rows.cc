@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "dagmanager/ports/postgres_graph_sql.h"
-
 namespace weir::dagmanager {
 namespace {
 
@@ -26,9 +24,18 @@ constexpr Statement kReadWeight = {"dag_read_weight",
                                    "SELECT traffic_weight FROM weir_dagmanager.sentinel"
                                    " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
 
-constexpr Statement kSetWeight = {"dag_set_weight",
-                                  "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4"
-                                  " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
+constexpr Statement kSetWeight = {
+    "dag_set_weight",
+    "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4,"
+    " live_weight = CASE WHEN $4 > 0 THEN $4 WHEN traffic_weight > 0 THEN traffic_weight"
+    " ELSE live_weight END, peak_weight = greatest(peak_weight, traffic_weight, $4)"
+    " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
+
+constexpr Statement kInsertWeightEvent = {
+    "dag_insert_weight_event",
+    "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, world_id, sentinel_id,"
+    " version, weight, created_at)"
+    " VALUES ($1, $2::text::uuid, 'sentinel_weight_updated', 1, $3, $4, $5, $6, $7)"};
 
 Params key_of(const SentinelRecord& sentinel) {
   Params params;
@@ -69,7 +76,7 @@ void tell_weight(postgres::Pipeline& pipeline, const WeightEvent& event) {
       .text(sentinel.version.view())
       .number(*sentinel.traffic_weight)
       .instant(event.at);
-  pipeline.add(sql::kInsertWeightEvent, std::move(params));
+  pipeline.add(kInsertWeightEvent, std::move(params));
 }
 
 void add_audit(postgres::Pipeline& pipeline, const AuditRow& row) {

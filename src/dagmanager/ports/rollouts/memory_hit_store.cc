@@ -6,7 +6,7 @@
 
 namespace weir::dagmanager {
 Result<void> MemoryHitStore::record(std::span<const HitSighting> seen, Instant at) {
-  return store_.alter([&](MemoryGraph& graph) -> Result<bool> {
+  return store_.alter([&](MemoryGraph& graph, const auto&) -> Result<bool> {
     bool changed = false;
     for (const HitSighting& what : seen) {
       const auto same = std::ranges::find_if(graph.hits, [&](const CrossContextHit& hit) {
@@ -48,7 +48,7 @@ Result<std::vector<CrossContextHit>> MemoryHitStore::list(std::optional<HitState
 Result<CrossContextHit> MemoryHitStore::acknowledge(const HitAck& ack) {
   WEIR_CHECK(check_ack(ack));
   CrossContextHit acked;
-  WEIR_CHECK(store_.alter([&](MemoryGraph& graph) -> Result<bool> {
+  WEIR_CHECK(store_.alter([&](MemoryGraph& graph, const auto&) -> Result<bool> {
     const auto hit = std::ranges::find(graph.hits, ack.id, &CrossContextHit::id);
     if (hit == graph.hits.end()) return unknown_hit(ack.id);
     const bool open = hit->state == HitState::Open;

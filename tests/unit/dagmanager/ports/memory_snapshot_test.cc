@@ -181,6 +181,65 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+TEST(MemorySnapshot, GivesBackWhatOperatorsDid) {
+  MemoryGraph graph = sample_graph();
+  const std::size_t without = encode_snapshot(graph).size();
+  EXPECT_EQ(decode_snapshot(encode_snapshot(graph))->hits_open, 0U);
+  give_weight(graph.sentinels[0], 0);
+  DeployRecord& deploy = *graph.deploys.find(graph.deploys.order().front());
+  deploy.taken_back_at = at(8);
+  deploy.baseline = "former";
+  deploy.buckets = {"7"};
+  graph.audit = {{.at = at(9), .actor = "a", .action = "set_weight", .from = 0.1, .to = 0},
+                 {.at = at(9), .actor = "a", .action = "rollback", .subject = "k", .note = "n"}};
+  graph.hits = {{.id = "h1",
+                 .state = HitState::Acked,
+                 .what = {graph::NodeId("n"), "w1", "w2"},
+                 .seen = 3,
+                 .first_seen = at(1),
+                 .last_seen = at(2),
+                 .acked_by = "a",
+                 .note = "mended"},
+                {.id = "h2",
+                 .state = HitState::Open,
+                 .what = {graph::NodeId("m"), "w1", "w2"},
+                 .seen = 1,
+                 .first_seen = at(3),
+                 .last_seen = at(3),
+                 .acked_by = "",
+                 .note = ""}};
+  graph.hits_open = 1;
+  const std::string bytes = encode_snapshot(graph);
+  EXPECT_GT(bytes.size(), without);
+  const auto again = decode_snapshot(bytes);
+  ASSERT_TRUE(again.ok()) << again.error().describe();
+  EXPECT_EQ(again->sentinels, graph.sentinels);
+  const std::string key = graph.deploys.order().front();
+  EXPECT_EQ(again->deploys.whole(key), graph.deploys.whole(key));
+  EXPECT_EQ(again->audit, graph.audit);
+  EXPECT_EQ(again->hits, graph.hits);
+  EXPECT_EQ(again->hits_open, 1U);
+}
+
+TEST(MemorySnapshot, RefusesAPartThatItDoesNotKnow) {
+  MemoryGraph graph = sample_graph();
+  graph.hits = {{.id = "h",
+                 .state = HitState::Open,
+                 .what = {},
+                 .seen = 1,
+                 .first_seen = at(1),
+                 .last_seen = at(1),
+                 .acked_by = "",
+                 .note = ""}};
+  std::string content = content_of(encode_snapshot(graph));
+  const std::size_t name = content.rfind("hits");
+  ASSERT_NE(name, std::string::npos);
+  content.replace(name, 4, "what");
+  const auto refused = decode_snapshot(with_checksum(content));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason(), "snapshot_damaged");
+}
+
 TEST(MemorySnapshot, GivesBackTheWholeGraph) {
   const std::string bytes = encode_snapshot(sample_graph());
   const auto graph = decode_snapshot(bytes);
