@@ -12,13 +12,15 @@
 #include "base/random.h"
 #include "dagmanager/core/diff_planner.h"
 #include "graph/dag.h"
+#include "graph/lint/lint.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/rewriting.h"
 #include "tests/unit/graph/reference_identity.h"
 
 /// A DAG document in, node ids out (contract chapter 2 and section 3.1). Oracles: refusals are
 /// named and bounded; the fast reader agrees with the slow reference; key order and dependency
-/// order do not matter; the order is topological; the plan's names are legal and distinct.
+/// order do not matter; the order is topological; the plan's names are legal and distinct; what a
+/// diff would refuse has an error of lint's.
 
 namespace {
 
@@ -101,19 +103,46 @@ void check_order(const graph::Dag& dag) {
   }
 }
 
-void check_plan(const graph::Dag& dag) {
+/// `refused`: whether a diff would refuse the document.
+void check_lint(std::string_view text, bool refused) {
+  const auto findings = graph::lint_dag(text, {});
+  if (!findings.ok()) {
+    require(refused, "what lint cannot read is refused", findings.error().describe());
+    return check_refusal(findings.error());
+  }
+  bool any_error = false;
+  for (const graph::LintFinding& finding : *findings) {
+    require(finding.path.empty() || finding.path.front() == '/', "a JSON Pointer", finding.path);
+    any_error = any_error || graph::lint_severity(finding.rule) == graph::LintSeverity::Error;
+    const bool refuses = finding.rule == graph::LintRule::NodeConflict ||
+                         finding.rule == graph::LintRule::Cycle ||
+                         finding.rule == graph::LintRule::BeyondBounds;
+    require(refused || !refuses, "only what is refused has findings of reading", finding.message);
+  }
+  require(any_error || !refused, "what is refused has an error");
+}
+
+/// Whether there is a plan for it, in an empty store.
+bool check_plan(const graph::Dag& dag) {
   const dagmanager::PlannerPolicy policy;
   const auto scope =
       dagmanager::make_scope(dag, {.strategy = graph::StrategyId("s"), .context = {}}, policy);
-  if (!scope.ok()) return check_refusal(scope.error());
+  if (!scope.ok()) {
+    check_refusal(scope.error());
+    return false;
+  }
   const auto plan = dagmanager::plan_diff(dag, *scope, dagmanager::GraphIndex(), policy);
-  if (!plan.ok()) return check_refusal(plan.error());
+  if (!plan.ok()) {
+    check_refusal(plan.error());
+    return false;
+  }
   std::set<std::string> topics;
   for (const dagmanager::PlannedNode& node : plan->nodes) {
     require(!graph::illegal_topic(node.topic.view()), "a legal topic", node.topic.text());
     require(topics.insert(graph::topic_key(node.topic).text()).second, "a topic of its own",
             node.topic.text());
   }
+  return true;
 }
 
 }  // namespace
@@ -123,12 +152,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto dag = graph::read_dag(text);
   if (!dag.ok()) {
     check_refusal(dag.error());
+    check_lint(text, true);
     return 0;
   }
   require(dag->bytes <= kBytesMax + kBytesPerInputByteMax * size, "bounded size");
   check_reference(*dag, text);
   check_rewritten(*dag, text);
   check_order(*dag);
-  check_plan(*dag);
+  check_lint(text, !check_plan(*dag));
   return 0;
 }
