@@ -84,7 +84,8 @@ TEST_F(PostgresSchemaTest, LetsTheServiceRoleDoNoMoreThanItNeeds) {
         "DELETE FROM weir_dagmanager.topic_log_batch", "DELETE FROM weir_dagmanager.compute_node",
         "UPDATE weir_dagmanager.compute_node SET name = 'x'", "TRUNCATE weir_dagmanager.queue",
         "DROP TABLE weir_dagmanager.queue", "ALTER TABLE weir_dagmanager.queue ADD COLUMN x int",
-        "CREATE TABLE weir_dagmanager.x (a int)", "DELETE FROM weir_topics.topic_registry",
+        "CREATE TABLE weir_dagmanager.x (a int)",
+        "UPDATE weir_topics.topic_registry SET topic = 'x'",
         "UPDATE weir_dagmanager.schema_version SET major = 2",
         "DELETE FROM weir_dagmanager.graph_epoch"}) {
     EXPECT_EQ(reason_of(service->execute(std::string(refused))), "postgres_error") << refused;
