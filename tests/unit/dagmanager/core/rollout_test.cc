@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -234,9 +235,10 @@ TEST(Rollout, HasWordsForItsStatesVerdictsAndActions) {
 
 /// Two instances judge one stored rollout, each transaction fenced by what it read; any of them may
 /// die between reading and writing, and anybody may say a word in between.
-void run_seed(std::uint64_t seed) {
+void run_seed(std::uint64_t seed, std::map<RolloutState, int>& ends) {
   base::SeededRandom random(seed);
   Rollout stored = started();
+  stored.steps = {{0.1, minutes(5)}, {0.5, minutes(2)}, {1, {}}};
   WeightPair weights = weights_of(stored);
   struct Instance {
     Rollout read;
@@ -245,9 +247,11 @@ void run_seed(std::uint64_t seed) {
   std::vector<Instance> instances(2);
   Duration now{};
   bool hit_open = false;
-  for (int turn = 0; turn < 400; ++turn) {
-    now += seconds(random.next() % 600);
-    if (random.next() % 40 == 0) hit_open = !hit_open;
+  int after_end = 0;
+  for (int turn = 0; turn < 80 && after_end < 5; ++turn) {
+    after_end += stored.ended() ? 1 : 0;
+    now += seconds(random.next() % 60);
+    if (random.next() % 20 == 0) hit_open = !hit_open;
     Instance& instance = instances[random.next() % 2];
     if (!instance.reading) {
       instance = {stored, true};
@@ -283,11 +287,17 @@ void run_seed(std::uint64_t seed) {
     stored = move.next;
     weights = next;
   }
+  ++ends[stored.state];
 }
 
 TEST(Rollout, KeepsItsWeightsAPairUnderKillsAndTwoInstances) {
+  std::map<RolloutState, int> ends;
   for (std::uint64_t seed = 1; seed <= 10'000 && !testing::Test::HasFailure(); ++seed) {
-    run_seed(seed);
+    run_seed(seed, ends);
+  }
+  for (const RolloutState end : {RolloutState::Running, RolloutState::Paused, RolloutState::Done,
+                                 RolloutState::RolledBack}) {
+    EXPECT_GT(ends[end], 100) << rollout_state_text(end) << " is hardly ever come to";
   }
 }
 
