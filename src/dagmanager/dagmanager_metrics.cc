@@ -124,6 +124,13 @@ void DagmanagerMetrics::loop_ran(const std::string& loop, Instant at) {
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
 }
 
+void DagmanagerMetrics::orphans_seen(std::size_t orphans, Instant at) {
+  metrics_.gauge({"orphan_queue_total", "Queues that no held deploy binds, as last seen here."})
+      .Set(static_cast<double>(orphans));
+  metrics_.gauge({"gc_last_run_timestamp", "When queues were last looked through here."})
+      .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
+}
+
 void DagmanagerMetrics::loop_failed(const std::string& loop) {
   metrics_.counter({"loop_failures_total", "Passes of a loop that failed."}, {{"loop", loop}})
       .Increment();

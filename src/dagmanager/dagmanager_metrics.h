@@ -36,6 +36,8 @@ class DagmanagerMetrics final : public DiffObserver, public LoopObserver {
 
   void loop_ran(const std::string& loop, Instant at) override;
   void loop_failed(const std::string& loop) override;
+  /// A pass over all queues saw so many orphans.
+  void orphans_seen(std::size_t orphans, Instant at);
 
   server::Metrics& registry() { return metrics_; }
 

@@ -17,6 +17,8 @@
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
+#include "dagmanager/ports/queues/memory_queue_life.h"
+#include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
@@ -55,7 +57,9 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.traffic = std::make_unique<MemoryTrafficStore>(*store);
     engines.hits = std::make_unique<MemoryHitStore>(*store, random);
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
-    engines.loops = std::make_unique<MemoryLoopLeases>(clock);
+    auto loops = std::make_unique<MemoryLoopLeases>(clock);
+    engines.life = std::make_unique<MemoryQueueLife>(*store, *loops);
+    engines.loops = std::move(loops);
     engines.store = std::move(store);
     return {};
   }
@@ -71,6 +75,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.hits = std::make_unique<PostgresHitStore>(*pool, random);
   engines.redo = std::make_unique<PostgresRedoStore>(*pool, random);
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
+  engines.life = std::make_unique<PostgresQueueLife>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};
 }

@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
+#include "dagmanager/ports/queues/queue_life_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/topic_admin.h"
@@ -36,6 +37,7 @@ struct Engines {
   std::unique_ptr<HitStore> hits;
   std::unique_ptr<RedoStore> redo;
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
+  std::unique_ptr<QueueLifeStore> life;
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

@@ -16,7 +16,10 @@
 #include "dagmanager/http_routes.h"
 #include "dagmanager/limits.h"
 #include "dagmanager/loops/loop_keeper.h"
+#include "dagmanager/loops/periodic_loop.h"
 #include "dagmanager/query_service.h"
+#include "dagmanager/queues/limits.h"
+#include "dagmanager/queues/orphan_watch.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
 #include "server/events/event_stream.h"
@@ -78,6 +81,7 @@ class Dagmanager {
     WEIR_CHECK(health_->probe());
     events_->start();
     relay_->start();
+    orphan_loop_->start();
     loops_->start();
     engines_.bell->start(
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
@@ -101,7 +105,7 @@ class Dagmanager {
     const Duration until = clock_.monotonic() + config_.drain;
     draining_ = true;
     diffs_->drain();
-    loops_->stop();   // others go on with them
+    stop_loops();     // others go on with them
     events_->stop();  // readers come back to another instance
     server::log().info("draining", {{"streams", acks_.open_streams()}});
     const auto left = [&] { return std::max(until - clock_.monotonic(), Duration::zero()); };
@@ -117,7 +121,7 @@ class Dagmanager {
     if (grpc_) server::stop_grpc(*grpc_, kLastCalls);
     if (events_) events_->stop();
     if (http_) http_->stop(kLastCalls);
-    if (loops_) loops_->stop();
+    stop_loops();
     if (engines_.bell) engines_.bell->stop();
     if (relay_) relay_->stop();
     acks_.stop();
@@ -160,8 +164,33 @@ class Dagmanager {
         server::EventStream::Parts{*engines_.events, clock_, server::log()});
     loops_ = std::make_unique<LoopKeeper>(
         LoopKeeper::Parts{*engines_.loops, clock_, server::log(), instance_});
+    orphans_ = std::make_unique<OrphanWatch>(
+        OrphanWatch::Parts{*engines_.store, *engines_.life, *engines_.topics, clock_});
+    orphan_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
+        .keeper = *loops_,
+        .clock = clock_,
+        .log = server::log(),
+        .observer = dagmanager_metrics_,
+        .loop = "gc",
+        .period = kOrphanWatchEvery,
+        .work = [this](const LoopFence& fence) { return watch_orphans(fence); }});
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
+  }
+
+  Result<void> watch_orphans(const LoopFence& fence) {
+    WEIR_TRY(const OrphanReport report, orphans_->run_once(fence));
+    dagmanager_metrics_.orphans_seen(report.observed, clock_.now());
+    if (report.eligible > 0) {
+      server::log().info("queues that nothing holds are past their time",
+                         {{"orphans", report.observed}, {"eligible", report.eligible}});
+    }
+    return {};
+  }
+
+  void stop_loops() {
+    if (orphan_loop_) orphan_loop_->stop();
+    if (loops_) loops_->stop();
   }
 
   server::Router make_http_routes() {
@@ -216,6 +245,8 @@ class Dagmanager {
   std::unique_ptr<server::EventStream> events_;
   std::unique_ptr<EventRelay> relay_;
   std::unique_ptr<LoopKeeper> loops_;
+  std::unique_ptr<OrphanWatch> orphans_;
+  std::unique_ptr<PeriodicLoop> orphan_loop_;
   std::unique_ptr<server::HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string grpc_address_;

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "dagmanager/core/cross_context_hits.h"
+#include "dagmanager/core/queue_life.h"
 #include "dagmanager/core/redo.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
@@ -37,6 +38,7 @@ struct MemoryGraph {
   std::vector<AuditRow> audit;                    ///< oldest first
   std::vector<CrossContextHit> hits;              ///< oldest first
   std::size_t hits_open = 0;
+  std::map<RowId, OrphanRecord> orphans;  ///< by queue
 
   /// The sentinel of the same id, world and version; null if it is not stored.
   SentinelRecord* find_sentinel(const SentinelRecord& like);

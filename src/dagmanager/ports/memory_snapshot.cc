@@ -215,6 +215,10 @@ void field(A& a, CrossContextHit& h) {
          h.last_seen, h.acked_by, h.note);
 }
 template <class A>
+void field(A& a, OrphanRecord& o) {
+  fields(a, o.queue, o.tag, o.since, o.size, o.grown_at);
+}
+template <class A>
 void field(A& a, TopicLogRow& r) {
   fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause,
          r.result, r.at);
@@ -313,6 +317,14 @@ constexpr const char* kSentinelWeightsPart = "sentinel_weights";
 constexpr const char* kDeployWordsPart = "deploy_words";
 constexpr const char* kAuditWordsPart = "audit_words";
 constexpr const char* kHitsPart = "hits";
+constexpr const char* kOrphansPart = "orphans";
+
+std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
+  std::vector<OrphanRecord> orphans;
+  orphans.reserve(graph.orphans.size());
+  for (const auto& [row, orphan] : graph.orphans) orphans.push_back(orphan);
+  return orphans;
+}
 
 void write_parts(Writer& writer, MemoryGraph& graph) {
   const bool has_words = std::ranges::any_of(
@@ -325,7 +337,7 @@ void write_parts(Writer& writer, MemoryGraph& graph) {
         return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
       });
   const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
-  if (has_parts || !graph.audit.empty()) field(writer, graph.audit);
+  if (has_parts || !graph.audit.empty() || !graph.orphans.empty()) field(writer, graph.audit);
   if (has_words) {
     write_part(writer, kAuditWordsPart, [&](Writer& part) { audit_words(part, graph.audit); });
   }
@@ -338,6 +350,10 @@ void write_parts(Writer& writer, MemoryGraph& graph) {
   }
   if (!graph.hits.empty()) {
     write_part(writer, kHitsPart, [&](Writer& part) { field(part, graph.hits); });
+  }
+  if (!graph.orphans.empty()) {
+    std::vector<OrphanRecord> orphans = orphan_list(graph);
+    write_part(writer, kOrphansPart, [&](Writer& part) { field(part, orphans); });
   }
 }
 
@@ -358,6 +374,10 @@ bool read_parts(Reader& reader, MemoryGraph& graph) {
       deploy_words(part, graph.deploys);
     } else if (name == kHitsPart) {
       field(part, graph.hits);
+    } else if (name == kOrphansPart) {
+      std::vector<OrphanRecord> orphans;
+      field(part, orphans);
+      for (const OrphanRecord& orphan : orphans) graph.orphans[orphan.queue] = orphan;
     } else {
       return false;
     }

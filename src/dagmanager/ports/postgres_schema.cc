@@ -69,6 +69,10 @@ constexpr std::array kGraphRights = {
     Right{"loop_lease", "SELECT"},
     Right{"loop_lease", "INSERT"},
     Right{"loop_lease", "UPDATE"},
+    Right{"orphan_queue", "SELECT"},
+    Right{"orphan_queue", "INSERT"},
+    Right{"orphan_queue", "UPDATE"},
+    Right{"orphan_queue", "DELETE"},
 };
 
 constexpr std::array kTopicRights = {

@@ -63,8 +63,9 @@ class LoopLeases {
 };
 
 /// The fault of a transaction whose loop is another's by now: ABORTED `loop_lost`.
+inline constexpr const char* kLoopLost = "loop_lost";
 inline Error loop_lost(const LoopFence& fence) {
-  return {Code::Aborted, "loop_lost", "another instance runs the loop " + fence.loop + " by now"};
+  return {Code::Aborted, kLoopLost, "another instance runs the loop " + fence.loop + " by now"};
 }
 
 }  // namespace weir::dagmanager

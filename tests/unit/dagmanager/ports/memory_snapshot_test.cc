@@ -281,6 +281,15 @@ TEST(MemorySnapshot, GivesBackAnEmptyGraph) {
   EXPECT_EQ(graph->epoch, 0);
 }
 
+TEST(MemorySnapshot, GivesBackOrphans) {
+  MemoryGraph graph;
+  graph.orphans[4] = {.queue = 4, .tag = "raw", .since = at(1), .size = 7, .grown_at = at(2)};
+  graph.orphans[9] = {.queue = 9, .tag = "sentinel", .since = at(3), .grown_at = at(3)};
+  const auto read = decode_snapshot(encode_snapshot(graph));
+  ASSERT_TRUE(read.ok()) << read.error().describe();
+  EXPECT_EQ(read->orphans, graph.orphans);
+}
+
 TEST(MemorySnapshot, FindsDamageAtEveryByte) {
   const std::string sound = encode_snapshot(sample_graph());
   for (std::size_t i = 0; i < sound.size(); ++i) {

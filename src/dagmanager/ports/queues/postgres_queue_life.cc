@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/ports/queues/postgres_queue_life.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/crash_point.h"
+#include "dagmanager/ports/loops/postgres_loop_leases.h"
+#include "dagmanager/ports/postgres_graph_rows.h"
+#include "dagmanager/ports/postgres_limits.h"
+#include "dagmanager/ports/queues/limits.h"
+#include "drivers/postgres/connection.h"
+#include "drivers/postgres/pipeline.h"
+#include "drivers/postgres/pool.h"
+
+namespace weir::dagmanager {
+namespace {
+
+using postgres::Params;
+using postgres::Rows;
+using postgres::Statement;
+
+/// A page: the deploys after $1. A deploy's sentinel is named by its strategy.
+constexpr Statement kReadStandings = {
+    "dag_read_standings",
+    "SELECT d.deploy_key, d.strategy_id, d.world_id, d.safe_mode,"
+    " coalesce(s.traffic_weight > 0, false), coalesce(s.peak_weight > 0, false),"
+    " d.ended_at IS NOT NULL, d.last_seen, d.seq FROM weir_dagmanager.deploy d"
+    " LEFT JOIN weir_dagmanager.sentinel s ON d.sentinel_due AND s.sentinel_id = CASE"
+    " WHEN d.strategy_id LIKE '%-sentinel' THEN d.strategy_id ELSE d.strategy_id || '-sentinel' END"
+    " AND s.world_id = d.world_id AND s.version = d.version"
+    " WHERE d.deploy_key > $1 ORDER BY d.deploy_key LIMIT $2"};
+
+constexpr Statement kReadBindings = {
+    "dag_read_bindings",
+    "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint,"
+    " safe_mode, node_seqs, deploy_key FROM weir_dagmanager.deploy WHERE deploy_key = ANY ($1)"};
+
+/// A page: the orphans after $1.
+constexpr Statement kReadOrphans = {"dag_read_orphans",
+                                    "SELECT queue_id, tag, since, size, grown_at"
+                                    " FROM weir_dagmanager.orphan_queue WHERE queue_id > $1"
+                                    " ORDER BY queue_id LIMIT $2"};
+
+constexpr Statement kPutOrphans = {
+    "dag_put_orphans",
+    "INSERT INTO weir_dagmanager.orphan_queue AS o (queue_id, tag, since, size, grown_at)"
+    " SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::timestamptz[]),"
+    " unnest($4::bigint[]), unnest($5::timestamptz[])"
+    " ON CONFLICT (queue_id) DO UPDATE SET tag = excluded.tag, since = excluded.since,"
+    " size = excluded.size, grown_at = excluded.grown_at"};
+
+constexpr Statement kForgetOrphans = {
+    "dag_forget_orphans", "DELETE FROM weir_dagmanager.orphan_queue WHERE queue_id = ANY ($1)"};
+
+DeployStanding read_standing(const Rows& rows, std::size_t row) {
+  return {.key = std::string(rows.text(row, 0)),
+          .strategy = graph::StrategyId(rows.text(row, 1)),
+          .world = graph::WorldId(rows.text(row, 2)),
+          .safe_mode = rows.boolean(row, 3),
+          .live = rows.boolean(row, 4),
+          .was_live = rows.boolean(row, 5),
+          .ended = rows.boolean(row, 6),
+          .last_seen = rows.instant(row, 7),
+          .order = rows.int64(row, 8)};
+}
+
+DeployBindings read_bindings(const Rows& rows, std::size_t row) {
+  DeployBindings bindings;
+  bindings.strategy = graph::StrategyId(rows.text(row, 0));
+  bindings.context.world_id = rows.text(row, 1);
+  bindings.context.execution_domain = rows.text(row, 2);
+  bindings.context.as_of = rows.text(row, 3);
+  bindings.context.partition = rows.text(row, 4);
+  bindings.context.dataset_fingerprint = rows.text(row, 5);
+  bindings.context.safe_mode = rows.boolean(row, 6);
+  bindings.key = rows.text(row, 8);
+  bindings.nodes = rows.int64_array(row, 7);
+  return bindings;
+}
+
+OrphanRecord read_orphan(const Rows& rows, std::size_t row) {
+  return {.queue = rows.int64(row, 0),
+          .tag = std::string(rows.text(row, 1)),
+          .since = rows.instant(row, 2),
+          .size = rows.int64_if(row, 3),
+          .grown_at = rows.instant(row, 4)};
+}
+
+/// All pages of a statement, each after what `last` of its rows gives.
+template <class Take, class After>
+Result<void> read_pages(postgres::Pool& pool, const Statement& statement, Params after, Take take,
+                        After last) {
+  WEIR_TRY(const auto connection, pool.acquire(kStoreConnectionWait));
+  while (true) {
+    after.int64(static_cast<std::int64_t>(kLifePageRows));
+    WEIR_TRY(const Rows rows, connection->execute(statement, after));
+    for (std::size_t row = 0; row < rows.size(); ++row) take(rows, row);
+    if (rows.size() < kLifePageRows) return {};
+    after = last(rows, rows.size() - 1);
+  }
+}
+
+Result<void> write_marks(postgres::Pool& pool, const LoopFence& fence, const OrphanMarks& marks) {
+  WEIR_TRY(const auto connection, pool.acquire(kStoreConnectionWait));
+  postgres::Pipeline pipeline(*connection);
+  pipeline.begin();
+  const std::size_t fence_at = add_fence(pipeline, fence);
+  Params put;
+  put.int64_array(marks.put, &OrphanRecord::queue)
+      .text_array(marks.put, &OrphanRecord::tag)
+      .instant_array(marks.put, &OrphanRecord::since)
+      .int64_array(marks.put, &OrphanRecord::size)
+      .instant_array(marks.put, &OrphanRecord::grown_at);
+  pipeline.add(kPutOrphans, std::move(put));
+  Params gone;
+  gone.int64_array(marks.no_more);
+  pipeline.add(kForgetOrphans, std::move(gone));
+  WEIR_TRY(const auto written, pipeline.run());
+  WEIR_CHECK(judge_fence(written[fence_at], fence));
+  WEIR_CRASH_POINT("gc.before_mark");
+  postgres::Pipeline ending(*connection);
+  ending.commit();
+  WEIR_CHECK(ending.run());
+  WEIR_CRASH_POINT("gc.after_mark");
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<DeployStanding>> PostgresQueueLife::deploys() {
+  std::vector<DeployStanding> deploys;
+  Params first;
+  first.text("");
+  const auto read = read_pages(
+      pool_, kReadStandings, std::move(first),
+      [&](const Rows& rows, std::size_t row) { deploys.push_back(read_standing(rows, row)); },
+      [](const Rows& rows, std::size_t row) {
+        Params after;
+        after.text(rows.text(row, 0));
+        return after;
+      });
+  if (!read.ok()) return graph_error(read.error());
+  return deploys;
+}
+
+Result<std::vector<DeployBindings>> PostgresQueueLife::bindings(std::span<const std::string> keys) {
+  const auto connection = pool_.acquire(kStoreConnectionWait);
+  if (!connection.ok()) return graph_error(connection.error());
+  std::vector<DeployBindings> found;
+  for (std::size_t at = 0; at < keys.size(); at += kBindingsPage) {
+    Params page;
+    page.text_array(keys.subspan(at, std::min(kBindingsPage, keys.size() - at)));
+    const auto rows = (*connection)->execute(kReadBindings, page);
+    if (!rows.ok()) return graph_error(rows.error());
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      found.push_back(read_bindings(*rows, row));
+    }
+  }
+  return found;
+}
+
+Result<std::vector<OrphanRecord>> PostgresQueueLife::orphans() {
+  std::vector<OrphanRecord> orphans;
+  Params first;
+  first.int64(0);
+  const auto read = read_pages(
+      pool_, kReadOrphans, std::move(first),
+      [&](const Rows& rows, std::size_t row) { orphans.push_back(read_orphan(rows, row)); },
+      [](const Rows& rows, std::size_t row) {
+        Params after;
+        after.int64(rows.int64(row, 0));
+        return after;
+      });
+  if (!read.ok()) return graph_error(read.error());
+  return orphans;
+}
+
+Result<void> PostgresQueueLife::mark(const LoopFence& fence, const OrphanMarks& marks) {
+  const auto written = write_marks(pool_, fence, marks);
+  if (written.ok() || written.error().reason() == kLoopLost) return written;
+  return graph_error(written.error());
+}
+
+}  // namespace weir::dagmanager

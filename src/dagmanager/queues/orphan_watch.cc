@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/queues/orphan_watch.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "dagmanager/queues/limits.h"
+
+namespace weir::dagmanager {
+namespace {
+
+/// Deploys that say something of queues, by key.
+struct Holders {
+  std::vector<std::string> keys;
+  std::vector<bool> held;
+  std::vector<bool> was_live;
+};
+
+Holders holders_of(const std::vector<DeployStanding>& deploys, Instant now) {
+  const std::vector<bool> held = held_deploys(deploys, kDeploysKept, now);
+  Holders holders;
+  for (std::size_t i = 0; i < deploys.size(); ++i) {
+    if (!held[i] && !deploys[i].was_live) continue;
+    holders.keys.push_back(deploys[i].key);
+    holders.held.push_back(held[i]);
+    holders.was_live.push_back(deploys[i].was_live);
+  }
+  return holders;
+}
+
+}  // namespace
+
+Result<OrphanReport> OrphanWatch::run_once(const LoopFence& fence) {
+  WEIR_TRY(const Seen seen, see_orphans());
+  WEIR_TRY(std::vector<OrphanRecord> known, parts_.life.orphans());
+  const OrphanMarks marks = mark_orphans(known, seen.orphans, parts_.clock.now());
+  if (!marks.empty()) {
+    WEIR_CHECK(parts_.life.mark(fence, marks));
+    WEIR_TRY(known, parts_.life.orphans());
+  }
+  return report(seen, known);
+}
+
+/// The queues are listed before the deploys are read: whoever made one of them is among these.
+Result<OrphanWatch::Seen> OrphanWatch::see_orphans() {
+  std::vector<RowId> queues;
+  {
+    WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+    queues = active_queues(view.index());
+  }
+  WEIR_TRY(const QueueReferences references, find_references());
+  Seen seen;
+  std::vector<graph::TopicName> topics;
+  {
+    WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+    for (const RowId row : references.orphans(view.index(), queues)) {
+      const QueueView queue = view.index().queue(row);
+      seen.orphans.push_back({row, orphan_tag(queue.type(), references.was_live(row)), {}});
+      seen.ttl_ms.push_back(queue.ttl_ms());
+      topics.emplace_back(queue.topic());
+    }
+  }
+  WEIR_CHECK(ask_sizes(topics, seen));
+  return seen;
+}
+
+/// A few deploys at a time, so that nobody waits long for the graph.
+Result<QueueReferences> OrphanWatch::find_references() {
+  WEIR_TRY(const auto deploys, parts_.life.deploys());
+  const Holders holders = holders_of(deploys, parts_.clock.now());
+  QueueReferences references;
+  for (std::size_t at = 0; at < holders.keys.size(); at += kWatchedDeploys) {
+    const std::size_t end = std::min(at + kWatchedDeploys, holders.keys.size());
+    const std::span<const std::string> page = std::span(holders.keys).subspan(at, end - at);
+    WEIR_TRY(const auto bindings, parts_.life.bindings(page));
+    WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+    for (const DeployBindings& deploy : bindings) {
+      const auto place = std::ranges::find(page, deploy.key) - page.begin();
+      const std::size_t i = at + static_cast<std::size_t>(place);
+      references.add(view.index(), deploy, holders.held.at(i), holders.was_live.at(i));
+    }
+  }
+  return references;
+}
+
+Result<void> OrphanWatch::ask_sizes(const std::vector<graph::TopicName>& topics, Seen& seen) {
+  for (std::size_t at = 0; at < topics.size(); at += kSizesPage) {
+    const std::size_t count = std::min(kSizesPage, topics.size() - at);
+    WEIR_TRY(const auto sizes, parts_.topics.sizes(std::span(topics).subspan(at, count)));
+    for (std::size_t i = 0; i < count; ++i) seen.orphans[at + i].size = sizes[i];
+  }
+  return {};
+}
+
+OrphanReport OrphanWatch::report(const Seen& seen, const std::vector<OrphanRecord>& known) const {
+  OrphanReport report;
+  const Instant now = parts_.clock.now();
+  for (std::size_t i = 0; i < seen.orphans.size(); ++i) {
+    const auto record =
+        std::ranges::lower_bound(known, seen.orphans[i].queue, {}, &OrphanRecord::queue);
+    if (record == known.end() || record->queue != seen.orphans[i].queue) continue;
+    ++report.observed;
+    ++report.by_tag[record->tag];
+    const OrphanStanding standing{.tag = record->tag,
+                                  .ttl_ms = seen.ttl_ms[i],
+                                  .since = record->since,
+                                  .grown_at = record->grown_at};
+    if (judge_orphan(standing, policies_, now).reason == GcReason::Eligible) ++report.eligible;
+  }
+  return report;
+}
+
+}  // namespace weir::dagmanager
