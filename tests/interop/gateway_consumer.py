@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public gateway's consumer of control events (`qmtl.services.gateway.controlbus_consumer`), as
-contract section 1.4 says it reads them, and what the SDK behind it takes. Fed with topic, key, value.
+"""The public gateway's consumer of control events, `qmtl.services.gateway.controlbus_consumer`, as
+contract section 1.4 says it reads them, and what the SDK behind it takes. Fed with topic, key and
+value.
 
 It never raises: what it does not take is in `unhandled` (of no topic it knows), `dropped` (seen
 before, or of another version) and `invalid`."""
