@@ -103,6 +103,17 @@ std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// Waits until so many children have written when they began. Looks at their file alone: questions
+/// to the dispatcher or its database would be no idle plane.
+Result<void> await_started(const Plane& plane, std::size_t children) {
+  for (const double until = seconds_now() + kSettleSeconds; seconds_now() < until;) {
+    const std::string lines = text_of(plane.path("clock"));
+    if (static_cast<std::size_t>(std::ranges::count(lines, '\n')) >= children) return {};
+    std::this_thread::sleep_for(kPoll);
+  }
+  return base::unavailable("bench_failed", "a child did not start");
+}
+
 double resident(pid_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/statm");
   double total = 0;
@@ -174,10 +185,12 @@ Result<StartTimes> start_times(Plane& plane, std::size_t runs) {
   const std::string dag = "name: start\njobs:\n" + source_job("go") +
                           reader_job("child", "go", "clock", "ecs_platform");
   WEIR_CHECK(plane.weir({"dag", "deploy", plane.write("start.yaml", dag), "--wait"}));
-  for (std::size_t at = 0; at < runs; ++at) {
-    WEIR_CHECK(plane.weir({"run", "start", "go", "--cursor", std::to_string(at), "--wait"}));
-  }
   WEIR_TRY(const auto session, plane.superuser());
+  for (std::size_t at = 0; at < runs; ++at) {
+    WEIR_CHECK(plane.weir({"run", "start", "go", "--cursor", std::to_string(at)}));
+    WEIR_CHECK(await_started(plane, at + 1));
+    WEIR_CHECK(settle(*session, "start"));
+  }
   WEIR_TRY(const auto rows,
            session->execute("SELECT (extract(epoch FROM e.accepted_at) * 1000000)::bigint"
                             " FROM state.events e JOIN state.tasks t ON t.task_id ="
