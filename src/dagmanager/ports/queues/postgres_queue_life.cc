@@ -178,7 +178,7 @@ Result<std::vector<OrphanRecord>> PostgresQueueLife::orphans() {
 }
 
 Result<void> PostgresQueueLife::mark(const LoopFence& fence, const OrphanMarks& marks) {
-  const auto written = write_marks(pool_, fence, marks);
+  auto written = write_marks(pool_, fence, marks);
   if (written.ok() || written.error().reason() == kLoopLost) return written;
   return graph_error(written.error());
 }
