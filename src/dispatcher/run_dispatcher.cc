@@ -128,6 +128,13 @@ class Dispatcher : public Nudges {
   }
 
   Result<void> wire() {
+    wire_loops();
+    WEIR_CHECK(wire_work());
+    wire_apis();
+    return {};
+  }
+
+  void wire_loops() {
     DispatcherStores& stores = *stores_;
     worker_tokens_ = std::make_unique<WorkerTokens>(
         [this] { return read_worker_tokens(*stores_->pool); }, clock_);
@@ -155,6 +162,10 @@ class Dispatcher : public Nudges {
                                                                   .metrics = metrics_,
                                                                   .clock = clock_,
                                                                   .log = server::log()});
+  }
+
+  Result<void> wire_work() {
+    DispatcherStores& stores = *stores_;
     tasks_ = std::make_unique<TaskService>(
         TaskServiceParts{.store = *stores.tasks,
                          .datasets = *stores.datasets,
@@ -172,6 +183,11 @@ class Dispatcher : public Nudges {
     deploys_ = std::make_unique<DeployService>(
         DeployPorts{.store = *stores.dags, .random = random_, .switched = [this] { switched(); }},
         stores.operators, own_engines(stores.operators, names_of(config_.ingest_roots)));
+    return {};
+  }
+
+  void wire_apis() {
+    DispatcherStores& stores = *stores_;
     internal_api_ = std::make_unique<InternalApi>(InternalApi{
         .tasks = *tasks_,
         .queue = *stores.queue,
@@ -197,7 +213,6 @@ class Dispatcher : public Nudges {
                          [this](auto request, const OrgId& org, auto responder) {
                            events_->subscribe(std::move(request), org.text(), std::move(responder));
                          }});
-    return {};
   }
 
   /// Builds were opened: their queues are owed, their sources may be due.
