@@ -110,9 +110,6 @@ def call(server, make):
 
 
 NOT_BUILT = {
-    "RedoDiff": pb2.RedoDiffRequest,
-    "ListCrossContextHits": pb2.ListCrossContextHitsRequest,
-    "AckCrossContextHit": pb2.AckCrossContextHitRequest,
     "StartRollout": pb2.StartRolloutRequest,
     "ChangeRollout": pb2.ChangeRolloutRequest,
     "ListRollouts": pb2.ListRolloutsRequest,
@@ -127,18 +124,29 @@ def test_method_that_is_not_built_yet_says_so_with_a_reason(server, method):
     assert reason and reason == reason.lower() and " " not in reason
 
 
-WEIGHTS = [
-    (pb2.SetTrafficWeightRequest(), grpc.StatusCode.INVALID_ARGUMENT, "missing_field"),
-    (pb2.SetTrafficWeightRequest(sentinel_id="s", weight=float("nan")),
+ADMIN = [
+    ("SetTrafficWeight", pb2.SetTrafficWeightRequest(),
+     grpc.StatusCode.INVALID_ARGUMENT, "missing_field"),
+    ("SetTrafficWeight", pb2.SetTrafficWeightRequest(sentinel_id="s", weight=float("nan")),
      grpc.StatusCode.INVALID_ARGUMENT, "weight_out_of_range"),
-    (pb2.SetTrafficWeightRequest(sentinel_id="nobody", weight=1),
+    ("SetTrafficWeight", pb2.SetTrafficWeightRequest(sentinel_id="nobody", weight=1),
      grpc.StatusCode.NOT_FOUND, "unknown_sentinel"),
+    ("RedoDiff", pb2.RedoDiffRequest(), grpc.StatusCode.INVALID_ARGUMENT, "missing_field"),
+    ("RedoDiff", pb2.RedoDiffRequest(sentinel_id="nobody", rollback=True),
+     grpc.StatusCode.NOT_FOUND, "unknown_sentinel"),
+    ("RedoDiff", pb2.RedoDiffRequest(sentinel_id="nobody", dag_json="{}"),
+     grpc.StatusCode.NOT_FOUND, "unknown_sentinel"),
+    ("AckCrossContextHit", pb2.AckCrossContextHitRequest(hit_id="7"),
+     grpc.StatusCode.INVALID_ARGUMENT, "note_missing"),
+    ("AckCrossContextHit", pb2.AckCrossContextHitRequest(hit_id="7", note="mended"),
+     grpc.StatusCode.NOT_FOUND, "unknown_hit"),
 ]
 
 
-@pytest.mark.parametrize("request_,code,reason", WEIGHTS)
-def test_weight_that_cannot_be_set_says_why(server, request_, code, reason):
-    assert call(server, lambda wire: wire.admin.SetTrafficWeight(request_)) == (code, reason)
+@pytest.mark.parametrize("method,request_,code,reason", ADMIN)
+def test_admin_call_that_cannot_be_carried_out_says_why(server, method, request_, code, reason):
+    answer = call(server, lambda wire: getattr(wire.admin, method)(request_))
+    assert answer == (code, reason)
 
 
 @pytest.mark.parametrize("path", ["DiffService/Nothing", "NoService/Diff", "DiffService/diff"])
