@@ -15,8 +15,8 @@ struct Statement {
 
 /// The transaction it is part of commits without waiting for the disk: a crash of the server may
 /// undo it whole. For work that is found and done again, never for what somebody was told.
-inline constexpr Statement kCommitAtOnce = {
-    "commit_at_once", "SELECT set_config('synchronous_commit', 'off', true)"};
+inline constexpr Statement kCommitAtOnce = {"commit_at_once",
+                                            "SELECT set_config('synchronous_commit', 'off', true)"};
 
 /// True for a statement that only reads by its first word (SELECT, SHOW, VALUES, TABLE):
 /// losing the connection over it leaves no doubt about a commit. A SELECT that calls a writing
