@@ -58,6 +58,18 @@ def ok_json(*words, **options):
     return json.loads(lines[0])
 
 
+def serving_line(process, lines=None):
+    """What a server logs once it serves. Its loops start beside its doors, so that lines of theirs
+    may stand before it; all that were read are appended to `lines`."""
+    read = [] if lines is None else lines
+    for line in process.stderr:
+        read.append(line)
+        event = json.loads(line)
+        if event["msg"] == "serving":
+            return event
+    raise AssertionError("ended before it served:\n" + "".join(read))
+
+
 class Server:
     """`weir dagmanager server` on free ports, its store in memory."""
 
@@ -73,14 +85,8 @@ class Server:
             env=environment(),
         )
         self.lines = []
-        self.target = self.http = None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            event = json.loads(line)
-            if event["msg"] == "serving":
-                self.target, self.http = event["grpc"], event["http"]
-                break
-        assert self.target, "".join(self.lines)
+        serving = serving_line(self.process, self.lines)
+        self.target, self.http = serving["grpc"], serving["http"]
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import Server, binary, environment, ok, run
+from conftest import Server, binary, environment, ok, run, serving_line
 
 
 def refused(tmp_path, yaml, env=None):
@@ -95,8 +95,7 @@ def test_init_writes_a_file_that_starts(tmp_path):
         text=True,
         env=environment(env),
     )
-    serving = json.loads(process.stderr.readline())
-    assert serving["msg"] == "serving"
+    serving = serving_line(process)
     assert serving["graph"] == serving["topics"] == "memory"
     process.terminate()
     process.communicate(timeout=60)

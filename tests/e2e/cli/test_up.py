@@ -11,7 +11,16 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import SECONDS_MAX, STRATEGIES, binary, environment, ok, ok_json, run
+from conftest import (
+    SECONDS_MAX,
+    STRATEGIES,
+    binary,
+    environment,
+    ok,
+    ok_json,
+    run,
+    serving_line,
+)
 
 SMALL = STRATEGIES / "multi_indicator.json"
 FREE = ("--grpc-port", "0", "--http-port", "0", "--tasks-port", "0")
@@ -301,7 +310,7 @@ def test_the_sample_starts_on_the_engines_whose_dsns_are_uncommented(state_dir, 
         text=True,
         env=environment(env),
     ) as second:
-        serving = json.loads(second.stderr.readline())
+        serving = serving_line(second)
         assert (serving["graph"], serving["topics"]) == ("postgresql", "postgresql")
         plan = ok_json("dagmanager", "diff", "--file", SMALL, "--target", serving["grpc"])
         second.terminate()
