@@ -8,57 +8,20 @@
 
 namespace weir::dagmanager {
 
-EventRelay::~EventRelay() { stop(); }
-
 void EventRelay::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_.nudge();  // for what was left before the start
+  thread_.start(std::nullopt, [this] { return turn(); });
 }
 
-void EventRelay::stop() {
-  {
-    const base::MutexLock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
+std::optional<Duration> EventRelay::turn() {
+  const auto published = run_once();
+  if (published.ok()) {
+    pause_ = kRelayWaitFirst;
+    return next_prune_;
   }
-  if (thread_.joinable()) thread_.join();
-}
-
-void EventRelay::nudge() {
-  const base::MutexLock lock(mutex_);
-  nudged_ = true;
-  changed_.notify_all();
-}
-
-void EventRelay::run() {
-  Duration pause = kRelayWaitFirst;
-  std::optional<Duration> until;
-  while (wait(until)) {
-    const auto published = run_once();
-    if (published.ok()) {
-      pause = kRelayWaitFirst;
-      until = next_prune_;
-      continue;
-    }
-    // Nothing is lost: the events are in the outbox.
-    parts_.log.warning("events wait", {{"error", published.error().describe()}});
-    until = parts_.clock.monotonic() + pause;
-    pause = std::min(pause * 2, kRelayWaitMax);
-  }
-}
-
-bool EventRelay::wait(std::optional<Duration> until) {
-  const base::MutexLock lock(mutex_);
-  while (!stopping_ && !nudged_) {
-    if (!until) {
-      changed_.wait(mutex_);
-      continue;
-    }
-    const Duration left = *until - parts_.clock.monotonic();
-    if (left <= Duration::zero()) break;
-    changed_.wait_for(mutex_, left);
-  }
-  nudged_ = false;
-  return !stopping_;
+  // Nothing is lost: the events are in the outbox.
+  parts_.log.warning("events wait", {{"error", published.error().describe()}});
+  return parts_.clock.monotonic() + std::exchange(pause_, std::min(pause_ * 2, kRelayWaitMax));
 }
 
 Result<std::size_t> EventRelay::run_once() {

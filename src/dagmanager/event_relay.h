@@ -2,15 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <optional>
-#include <thread>
 
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "base/result.h"
+#include "dagmanager/limits.h"
 #include "dagmanager/ports/control_bus.h"
 #include "server/log.h"
+#include "server/loop_thread.h"
 
 namespace weir::dagmanager {
 
@@ -28,16 +27,13 @@ class EventRelay {
     Duration retention;  ///< of an event, after it was published
   };
 
-  explicit EventRelay(Parts parts) : parts_(parts) {}
-  ~EventRelay();
-  EventRelay(const EventRelay&) = delete;
-  EventRelay& operator=(const EventRelay&) = delete;
+  explicit EventRelay(Parts parts) : parts_(parts), thread_(parts.clock) {}
 
   void start();
-  /// Safe twice.
-  void stop() WEIR_EXCLUDES(mutex_);
+  /// Safe twice, and before start().
+  void stop() { thread_.stop(); }
   /// There may be events to publish. From any thread, never blocks.
-  void nudge() WEIR_EXCLUDES(mutex_);
+  void nudge() { thread_.nudge(); }
 
   /// Publishes all that waits and forgets what is due; tells how many were published. For the
   /// thread, or for a caller without one.
@@ -46,20 +42,16 @@ class EventRelay {
   std::optional<Duration> next_prune() const { return next_prune_; }
 
  private:
-  void run();
-  /// False if the relay stops.
-  bool wait(std::optional<Duration> until) WEIR_EXCLUDES(mutex_);
+  std::optional<Duration> turn();
   Result<void> prune();
 
   const Parts parts_;
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  bool nudged_ WEIR_GUARDED_BY(mutex_) = true;  // for what was left before the start
-  bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
 
   // The thread's own.
+  Duration pause_ = kRelayWaitFirst;  // after the next failure
   std::optional<Duration> next_prune_ = Duration::zero();
+
+  server::LoopThread thread_;
 };
 
 }  // namespace weir::dagmanager

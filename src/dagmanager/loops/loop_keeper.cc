@@ -16,7 +16,10 @@ void LoopKeeper::add(const std::string& loop, std::function<void()> gained) {
 }
 
 void LoopKeeper::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_.start(parts_.clock.monotonic(), [this] {
+    const Duration in = run_once();
+    return parts_.clock.monotonic() + in;
+  });
 }
 
 void LoopKeeper::stop() {
@@ -24,31 +27,14 @@ void LoopKeeper::stop() {
     const base::MutexLock lock(mutex_);
     stopping_ = true;
     lapse();
-    changed_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  thread_.stop();
   if (std::exchange(stopped_, true)) return;
   const auto given = parts_.leases.give_back(parts_.instance);
   if (!given.ok()) {
     parts_.log.warning("loops are not given back and lapse by themselves",
                        {{"error", given.error().describe()}});
   }
-}
-
-void LoopKeeper::run() {
-  Duration at = parts_.clock.monotonic();
-  while (sleep_until(at)) at = run_once() + parts_.clock.monotonic();
-}
-
-/// False if the keeper stops.
-bool LoopKeeper::sleep_until(Duration at) {
-  const base::MutexLock lock(mutex_);
-  while (!stopping_) {
-    const Duration left = at - parts_.clock.monotonic();
-    if (left <= Duration::zero()) break;
-    changed_.wait_for(mutex_, left);
-  }
-  return !stopping_;
 }
 
 Duration LoopKeeper::run_once() {

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -13,6 +12,7 @@
 #include "base/result.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "server/log.h"
+#include "server/loop_thread.h"
 
 namespace weir::dagmanager {
 
@@ -29,7 +29,7 @@ class LoopKeeper {
     std::string instance;  ///< as which it holds rows; new at each start
   };
 
-  explicit LoopKeeper(Parts parts) : parts_(std::move(parts)) {}
+  explicit LoopKeeper(Parts parts) : parts_(std::move(parts)), thread_(parts_.clock) {}
   ~LoopKeeper();
   LoopKeeper(const LoopKeeper&) = delete;
   LoopKeeper& operator=(const LoopKeeper&) = delete;
@@ -60,21 +60,18 @@ class LoopKeeper {
     std::int64_t fence = 0;  // 0: not this instance's
   };
 
-  void run() WEIR_EXCLUDES(mutex_);
-  bool sleep_until(Duration at) WEIR_EXCLUDES(mutex_);
   std::vector<std::function<void()>> take_over(const std::vector<LoopLease>& leases)
       WEIR_REQUIRES(mutex_);
   void lapse() WEIR_REQUIRES(mutex_);
 
   const Parts parts_;
   mutable base::Mutex mutex_;
-  base::CondVar changed_;
   std::map<std::string, Loop> loops_ WEIR_GUARDED_BY(mutex_);
   std::optional<Duration> trusted_until_ WEIR_GUARDED_BY(mutex_);
   std::vector<LoopLease> seen_ WEIR_GUARDED_BY(mutex_);
   bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
   bool stopped_ = false;  // of the caller of stop()
-  std::thread thread_;
+  server::LoopThread thread_;
 };
 
 }  // namespace weir::dagmanager

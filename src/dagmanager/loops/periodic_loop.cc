@@ -8,50 +8,13 @@
 
 namespace weir::dagmanager {
 
-PeriodicLoop::PeriodicLoop(Parts parts) : parts_(std::move(parts)), pause_(kLoopWaitFirst) {
+PeriodicLoop::PeriodicLoop(Parts parts)
+    : parts_(std::move(parts)), pause_(kLoopWaitFirst), thread_(parts_.clock) {
   parts_.keeper.add(parts_.loop, [this] { nudge(); });
 }
 
-PeriodicLoop::~PeriodicLoop() { stop(); }
-
 void PeriodicLoop::start() {
-  thread_ = std::thread([this] { run(); });
-}
-
-void PeriodicLoop::stop() {
-  {
-    const base::MutexLock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void PeriodicLoop::nudge() {
-  const base::MutexLock lock(mutex_);
-  nudged_ = true;
-  changed_.notify_all();
-}
-
-void PeriodicLoop::run() {
-  std::optional<Duration> until;
-  while (wait(until)) until = run_once();
-}
-
-/// False if the loop stops.
-bool PeriodicLoop::wait(std::optional<Duration> until) {
-  const base::MutexLock lock(mutex_);
-  while (!stopping_ && !nudged_) {
-    if (!until) {
-      changed_.wait(mutex_);
-      continue;
-    }
-    const Duration left = *until - parts_.clock.monotonic();
-    if (left <= Duration::zero()) break;
-    changed_.wait_for(mutex_, left);
-  }
-  nudged_ = false;
-  return !stopping_;
+  thread_.start(std::nullopt, [this] { return run_once(); });
 }
 
 std::optional<Duration> PeriodicLoop::run_once() {

@@ -4,13 +4,12 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "base/result.h"
 #include "dagmanager/loops/loop_keeper.h"
 #include "server/log.h"
+#include "server/loop_thread.h"
 
 namespace weir::dagmanager {
 
@@ -41,32 +40,21 @@ class PeriodicLoop {
 
   /// Adds itself to the keeper, which must not have been started and outlives this.
   explicit PeriodicLoop(Parts parts);
-  ~PeriodicLoop();
-  PeriodicLoop(const PeriodicLoop&) = delete;
-  PeriodicLoop& operator=(const PeriodicLoop&) = delete;
 
   void start();
   /// Waits for a pass that runs. Safe twice, and before start().
-  void stop() WEIR_EXCLUDES(mutex_);
+  void stop() { thread_.stop(); }
   /// The next pass is due now. From any thread, never blocks.
-  void nudge() WEIR_EXCLUDES(mutex_);
+  void nudge() { thread_.nudge(); }
 
   /// One pass, if the row is held; gives when the next is due by the clock's monotonic time,
   /// nothing while the row is another's. For the thread, or for a caller without one.
   std::optional<Duration> run_once();
 
  private:
-  void run();
-  bool wait(std::optional<Duration> until) WEIR_EXCLUDES(mutex_);
-
   const Parts parts_;
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  bool nudged_ WEIR_GUARDED_BY(mutex_) = false;
-  bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
-
   Duration pause_;  // after the next failure; the thread's own
+  server::LoopThread thread_;
 };
 
 }  // namespace weir::dagmanager

@@ -10,62 +10,35 @@
 
 namespace weir::dispatcher {
 
-Housekeeper::~Housekeeper() { stop(); }
-
 void Housekeeper::start() {
-  thread_ = std::jthread([this] { run(); });
-}
-
-void Housekeeper::stop() {
-  {
-    const base::MutexLock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool Housekeeper::stopping() {
-  const base::MutexLock lock(mutex_);
-  return stopping_;
-}
-
-/// False once it stops.
-bool Housekeeper::sleep_until(Duration at) {
-  const base::MutexLock lock(mutex_);
-  while (!stopping_) {
-    const Duration left = at - parts_.clock.monotonic();
-    if (left <= Duration::zero()) return true;
-    changed_.wait_for(mutex_, left);
-  }
-  return false;
-}
-
-void Housekeeper::run() {
   const Duration begun = parts_.clock.monotonic();
-  Duration audit_at = begun + kAuditPeriod;
-  Duration keep_at = begun + kKeepPeriod;
-  Duration recount_at = begun + kRecountPeriod;
-  Duration sweep_at = begun + kSweepDelay;
-  while (sleep_until(std::min({audit_at, keep_at, recount_at, sweep_at}))) {
-    const Duration now = parts_.clock.monotonic();
-    if (now >= audit_at) {
-      audit();
-      audit_at = now + kAuditPeriod;
-    }
-    if (now >= keep_at) {
-      keep();
-      keep_at = now + kKeepPeriod;
-    }
-    if (now >= recount_at) {
-      recount();
-      recount_at = now + kRecountPeriod;
-    }
-    if (now >= sweep_at) {
-      sweep();
-      sweep_at = now + kSweepPeriod;
-    }
+  Schedule due{.audit = begun + kAuditPeriod,
+               .keep = begun + kKeepPeriod,
+               .recount = begun + kRecountPeriod,
+               .sweep = begun + kSweepDelay};
+  thread_.start(begun, [this, due]() mutable { return turn(due); });
+}
+
+/// What is due by now; gives when the next is.
+Duration Housekeeper::turn(Schedule& due) {
+  const Duration now = parts_.clock.monotonic();
+  if (now >= due.audit) {
+    audit();
+    due.audit = now + kAuditPeriod;
   }
+  if (now >= due.keep) {
+    keep();
+    due.keep = now + kKeepPeriod;
+  }
+  if (now >= due.recount) {
+    recount();
+    due.recount = now + kRecountPeriod;
+  }
+  if (now >= due.sweep) {
+    sweep();
+    due.sweep = now + kSweepPeriod;
+  }
+  return std::min({due.audit, due.keep, due.recount, due.sweep});
 }
 
 void Housekeeper::audit() {
@@ -87,7 +60,7 @@ void Housekeeper::audit() {
 
 void Housekeeper::keep() {
   std::size_t moved = kHistoryPage;
-  while (moved == kHistoryPage && !stopping()) {
+  while (moved == kHistoryPage && !thread_.stopping()) {
     const auto page = parts_.work.move_history();
     if (!page.ok()) {
       parts_.log.warning("history waits", {{"reason", page.error().reason()}});
@@ -114,8 +87,8 @@ void Housekeeper::recount() {
 
 void Housekeeper::sweep() {
   const Instant before = parts_.clock.now() - storage::kStagingRetention;
-  const auto removed =
-      storage::remove_waste(parts_.objects, parts_.commits, before, [this] { return !stopping(); });
+  const auto removed = storage::remove_waste(parts_.objects, parts_.commits, before,
+                                             [this] { return !thread_.stopping(); });
   if (!removed.ok()) {
     parts_.log.warning("files of attempts without a commit stay",
                        {{"reason", removed.error().reason()}});

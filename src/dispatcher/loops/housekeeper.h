@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <thread>
+#include <optional>
 
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "dispatcher/ports/registry/postgres_housekeeping.h"
 #include "server/log.h"
+#include "server/loop_thread.h"
 #include "server/metrics.h"
 #include "storage/staging_waste.h"
 
@@ -26,13 +26,10 @@ struct HousekeeperParts {
 /// that committed nothing each kSweepPeriod (section 6.7, point 5).
 class Housekeeper {
  public:
-  explicit Housekeeper(HousekeeperParts parts) : parts_(parts) {}
-  ~Housekeeper();
-  Housekeeper(const Housekeeper&) = delete;
-  Housekeeper& operator=(const Housekeeper&) = delete;
+  explicit Housekeeper(HousekeeperParts parts) : parts_(parts), thread_(parts.clock) {}
 
   void start();
-  void stop() WEIR_EXCLUDES(mutex_);
+  void stop() { thread_.stop(); }
 
   /// One pass each; the thread does nothing else.
   void audit();
@@ -41,15 +38,18 @@ class Housekeeper {
   void sweep();
 
  private:
-  void run() WEIR_EXCLUDES(mutex_);
-  bool sleep_until(Duration at) WEIR_EXCLUDES(mutex_);
-  bool stopping() WEIR_EXCLUDES(mutex_);
+  /// When each is due next, by the monotonic clock.
+  struct Schedule {
+    Duration audit;
+    Duration keep;
+    Duration recount;
+    Duration sweep;
+  };
+
+  Duration turn(Schedule& due);
 
   const HousekeeperParts parts_;
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  bool stopping_ WEIR_GUARDED_BY(mutex_) = false;
-  std::jthread thread_;
+  server::LoopThread thread_;
 };
 
 }  // namespace weir::dispatcher
