@@ -14,6 +14,7 @@
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "drivers/postgres/pipeline.h"
 #include "tests/conformance/postgres_engine.h"
+#include "tests/hand_clock.h"
 #include "tests/must.h"
 
 namespace weir::dagmanager {
@@ -43,17 +44,7 @@ class MemoryLeaseEngine final : public LeaseEngine {
   }
 
  private:
-  class HandClock final : public Clock {
-   public:
-    Instant now() const override { return Instant(time_); }
-    Duration monotonic() const override { return time_; }
-    void sleep_for(Duration time) override { time_ += time; }
-
-   private:
-    Duration time_{};
-  };
-
-  HandClock clock_;
+  weir::test::HandClock clock_;
   MemoryLoopLeases leases_{clock_};
 };
 

@@ -17,6 +17,7 @@
 #include "graph/dag_meta.h"
 #include "tests/conformance/graph_cases.h"
 #include "tests/conformance/postgres_engine.h"
+#include "tests/hand_clock.h"
 #include "tests/must.h"
 
 namespace weir::dagmanager {
@@ -32,16 +33,6 @@ using test::make_sentinel;
 using test::reason_of;
 using test::succeeded;
 using testing::ElementsAre;
-
-class HandClock final : public Clock {
- public:
-  Instant now() const override { return now_; }
-  Duration monotonic() const override { return now_.time_since_epoch(); }
-  void sleep_for(Duration time) override { now_ += time; }
-
- private:
-  Instant now_ = at(0);
-};
 
 /// Topics of which only the sizes matter.
 class SizedTopics final : public TopicAdmin {
@@ -162,7 +153,7 @@ class QueueLifeStoreTest : public testing::TestWithParam<test::Adapter> {
     }
   }
 
-  HandClock clock_;
+  weir::test::HandClock clock_{Duration::zero(), at(0)};
   SizedTopics topics_;
   std::unique_ptr<LifeEngine> engine_;
   LoopFence fence_;

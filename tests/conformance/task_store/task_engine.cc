@@ -6,6 +6,7 @@
 #include "dispatcher/ports/memory/memory_outbox.h"
 #include "dispatcher/ports/memory/memory_task_store.h"
 #include "dispatcher/ports/memory/memory_wakeup_queue.h"
+#include "tests/hand_clock.h"
 
 namespace weir::test {
 namespace {
@@ -14,24 +15,6 @@ std::vector<TaskEngineKind>& registered() {
   static std::vector<TaskEngineKind> kinds;
   return kinds;
 }
-
-/// A clock that a test moves by hand. Any thread.
-class HandClock final : public Clock {
- public:
-  Instant now() const override {
-    const std::scoped_lock lock(mutex_);
-    return now_;
-  }
-  Duration monotonic() const override { return now().time_since_epoch(); }
-  void sleep_for(Duration span) override {
-    const std::scoped_lock lock(mutex_);
-    now_ += span;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  Instant now_ = kEngineStart;
-};
 
 class MemoryEngine final : public TaskEngine {
  public:
@@ -55,7 +38,7 @@ class MemoryEngine final : public TaskEngine {
   dispatcher::TaskTables tables() override { return plane_.tables(); }
 
  private:
-  HandClock clock_;
+  HandClock clock_{Duration::zero(), kEngineStart};
   dispatcher::MemoryTaskPlane plane_;
   dispatcher::MemoryTaskStore store_;
   dispatcher::MemoryWakeupQueue queue_;

@@ -8,20 +8,10 @@
 
 #include "dagmanager/limits.h"
 #include "server/system_clock.h"
+#include "tests/hand_clock.h"
 
 namespace weir::dagmanager {
 namespace {
-
-/// A clock that is set by hand.
-class HandClock final : public Clock {
- public:
-  Instant now() const override { return Instant(time_); }
-  Duration monotonic() const override { return time_; }
-  void sleep_for(Duration time) override { time_ += time; }
-
- private:
-  Duration time_ = std::chrono::hours(1000);
-};
 
 /// An outbox of which only the counts are known.
 class CountedBus final : public ControlBus {
@@ -79,7 +69,7 @@ class CountedBus final : public ControlBus {
 constexpr Duration kDay = std::chrono::hours(24);
 
 TEST(EventRelay, PublishesAllThatWaitsInPages) {
-  HandClock clock;
+  weir::test::HandClock clock;
   CountedBus bus;
   EventRelay relay({bus, clock, server::log(), kDay});
   bus.commit(2 * kRelayPage + 7);
@@ -89,7 +79,7 @@ TEST(EventRelay, PublishesAllThatWaitsInPages) {
 }
 
 TEST(EventRelay, ForgetsEventsOnceTheirTimeIsOverAndWakesForThat) {
-  HandClock clock;
+  weir::test::HandClock clock;
   CountedBus bus;
   EventRelay relay({bus, clock, server::log(), kDay});
   ASSERT_TRUE(relay.run_once().ok());

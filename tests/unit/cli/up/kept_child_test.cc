@@ -10,20 +10,10 @@
 #include <fstream>
 
 #include "cli/up/limits.h"
+#include "tests/hand_clock.h"
 
 namespace weir::cli {
 namespace {
-
-/// Time that the test moves on.
-class HandClock final : public Clock {
- public:
-  Instant now() const override { return {}; }
-  Duration monotonic() const override { return now_; }
-  void sleep_for(Duration span) override { now_ += span; }
-
- private:
-  Duration now_{};
-};
 
 class KeptChildTest : public testing::Test {
  protected:
@@ -53,7 +43,7 @@ class KeptChildTest : public testing::Test {
     wakeup_->clear();
   }
 
-  HandClock clock_;
+  weir::test::HandClock clock_;
   std::unique_ptr<Wakeup> wakeup_;
   std::filesystem::path folder_;
   bool ready_ = false;

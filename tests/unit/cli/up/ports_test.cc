@@ -8,20 +8,10 @@
 #include <sys/socket.h>
 
 #include "drivers/process/file_descriptor.h"
+#include "tests/hand_clock.h"
 
 namespace weir::cli {
 namespace {
-
-/// Waits are over at once.
-class HurriedClock final : public Clock {
- public:
-  Instant now() const override { return {}; }
-  Duration monotonic() const override { return now_; }
-  void sleep_for(Duration span) override { now_ += span; }
-
- private:
-  Duration now_{};
-};
 
 /// A listener on a free port of loopback.
 struct Listener {
@@ -43,7 +33,7 @@ struct Listener {
 };
 
 TEST(ChoosePorts, FindsTwoDifferentFreeOnes) {
-  HurriedClock clock;
+  weir::test::HandClock clock;
   base::SeededRandom random(1);
   const Result<UpPorts> ports = choose_ports({}, clock, random);
   ASSERT_TRUE(ports.ok());
@@ -54,7 +44,7 @@ TEST(ChoosePorts, FindsTwoDifferentFreeOnes) {
 }
 
 TEST(ChoosePorts, PassesOverTakenOnes) {
-  HurriedClock clock;
+  weir::test::HandClock clock;
   base::SeededRandom random(1);
   const UpPorts first = *choose_ports({}, clock, random);
   base::SeededRandom again(1);
@@ -65,7 +55,7 @@ TEST(ChoosePorts, PassesOverTakenOnes) {
 }
 
 TEST(ChoosePorts, KeepsWhatIsWantedAndFree) {
-  HurriedClock clock;
+  weir::test::HandClock clock;
   base::SeededRandom random(1);
   const UpPorts free = *choose_ports({}, clock, random);
   const Result<UpPorts> ports = choose_ports(free, clock, random);
@@ -75,7 +65,7 @@ TEST(ChoosePorts, KeepsWhatIsWantedAndFree) {
 }
 
 TEST(ChoosePorts, NamesTheFlagForATakenOne) {
-  HurriedClock clock;
+  weir::test::HandClock clock;
   base::SeededRandom random(1);
   const Listener taken;
   const Result<UpPorts> grpc = choose_ports({.grpc = taken.port, .http = 0}, clock, random);

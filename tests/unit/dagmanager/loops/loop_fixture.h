@@ -7,20 +7,10 @@
 
 #include "base/clock.h"
 #include "dagmanager/ports/loops/loop_leases.h"
+#include "tests/hand_clock.h"
 
 /// What tests of loops share.
 namespace weir::dagmanager::test {
-
-/// A clock that is set by hand.
-class HandClock final : public Clock {
- public:
-  Instant now() const override { return Instant(time_); }
-  Duration monotonic() const override { return time_; }
-  void sleep_for(Duration time) override { time_ += time; }
-
- private:
-  Duration time_ = std::chrono::hours(1000);
-};
 
 /// Rows that cannot always be reached.
 class UnreachableLeases final : public LoopLeases {

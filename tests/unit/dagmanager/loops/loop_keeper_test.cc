@@ -15,8 +15,8 @@
 namespace weir::dagmanager {
 namespace {
 
-using test::HandClock;
 using test::UnreachableLeases;
+using weir::test::HandClock;
 
 class LoopKeeperTest : public testing::Test {
  protected:

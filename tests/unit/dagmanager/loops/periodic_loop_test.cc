@@ -45,7 +45,7 @@ class PeriodicLoopTest : public testing::Test {
                  return {};
                }}) {}
 
-  test::HandClock clock_;
+  weir::test::HandClock clock_;
   MemoryLoopLeases rows_;
   LoopKeeper keeper_;
   CountingObserver observer_;

@@ -11,27 +11,17 @@
 
 #include "base/random.h"
 #include "dispatcher/loops/limits.h"
+#include "tests/hand_clock.h"
 
 namespace weir::dispatcher {
 namespace {
 
 const Instant kNow{std::chrono::hours(24 * 365 * 50)};
 
-/// Moves only by what the test or its store says that it took.
-class CountedClock final : public Clock {
- public:
-  Instant now() const override { return kNow + since_; }
-  Duration monotonic() const override { return since_; }
-  void sleep_for(Duration span) override { since_ += span; }
-
- private:
-  Duration since_{};
-};
-
 /// A store that tells what is due and counts the pages asked for.
 class DueStore final : public TaskStore {
  public:
-  explicit DueStore(CountedClock& clock) : clock_(clock) {}
+  explicit DueStore(weir::test::HandClock& clock) : clock_(clock) {}
 
   Result<std::vector<ClaimAnswer>> claim(std::span<const ClaimRequest>) override { return none(); }
   Result<std::vector<Answer<HeartbeatReply>>> heartbeat(
@@ -79,7 +69,7 @@ class DueStore final : public TaskStore {
   bool away = false;
 
  private:
-  CountedClock& clock_;
+  weir::test::HandClock& clock_;
 };
 
 class ChoreLoopTest : public testing::Test {
@@ -88,7 +78,7 @@ class ChoreLoopTest : public testing::Test {
     store_.told.chores[static_cast<std::size_t>(chore)] = kNow + in;
   }
 
-  CountedClock clock_;
+  weir::test::HandClock clock_{Duration::zero(), kNow};
   DueStore store_{clock_};
   int relayed_ = 0;
   int rung_ = 0;

@@ -7,22 +7,13 @@
 #include <thread>
 #include <vector>
 
+#include "tests/hand_clock.h"
+
 namespace weir::dispatcher {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-/// A clock that a test moves.
-class HandClock final : public Clock {
- public:
-  Instant now() const override { return Instant(monotonic()); }
-  Duration monotonic() const override { return Duration(at_.load()); }
-  void sleep_for(Duration span) override { at_ += span.count(); }
-
- private:
-  std::atomic<Duration::rep> at_ = 1'000'000;
-};
 
 int taken(RateLimiter& limiter, std::string_view key, int tries) {
   int count = 0;
@@ -31,13 +22,13 @@ int taken(RateLimiter& limiter, std::string_view key, int tries) {
 }
 
 TEST(RateLimiter, LetsAMinutesRequestsThroughAtOnceAndNoMore) {
-  HandClock clock;
+  weir::test::HandClock clock;
   RateLimiter limiter(100, 10, clock);
   EXPECT_EQ(taken(limiter, "a", 150), 100);
 }
 
 TEST(RateLimiter, RefillsEvenly) {
-  HandClock clock;
+  weir::test::HandClock clock;
   RateLimiter limiter(60, 10, clock);
   EXPECT_EQ(taken(limiter, "a", 60), 60);
   EXPECT_EQ(limiter.take("a"), seconds(1));
@@ -52,7 +43,7 @@ TEST(RateLimiter, RefillsEvenly) {
 }
 
 TEST(RateLimiter, SaysHowLongToWait) {
-  HandClock clock;
+  weir::test::HandClock clock;
   RateLimiter limiter(2, 10, clock);
   EXPECT_EQ(taken(limiter, "a", 2), 2);
   EXPECT_EQ(limiter.take("a"), seconds(30));
@@ -61,14 +52,14 @@ TEST(RateLimiter, SaysHowLongToWait) {
 }
 
 TEST(RateLimiter, KeepsKeysApart) {
-  HandClock clock;
+  weir::test::HandClock clock;
   RateLimiter limiter(5, 10, clock);
   EXPECT_EQ(taken(limiter, "a", 9), 5);
   EXPECT_EQ(taken(limiter, "b", 9), 5);
 }
 
 TEST(RateLimiter, RemembersABoundedNumberAndForgetsTheIdle) {
-  HandClock clock;
+  weir::test::HandClock clock;
   RateLimiter limiter(5, 3, clock);
   for (const char* key : {"a", "b", "c"}) EXPECT_EQ(taken(limiter, key, 5), 5);
   // Further ones share one allowance, so that nobody gets more by taking a new name.
@@ -80,7 +71,7 @@ TEST(RateLimiter, RemembersABoundedNumberAndForgetsTheIdle) {
 }
 
 TEST(RateLimiter, GivesAsManyToThreadsAsToOne) {
-  HandClock clock;
+  weir::test::HandClock clock;
   RateLimiter limiter(100, 10, clock);
   std::atomic<int> count = 0;
   {

@@ -12,21 +12,11 @@
 #include "base/random.h"
 #include "operators/child/context.h"
 #include "storage/commit_verifier.h"
+#include "tests/hand_clock.h"
 #include "tests/unit/operators/child/memory_task_api.h"
 #include "tests/unit/operators/payloads.h"
 
 namespace weir::test {
-
-/// Time that moves on when somebody waits.
-class StepClock final : public Clock {
- public:
-  Instant now() const override { return Instant(elapsed_); }
-  Duration monotonic() const override { return elapsed_; }
-  void sleep_for(Duration span) override { elapsed_ += span; }
-
- private:
-  Duration elapsed_{};
-};
 
 /// What an operator runs on in a test: folders of its own, the memory task API, real files and the
 /// real engine.
@@ -88,7 +78,7 @@ class OperatorBench : public ::testing::Test {
   std::filesystem::path folder_;
   operators::Surroundings surroundings_;
   MemoryTaskApi api_;
-  StepClock clock_;
+  HandClock clock_{Duration::zero()};
   base::SeededRandom random_{7};
 };
 

@@ -52,7 +52,7 @@ class FetchedKeysTest : public testing::Test {
     return set_of(served_);
   }
 
-  HandClock clock_;
+  weir::test::HandClock clock_{Duration::zero(), kNow};
   std::vector<SigningKey> served_ = {a_new_key()};
   bool down_ = false;
   int fetches_ = 0;

@@ -30,7 +30,7 @@ class LocalIssuerTest : public FolderTest {
   }
   std::string kept() const { return read_secret_file(path("user.token"))->reveal(); }
 
-  HandClock clock_;
+  weir::test::HandClock clock_{Duration::zero(), kNow};
   base::SeededRandom random_{1};
 };
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "server/auth/es256.h"
 #include "server/auth/key_set.h"
+#include "tests/hand_clock.h"
 
 /// What the tests of tokens share.
 namespace weir::auth {
@@ -53,18 +54,6 @@ inline std::string header_of(const KeyId& id, std::string_view type = "JWT") {
 inline std::string fault_of(const Error& error) {
   return error.faults().size() == 1 ? error.faults().front().reason : std::string();
 }
-
-/// Time that moves when a test says so.
-class HandClock final : public Clock {
- public:
-  Instant now() const override { return now_; }
-  Duration monotonic() const override { return now_ - kNow; }
-  void sleep_for(Duration span) override { now_ += span; }
-
- private:
-  Instant now_ = kNow;
-};
-
 /// A folder of the test's own.
 class FolderTest : public testing::Test {
  protected:
