@@ -17,9 +17,10 @@
 #include "bench/diff/documents.h"
 #include "bench/diff/floor_server.h"
 #include "bench/diff/load.h"
-#include "bench/diff/report.h"
-#include "bench/diff/rig.h"
 #include "bench/support/options.h"
+#include "bench/support/report.h"
+#include "bench/support/rig.h"
+#include "bench/support/run_bench.h"
 
 namespace weir::bench {
 namespace {
@@ -50,7 +51,7 @@ class Bench {
   Bench(Options options, Rig& rig)
       : options_(options), effort_(options.quick ? kQuick : kFull), rig_(rig) {}
 
-  Result<std::vector<Figure>> run() {
+  Result<void> run() {
     WEIR_TRY(floor_, rig_.start_floor());
     WEIR_TRY(memory_, rig_.start_weir("memory", ""));
     WEIR_TRY(postgres_, rig_.start_weir("postgres", "bench"));
@@ -60,8 +61,10 @@ class Bench {
     if (wanted("new")) WEIR_CHECK(all_new());
     if (wanted("sizes")) WEIR_CHECK(sizes());
     if (wanted("filled")) WEIR_CHECK(filled(empty));
-    return std::move(figures_);
+    return {};
   }
+
+  const std::vector<Figure>& figures() const { return figures_; }
 
  private:
   struct Target {
@@ -362,21 +365,6 @@ class Bench {
   std::vector<Figure> figures_;
 };
 
-int run(const Options& options) {
-  auto rig = Rig::create();
-  if (!rig.ok()) {
-    std::fprintf(stderr, "bench diff: %s\n", rig.error().describe().c_str());
-    return 1;
-  }
-  auto figures = Bench(options, **rig).run();
-  if (!figures.ok()) {
-    std::fprintf(stderr, "bench diff: %s\n", figures.error().describe().c_str());
-    return 1;
-  }
-  print(*figures, options.json);
-  return 0;
-}
-
 }  // namespace
 }  // namespace weir::bench
 
@@ -385,7 +373,6 @@ int main(int argc, char** argv) {
   if (arguments.size() == 3 && arguments[0] == "--floor") {
     return weir::bench::run_floor_server(std::atoi(arguments[1].c_str()), arguments[2]);
   }
-  const auto options = weir::bench::read_options(
+  return weir::bench::run_bench<weir::bench::Bench, weir::bench::Rig>(
       {.program = "bench_diff", .sections = weir::bench::kSections}, arguments);
-  return options ? weir::bench::run(*options) : 2;
 }

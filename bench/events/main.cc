@@ -15,11 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "bench/diff/report.h"
-#include "bench/diff/rig.h"
 #include "bench/events/bare_fanout.h"
 #include "bench/events/crowd.h"
 #include "bench/support/options.h"
+#include "bench/support/report.h"
+#include "bench/support/rig.h"
+#include "bench/support/run_bench.h"
 #include "dagmanager/event_relay.h"
 #include "dagmanager/ports/events/postgres_control_bus.h"
 #include "dagmanager/ports/postgres_schema.h"
@@ -93,11 +94,13 @@ class Bench {
   Bench(const Options& options, Rig& rig)
       : options_(options), effort_(options.quick ? kQuick : kFull), rig_(rig) {}
 
-  Result<std::vector<Figure>> run() {
+  Result<void> run() {
     if (wanted("relay")) WEIR_CHECK(relay());
     if (wanted("delivery")) WEIR_CHECK(delivery());
-    return std::move(figures_);
+    return {};
   }
+
+  const std::vector<Figure>& figures() const { return figures_; }
 
  private:
   bool wanted(std::string_view section) const {
@@ -260,28 +263,12 @@ void raise_socket_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int run(const Options& options) {
-  raise_socket_limit();
-  auto rig = Rig::create();
-  if (!rig.ok()) {
-    std::fprintf(stderr, "bench events: %s\n", rig.error().describe().c_str());
-    return 1;
-  }
-  const auto figures = Bench(options, **rig).run();
-  if (!figures.ok()) {
-    std::fprintf(stderr, "bench events: %s\n", figures.error().describe().c_str());
-    return 1;
-  }
-  print(*figures, options.json);
-  return 0;
-}
-
 }  // namespace
 }  // namespace weir::bench
 
 int main(int argc, char** argv) {
+  weir::bench::raise_socket_limit();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto options = weir::bench::read_options(
+  return weir::bench::run_bench<weir::bench::Bench, weir::bench::Rig>(
       {.program = "bench_events", .sections = weir::bench::kSections}, arguments);
-  return options ? weir::bench::run(*options) : 2;
 }

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <thread>
 
-#include "bench/diff/report.h"
+#include "bench/support/report.h"
 #include "dispatcher/dagfile/validate.h"
 
 namespace weir::bench {

@@ -10,8 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/diff/report.h"
 #include "bench/support/options.h"
+#include "bench/support/report.h"
+#include "bench/support/run_bench.h"
 #include "bench/tasks/live.h"
 #include "bench/tasks/peers.h"
 #include "bench/tasks/plane.h"
@@ -224,20 +225,6 @@ class Bench {
   std::vector<Figure> figures_;
 };
 
-int run(const Options& options) {
-  auto plane = Plane::create();
-  if (!plane.ok()) {
-    std::fprintf(stderr, "bench tasks: %s\n", plane.error().describe().c_str());
-    return 1;
-  }
-  Bench bench(options, **plane);
-  const auto done = bench.run();
-  print(bench.figures(), options.json);
-  if (done.ok()) return 0;
-  std::fprintf(stderr, "bench tasks: %s\n", done.error().describe().c_str());
-  return 1;
-}
-
 }  // namespace
 }  // namespace weir::bench
 
@@ -246,7 +233,6 @@ int main(int argc, char** argv) {
   if (arguments.size() == 3 && arguments[0] == "--duckdb") {
     return weir::bench::run_duckdb_alone(arguments[1], arguments[2]);
   }
-  const auto options = weir::bench::read_options(
+  return weir::bench::run_bench<weir::bench::Bench, weir::bench::Plane>(
       {.program = "bench_tasks", .sections = weir::bench::kSections, .tasks = true}, arguments);
-  return options ? weir::bench::run(*options) : 2;
 }

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bench/diff/report.h"
+#include "bench/support/report.h"
 #include "drivers/process/spawn.h"
 
 namespace weir::bench {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "bench/diff/report.h"
+#include "bench/support/report.h"
 #include "drivers/duckdb/engine.h"
 #include "drivers/process/spawn.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/diff/report.h"
+#include "bench/support/report.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/diff/rig.h"
+#include "bench/support/rig.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
