@@ -182,6 +182,7 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
     }
   }));
   if (fault) return *std::move(fault);
+  WEIR_CHECK(wait_for_names(attempt));
   std::vector<WantedTopic> wanted;
   wanted.reserve(batch.intents.size());
   bool renamed = false;
@@ -201,6 +202,31 @@ Result<void> DiffExecutor::reserve(Attempt& attempt) {
     follow_topics(*attempt.change, change_input(attempt), attempt.reservation);
   }
   attempt.topics.emplace(std::move(wanted), config_.prod);
+  return {};
+}
+
+/// Sections 3.12 and 3.19: a name whose former topic is being removed is waited for, up to
+/// kNameWaitMax; then the next is taken.
+Result<void> DiffExecutor::wait_for_names(Attempt& attempt) {
+  std::vector<IntentOutcome>& outcomes = attempt.reservation.outcomes;
+  const Duration until = clock_.monotonic() + kNameWaitMax;
+  while (std::ranges::any_of(outcomes, &IntentOutcome::leaving) && clock_.monotonic() < until) {
+    attempt.let_go_of_ahead();
+    clock_.sleep_for(kNameWaitStep);
+    IntentBatch again{.diff_id = attempt.diff_id,
+                      .binding = attempt.scope.binding,
+                      .intents = {},
+                      .new_nodes = 0,
+                      .at = clock_.now()};
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (!outcomes[i].leaving) continue;
+      places.push_back(i);
+      again.intents.push_back(attempt.intents.intents[i]);
+    }
+    WEIR_TRY(const Reservation got, store_.reserve(again));
+    for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = got.outcomes[i];
+  }
   return {};
 }
 

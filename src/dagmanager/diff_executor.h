@@ -97,6 +97,7 @@ class DiffExecutor {
   Result<DiffPlan> plan_on_graph(Attempt& attempt, std::vector<CrossContextViolation>& violations);
   Result<void> find_deploy(Attempt& attempt);
   Result<void> reserve(Attempt& attempt);
+  Result<void> wait_for_names(Attempt& attempt);
   Result<IntentOutcome> reserve_next_name(Attempt& attempt, std::size_t topic);
   Result<void> provision(Attempt& attempt);
   Result<void> create_topics(const ProvisionStep& step, TopicProvisioner& topics);

@@ -168,7 +168,7 @@ void Planner::name(PlannedNode& planned) {
     }
     const graph::TopicKey key = graph::topic_key(topic);
     const QueueView holder = index_.queue_by_topic(key);
-    const bool free = !holder &&
+    const bool free = (!holder || holder.is_leaving()) &&
                       (options_.taken == nullptr || !options_.taken->contains(key.text())) &&
                       !claimed_.contains(key.text());
     if (free) {

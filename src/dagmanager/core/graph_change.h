@@ -45,8 +45,9 @@ class WrittenAhead {
 /// binding that holds another name than the wanted one, and does not give it up, keeps it: 0 as
 /// well, and the next name to take is the one it holds.
 struct IntentOutcome {
-  RowId queue = 0;      ///< the row that now holds the name for this binding; 0: taken by another
-  bool joined = false;  ///< the same binding key had it already (an earlier try, or a twin)
+  RowId queue = 0;       ///< the row that now holds the name for this binding; 0: taken by another
+  bool joined = false;   ///< the same binding key had it already (an earlier try, or a twin)
+  bool leaving = false;  ///< taken by a topic that is being removed: free before long
 };
 
 /// What `reserve` gave: an outcome an intent, in order, and row numbers for the nodes to come.

@@ -101,6 +101,7 @@ class QueueView {
   RowId node() const { return head_->node; }  ///< 0: none is known
   QueueState state() const { return head_->state; }
   bool is_active() const { return head_->state == QueueState::Active; }
+  bool is_leaving() const { return head_->state == QueueState::Leaving; }
   graph::TopicType type() const { return head_->type; }
   std::string_view topic() const;
   graph::TopicKey topic_key() const { return graph::topic_key(graph::TopicName(topic())); }

@@ -33,6 +33,11 @@ inline constexpr int kProvisionAttemptsMax = 5;
 inline constexpr Duration kProvisionWaitFirst = std::chrono::milliseconds(500);
 inline constexpr Duration kProvisionWaitMax = std::chrono::seconds(4);
 
+/// How long a diff waits for names whose former topics are being removed before it takes the next
+/// ones (sections 3.12, 3.19), and how often it asks meanwhile.
+inline constexpr Duration kNameWaitMax = std::chrono::seconds(5);
+inline constexpr Duration kNameWaitStep = std::chrono::milliseconds(250);
+
 /// How often a diff is decided anew because the graph changed under it.
 inline constexpr int kDecideAttemptsMax = 5;
 

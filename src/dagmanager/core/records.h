@@ -67,8 +67,9 @@ struct BindingContext {
   friend bool operator==(const BindingContext&, const BindingContext&) = default;
 };
 
-/// An intent is a queue whose topic may or may not exist yet (section 3.19).
-enum class QueueState : std::uint8_t { Intent, Active };
+/// An intent is a queue whose topic may or may not exist yet. What is leaving holds its topic's
+/// name until the topic is gone, and is bound to nothing (section 3.19).
+enum class QueueState : std::uint8_t { Intent, Active, Leaving };
 
 /// A topic and what it is bound to: the Queue node and its EMITS relation in one record, since a
 /// queue is never shared.

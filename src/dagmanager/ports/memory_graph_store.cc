@@ -101,8 +101,17 @@ QueueView MemoryGraphStore::bound_elsewhere(const TopicIntent& intent) const {
 
 IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const IntentBatch& batch) {
   const QueueView own = graph_.index.queue_by_binding(intent.binding_key);
-  if (own && own.topic() == intent.topic.view()) return {own.row(), true};
-  if (graph_.index.queue_by_topic(graph::topic_key(intent.topic))) return {};
+  if (own && own.topic() == intent.topic.view()) {
+    if (!own.is_active()) {  // the time counts from the last who wants it
+      QueueRecord joined = own.record();
+      joined.created_at = batch.at;
+      graph_.index.put_queue(joined);
+    }
+    return {.queue = own.row(), .joined = true};
+  }
+  if (const QueueView holder = graph_.index.queue_by_topic(graph::topic_key(intent.topic))) {
+    return {.leaving = holder.is_leaving()};
+  }
   if (own) {
     if (own.topic() != intent.gives_up.view()) return {};
     graph_.index.remove_queue(own.row());
@@ -119,7 +128,7 @@ IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const Int
   const NodeView node = graph_.index.node(intent.node);
   queue.node = node ? node.row() : 0;
   graph_.index.put_queue(queue);
-  return {queue.row, false};
+  return {.queue = queue.row};
 }
 
 Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
@@ -154,7 +163,7 @@ bool MemoryGraphStore::moved_under(const GraphChange& change) const {
   const GraphIndex& index = graph_.index;
   const bool gone = std::ranges::any_of(change.queues, [&](const QueuePromotion& promotion) {
     const QueueView queue = index.queue(promotion.queue);
-    return !queue || queue.is_active();
+    return !queue || queue.state() != QueueState::Intent;
   });
   const bool known = std::ranges::any_of(
       change.nodes, [&](const NodeRecord& node) { return bool(index.node(node.id)); });

@@ -66,9 +66,11 @@ Result<ReservePlan> plan_reserve(const IntentBatch& batch, const std::vector<std
                                  const std::vector<QueueRecord>& holders) {
   absl::flat_hash_map<std::string_view, const QueueRecord*> by_binding;
   absl::flat_hash_set<std::string> held;
+  absl::flat_hash_set<std::string> leaving;
   for (const QueueRecord& holder : holders) {
-    by_binding.emplace(holder.binding_key.view(), &holder);
-    held.insert(graph::topic_key(holder.topic).text());
+    const bool leaves = holder.state == QueueState::Leaving;
+    if (!leaves) by_binding.emplace(holder.binding_key.view(), &holder);
+    (leaves ? leaving : held).insert(graph::topic_key(holder.topic).text());
   }
   for (const TopicIntent& intent : batch.intents) {
     const auto own = by_binding.find(intent.binding_key.view());
@@ -84,11 +86,12 @@ Result<ReservePlan> plan_reserve(const IntentBatch& batch, const std::vector<std
     const TopicIntent& intent = batch.intents[i];
     const auto own = by_binding.find(intent.binding_key.view());
     if (own != by_binding.end() && own->second->topic == intent.topic) {
-      plan.outcomes[i] = {own->second->row, true};
+      plan.outcomes[i] = {.queue = own->second->row, .joined = true};
       plan.joined.push_back(own->second->row);
       continue;
     }
-    if (held.contains(keys[i])) continue;
+    plan.outcomes[i].leaving = leaving.contains(keys[i]);
+    if (held.contains(keys[i]) || plan.outcomes[i].leaving) continue;
     if (own != by_binding.end()) {
       if (own->second->topic != intent.gives_up) continue;
       plan.given_up.push_back(own->second->row);
@@ -191,7 +194,7 @@ std::vector<QueueRecord> read_inserts(const std::vector<Rows>& results, const In
   intents.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const std::size_t i = place.at(rows.text(row, 0));
-    reservation.outcomes[i] = {rows.int64(row, 1), false};
+    reservation.outcomes[i] = {.queue = rows.int64(row, 1)};
     intents.push_back(intent_record(batch, i, rows.int64(row, 1), nodes[i]));
   }
   if (at.node_rows) reservation.node_rows = read_drawn(results[*at.node_rows]);
@@ -372,6 +375,7 @@ Result<Reservation> PostgresGraphStore::reserve_contested(const IntentBatch& bat
   std::vector<QueueRecord> met = read_inserts(results, at, batch, plan.free, nodes, reservation);
   for (QueueRecord& holder : holders) {
     const bool stays = std::ranges::find(plan.given_up, holder.row) == plan.given_up.end();
+    if (holder.state == QueueState::Leaving) plan.given_up.push_back(holder.row);  // to the mirror
     if (holder.state == QueueState::Intent && stays) met.push_back(std::move(holder));
   }
   mirror_.apply_intents(std::move(met), plan.given_up);

@@ -287,6 +287,13 @@ void read_contexts(const Rows& rows, BindingContexts& contexts) {
   }
 }
 
+/// A state of a newer build is no intent: such a row is not for us to join or to give up.
+QueueState read_queue_state(std::string_view state) {
+  if (state == "intent") return QueueState::Intent;
+  const bool leaving = state == "dropping" || state == "collecting";
+  return leaving ? QueueState::Leaving : QueueState::Active;
+}
+
 Result<QueueRecord> read_queue(const Rows& rows, std::size_t row, const BindingContexts& contexts) {
   const std::span<const std::byte> key = rows.bytes(row, 12);
   const auto binding =
@@ -303,8 +310,7 @@ Result<QueueRecord> read_queue(const Rows& rows, std::size_t row, const BindingC
                  .replication = static_cast<int>(rows.int64(row, 4)),
                  .retention_ms = rows.int64(row, 5),
                  .cleanup = read_text(rows, row, 6)};
-  // A state of a newer build is no intent: such a row is not for us to join or to give up.
-  queue.state = rows.text(row, 7) == "intent" ? QueueState::Intent : QueueState::Active;
+  queue.state = read_queue_state(rows.text(row, 7));
   queue.node = rows.int64_if(row, 8).value_or(0);
   queue.binding_key = graph::BindingKey(rows.text(row, 10));
   queue.compute_key = graph::ComputeKey(rows.text(row, rows.is_null(row, 11) ? 10 : 11));
