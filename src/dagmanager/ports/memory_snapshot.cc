@@ -6,148 +6,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <concepts>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string_view>
-#include <type_traits>
 
+#include "dagmanager/ports/snapshot_archive.h"
 #include "drivers/files/durable_file.h"
 
 namespace weir::dagmanager {
-namespace {
 
-constexpr std::string_view kMagicPrefix = "weir graph snapshot ";
-constexpr std::string_view kMagic = "weir graph snapshot 1\n";
-
-/// Writes values one after another; Reader reads the same sequence. `describe` below names the
-/// fields of each record once for both.
-class Writer {
- public:
-  static constexpr bool kReads = false;
-  explicit Writer(std::string& out) : out_(out) {}
-
-  template <class T>
-    requires std::integral<T> || std::is_enum_v<T>
-  void number(const T& value) {
-    auto bits = static_cast<std::uint64_t>(value);
-    for (int i = 0; i < 8; ++i, bits >>= 8) out_ += static_cast<char>(bits & 0xff);
-  }
-  void number(const double& value) {
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof bits);
-    number(bits);
-  }
-  void text(const std::string& value) {
-    number(value.size());
-    out_ += value;
-  }
-  void bytes(const base::Digest& digest) {
-    out_.append(reinterpret_cast<const char*>(digest.data()), digest.size());
-  }
-  template <class T>
-  std::size_t size(const T& container) {
-    number(container.size());
-    return container.size();
-  }
-  bool ok() const { return true; }
-
- private:
-  std::string& out_;
-};
-
-class Reader {
- public:
-  static constexpr bool kReads = true;
-  explicit Reader(std::string_view in) : in_(in) {}
-
-  template <class T>
-    requires std::integral<T> || std::is_enum_v<T>
-  void number(T& value) {
-    std::uint64_t bits = 0;
-    if (!take(8)) return;
-    for (int i = 7; i >= 0; --i) {
-      bits = (bits << 8) | static_cast<unsigned char>(in_[at_ - 8 + static_cast<std::size_t>(i)]);
-    }
-    value = static_cast<T>(bits);
-  }
-  void number(double& value) {
-    std::uint64_t bits = 0;
-    number(bits);
-    std::memcpy(&value, &bits, sizeof value);
-  }
-  void text(std::string& value) {
-    std::size_t length = 0;
-    number(length);
-    if (take(length)) value.assign(in_.substr(at_ - length, length));
-  }
-  void bytes(base::Digest& digest) {
-    if (take(digest.size()))
-      std::memcpy(digest.data(), in_.data() + at_ - digest.size(), digest.size());
-  }
-  template <class T>
-  std::size_t size(T& container) {
-    std::size_t count = 0;
-    number(count);
-    if (count > in_.size()) ok_ = false;  // every element takes at least a byte
-    if (!ok_) return 0;
-    if constexpr (requires { container.resize(count); }) container.resize(count);
-    return count;
-  }
-  bool ok() const { return ok_; }
-  bool at_end() const { return at_ == in_.size(); }
-
- private:
-  bool take(std::size_t count) {
-    if (!ok_ || count > in_.size() - at_) return ok_ = false;
-    at_ += count;
-    return true;
-  }
-  std::string_view in_;
-  std::size_t at_ = 0;
-  bool ok_ = true;
-};
-
-template <class A, class Tag>
-void field(A& archive, base::StrongText<Tag>& id) {
-  if constexpr (A::kReads) {
-    std::string text;
-    archive.text(text);
-    id = base::StrongText<Tag>(std::move(text));
-  } else {
-    archive.text(id.text());
-  }
-}
-template <class A>
-void field(A& archive, std::string& value) {
-  archive.text(value);
-}
-template <class A>
-void field(A& archive, base::Digest& value) {
-  archive.bytes(value);
-}
-template <class A>
-void field(A& archive, Instant& value) {
-  auto micros = value.time_since_epoch().count();
-  archive.number(micros);
-  value = Instant(Duration(micros));
-}
-template <class A, class T>
-  requires std::integral<T> || std::floating_point<T> || std::is_enum_v<T>
-void field(A& archive, T& value) {
-  archive.number(value);
-}
-template <class A, class T>
-void field(A& archive, std::optional<T>& value);
-template <class A, class T>
-void field(A& archive, std::vector<T>& values);
-
-template <class A, class... Fields>
-void fields(A& archive, Fields&... each) {
-  (field(archive, each), ...);
-}
-
+// Of this namespace, for the archive finds them by it.
 template <class A>
 void field(A& a, graph::IdentityParts& p) {
   fields(a, p.node_type, p.interval, p.period, p.params_canon, p.dependencies, p.schema_compat_id,
@@ -237,21 +105,10 @@ void field(A& a, OutboxRow& r) {
   fields(a, r.id, r.key_seq, r.revision, r.created_at, r.queues, r.weight);
 }
 
-template <class A, class T>
-void field(A& archive, std::optional<T>& value) {
-  bool present = value.has_value();
-  archive.number(present);
-  if (!present) return;
-  if (!value) value.emplace();
-  field(archive, *value);
-}
-template <class A, class T>
-void field(A& archive, std::vector<T>& values) {
-  archive.size(values);
-  for (T& value : values) {
-    if (archive.ok()) field(archive, value);
-  }
-}
+namespace {
+
+constexpr std::string_view kMagicPrefix = "weir graph snapshot ";
+constexpr std::string_view kMagic = "weir graph snapshot 1\n";
 
 /// A log or outbox, row by row.
 template <class Row, class A, class Rows>
@@ -286,9 +143,9 @@ void audit_words(A& archive, std::vector<AuditRow>& audit) {
 /// A part that came later than the format: under its name, and only where there is something, so
 /// that an older build reads a graph without it. A build that does not know a part refuses it.
 template <class Describe>
-void write_part(Writer& writer, const std::string& name, const Describe& describe) {
+void write_part(SnapshotWriter& writer, const std::string& name, const Describe& describe) {
   std::string content;
-  Writer inside(content);
+  SnapshotWriter inside(content);
   describe(inside);
   writer.text(name);
   writer.text(content);
@@ -326,7 +183,7 @@ std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
   return orphans;
 }
 
-void write_parts(Writer& writer, MemoryGraph& graph) {
+void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
   const bool has_words = std::ranges::any_of(
       graph.audit, [](const AuditRow& row) { return !row.subject.empty() || !row.note.empty(); });
   const bool has_weights = std::ranges::any_of(
@@ -339,33 +196,35 @@ void write_parts(Writer& writer, MemoryGraph& graph) {
   const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
   if (has_parts || !graph.audit.empty() || !graph.orphans.empty()) field(writer, graph.audit);
   if (has_words) {
-    write_part(writer, kAuditWordsPart, [&](Writer& part) { audit_words(part, graph.audit); });
+    write_part(writer, kAuditWordsPart,
+               [&](SnapshotWriter& part) { audit_words(part, graph.audit); });
   }
   if (has_weights) {
     write_part(writer, kSentinelWeightsPart,
-               [&](Writer& part) { sentinel_weights(part, graph.sentinels); });
+               [&](SnapshotWriter& part) { sentinel_weights(part, graph.sentinels); });
   }
   if (has_deploy_words) {
-    write_part(writer, kDeployWordsPart, [&](Writer& part) { deploy_words(part, graph.deploys); });
+    write_part(writer, kDeployWordsPart,
+               [&](SnapshotWriter& part) { deploy_words(part, graph.deploys); });
   }
   if (!graph.hits.empty()) {
-    write_part(writer, kHitsPart, [&](Writer& part) { field(part, graph.hits); });
+    write_part(writer, kHitsPart, [&](SnapshotWriter& part) { field(part, graph.hits); });
   }
   if (!graph.orphans.empty()) {
     std::vector<OrphanRecord> orphans = orphan_list(graph);
-    write_part(writer, kOrphansPart, [&](Writer& part) { field(part, orphans); });
+    write_part(writer, kOrphansPart, [&](SnapshotWriter& part) { field(part, orphans); });
   }
 }
 
 /// False if a part is not known, or not what it should be.
-bool read_parts(Reader& reader, MemoryGraph& graph) {
+bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
   if (!reader.ok() || reader.at_end()) return reader.ok();
   field(reader, graph.audit);
   while (reader.ok() && !reader.at_end()) {
     std::string name;
     std::string content;
     fields(reader, name, content);
-    Reader part(content);
+    SnapshotReader part(content);
     if (name == kAuditWordsPart) {
       audit_words(part, graph.audit);
     } else if (name == kSentinelWeightsPart) {
@@ -409,7 +268,7 @@ bool write_file(const std::string& path, std::string_view bytes) {
 
 std::string encode_snapshot(const MemoryGraph& graph) {
   std::string out(kMagic);
-  Writer writer(out);
+  SnapshotWriter writer(out);
   writer.number(graph.index.node_count());
   graph.index.for_each_node([&](const NodeView& view) {
     NodeRecord node = view.record();
@@ -432,9 +291,9 @@ std::string encode_snapshot(const MemoryGraph& graph) {
     writer.text(key);
     writer.number(revision);
   }
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter only reads
   describe_rest(writer, const_cast<MemoryGraph&>(graph));
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the Writer only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter only reads
   write_parts(writer, const_cast<MemoryGraph&>(graph));
   writer.bytes(base::blake3(out));
   return out;
@@ -454,7 +313,7 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
   if (std::memcmp(digest.data(), all.data() + content.size(), digest.size()) != 0) {
     return damaged("its checksum does not hold");
   }
-  Reader reader(content.substr(kMagic.size()));
+  SnapshotReader reader(content.substr(kMagic.size()));
   MemoryGraph graph;
   std::size_t count = 0;
   reader.number(count);
