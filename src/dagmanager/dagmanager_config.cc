@@ -214,6 +214,7 @@ class Reader {
     out_.diff_queue = static_cast<int>(config_.integer("diff_queue"));
     out_.ack_timeout = seconds(config_.number("ack_timeout_seconds"));
     out_.drain = seconds(config_.number("drain_seconds"));
+    out_.reconciler_interval = seconds(config_.number("reconciler_interval_seconds"));
     out_.event_retention = std::chrono::hours(config_.integer("events.retention_hours"));
   }
 

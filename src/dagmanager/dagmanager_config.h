@@ -61,6 +61,8 @@ struct DagmanagerConfig {
   Duration drain = std::chrono::seconds(25);
   /// How long control events are kept after they were published.
   Duration event_retention = std::chrono::hours(24);
+  /// Between two passes of the reconciler.
+  Duration reconciler_interval = std::chrono::seconds(60);
 
   /// Gives all faults at once, each with the key: INVALID_ARGUMENT `config_invalid`. What a profile
   /// or two keys together forbid; single values were checked when they were read.

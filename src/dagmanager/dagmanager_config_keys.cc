@@ -225,14 +225,20 @@ Keys later_access_keys() {
   };
 }
 
-Keys later_upkeep_keys() {
+Keys upkeep_keys() {
   return {
       {.key = "reconciler_interval_seconds",
        .kind = ValueKind::Number,
        .default_text = "60",
        .meaning = "Time between two passes of the reconciler.",
        .unit = "seconds",
-       .at_least = 1},
+       .at_least = 1,
+       .at_most = kSecondsMax},
+  };
+}
+
+Keys later_upkeep_keys() {
+  return {
       {.key = "topic_log_days",
        .kind = ValueKind::Integer,
        .default_text = "400",
@@ -358,6 +364,7 @@ std::vector<server::KeyDescription> available_config_keys() {
   append(keys, topic_keys());
   append(keys, listener_keys());
   append(keys, diff_keys());
+  append(keys, upkeep_keys());
   return keys;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "server/log.h"
+
 namespace weir::dagmanager {
 namespace {
 
@@ -129,6 +131,34 @@ void DagmanagerMetrics::orphans_seen(std::size_t orphans, Instant at) {
       .Set(static_cast<double>(orphans));
   metrics_.gauge({"gc_last_run_timestamp", "When queues were last looked through here."})
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
+}
+
+void DagmanagerMetrics::mended(MendKind kind) {
+  metrics_
+      .counter({"reconciler_mends_total", "What the reconciler mended here, by kind."},
+               {{"kind", std::string(mend_kind_text(kind))}})
+      .Increment();
+}
+
+void DagmanagerMetrics::sentinel_gaps(std::size_t count) {
+  metrics_
+      .gauge({"sentinel_gap_count", "Deploys whose due sentinel is missing or does not have them."})
+      .Set(static_cast<double>(count));
+}
+
+void DagmanagerMetrics::topics_unowned(std::size_t count) {
+  metrics_.gauge({"topics_unowned", "Topics in Weir's form that nothing in the graph knows."})
+      .Set(static_cast<double>(count));
+}
+
+void DagmanagerMetrics::topic_recreated(const graph::TopicName& topic) {
+  server::log().error("a topic was gone and is made again, without its content",
+                      {{"topic", topic.text()}});
+}
+
+Result<void> DagmanagerMetrics::shared_topics(
+    const std::vector<CrossContextViolation>& violations) {
+  return cross_context(violations);
 }
 
 void DagmanagerMetrics::loop_failed(const std::string& loop) {

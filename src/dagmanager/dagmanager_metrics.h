@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "dagmanager/diff_executor.h"
 #include "dagmanager/loops/periodic_loop.h"
+#include "dagmanager/topics/reconciler.h"
 #include "graph/dag.h"
 #include "server/metrics.h"
 
@@ -16,7 +17,7 @@ namespace weir::dagmanager {
 
 /// The DAG manager's metrics (contract section 1.6): names and labels are a wire format that alert
 /// rules and dashboards depend on. Any thread.
-class DagmanagerMetrics final : public DiffObserver, public LoopObserver {
+class DagmanagerMetrics final : public DiffObserver, public LoopObserver, public ReconcileObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
 
@@ -38,6 +39,12 @@ class DagmanagerMetrics final : public DiffObserver, public LoopObserver {
   void loop_failed(const std::string& loop) override;
   /// A pass over all queues saw so many orphans.
   void orphans_seen(std::size_t orphans, Instant at);
+
+  void mended(MendKind kind) override;
+  void sentinel_gaps(std::size_t count) override;
+  void topics_unowned(std::size_t count) override;
+  void topic_recreated(const graph::TopicName& topic) override;
+  Result<void> shared_topics(const std::vector<CrossContextViolation>& violations) override;
 
   server::Metrics& registry() { return metrics_; }
 

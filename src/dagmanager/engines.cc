@@ -23,6 +23,8 @@
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
+#include "dagmanager/ports/topics/memory_topic_upkeep.h"
+#include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "drivers/postgres/pool.h"
 #include "server/log.h"
 
@@ -59,6 +61,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops);
+    engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);
     return {};
@@ -76,6 +79,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.redo = std::make_unique<PostgresRedoStore>(*pool, random);
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
   engines.life = std::make_unique<PostgresQueueLife>(*pool);
+  engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};
 }

@@ -15,6 +15,7 @@
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
 
@@ -38,6 +39,7 @@ struct Engines {
   std::unique_ptr<RedoStore> redo;
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
   std::unique_ptr<QueueLifeStore> life;
+  std::unique_ptr<TopicUpkeepStore> upkeep;
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

@@ -58,7 +58,7 @@ inline constexpr std::size_t kQueryThreads = 4;
 inline constexpr std::size_t kEventThreads = 2;
 
 /// Threads of the loops: who renews their rows, and who runs them.
-inline constexpr std::size_t kLoopThreads = 2;
+inline constexpr std::size_t kLoopThreads = 3;
 
 /// The Kafka topic of QueueUpdated: a gateway's consumer branches on this name (section 1.4).
 inline constexpr const char* kControlQueueTopic = "queue";

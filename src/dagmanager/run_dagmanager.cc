@@ -22,6 +22,7 @@
 #include "dagmanager/queues/orphan_watch.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
+#include "dagmanager/topics/reconciler.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
 #include "server/http/http_server.h"
@@ -82,6 +83,7 @@ class Dagmanager {
     events_->start();
     relay_->start();
     orphan_loop_->start();
+    reconciler_loop_->start();
     loops_->start();
     engines_.bell->start(
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
@@ -174,6 +176,17 @@ class Dagmanager {
         .loop = "gc",
         .period = kOrphanWatchEvery,
         .work = [this](const LoopFence& fence) { return watch_orphans(fence); }});
+    reconciler_ = std::make_unique<Reconciler>(Reconciler::Parts{*engines_.store, *engines_.upkeep,
+                                                                 *engines_.topics, *engines_.hits,
+                                                                 clock_, dagmanager_metrics_});
+    reconciler_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
+        .keeper = *loops_,
+        .clock = clock_,
+        .log = server::log(),
+        .observer = dagmanager_metrics_,
+        .loop = "reconciler",
+        .period = config_.reconciler_interval,
+        .work = [this](const LoopFence& fence) { return reconciler_->run_once(fence); }});
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
   }
@@ -190,6 +203,7 @@ class Dagmanager {
 
   void stop_loops() {
     if (orphan_loop_) orphan_loop_->stop();
+    if (reconciler_loop_) reconciler_loop_->stop();
     if (loops_) loops_->stop();
   }
 
@@ -247,6 +261,8 @@ class Dagmanager {
   std::unique_ptr<LoopKeeper> loops_;
   std::unique_ptr<OrphanWatch> orphans_;
   std::unique_ptr<PeriodicLoop> orphan_loop_;
+  std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<PeriodicLoop> reconciler_loop_;
   std::unique_ptr<server::HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string grpc_address_;

@@ -25,11 +25,6 @@ std::vector<std::string> cleanup_set(const std::string& policy) {
   return parts;
 }
 
-bool same_shape(const graph::TopicShape& a, const graph::TopicShape& b) {
-  return a.partitions == b.partitions && a.replication == b.replication &&
-         a.retention_ms == b.retention_ms && cleanup_set(a.cleanup) == cleanup_set(b.cleanup);
-}
-
 std::string describe_shape(const graph::TopicShape& shape) {
   return std::to_string(shape.partitions) + " partitions, replication " +
          std::to_string(shape.replication) + ", retention " + std::to_string(shape.retention_ms) +
@@ -37,6 +32,11 @@ std::string describe_shape(const graph::TopicShape& shape) {
 }
 
 }  // namespace
+
+bool same_shape(const graph::TopicShape& a, const graph::TopicShape& b) {
+  return a.partitions == b.partitions && a.replication == b.replication &&
+         a.retention_ms == b.retention_ms && cleanup_set(a.cleanup) == cleanup_set(b.cleanup);
+}
 
 std::string_view provision_outcome_text(ProvisionOutcome outcome) {
   switch (outcome) {

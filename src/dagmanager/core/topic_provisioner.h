@@ -29,6 +29,9 @@ struct WantedTopic {
   bool joined = false;  ///< the intent is an earlier try's: the topic may be ours already
 };
 
+/// Whether two shapes are one to a broker: cleanup policies are sets, none of them means delete.
+bool same_shape(const graph::TopicShape& a, const graph::TopicShape& b);
+
 /// How a topic came to be, for the topic log.
 enum class ProvisionOutcome : std::uint8_t { Pending, Created, Adopted, AdoptedMismatch };
 std::string_view provision_outcome_text(ProvisionOutcome outcome);  // `create`, `adopt`, `mismatch`

@@ -102,11 +102,7 @@ QueueView MemoryGraphStore::bound_elsewhere(const TopicIntent& intent) const {
 IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const IntentBatch& batch) {
   const QueueView own = graph_.index.queue_by_binding(intent.binding_key);
   if (own && own.topic() == intent.topic.view()) {
-    if (!own.is_active()) {  // the time counts from the last who wants it
-      QueueRecord joined = own.record();
-      joined.created_at = batch.at;
-      graph_.index.put_queue(joined);
-    }
+    if (!own.is_active()) graph_.joined_at[own.row()] = batch.at;
     return {.queue = own.row(), .joined = true};
   }
   if (const QueueView holder = graph_.index.queue_by_topic(graph::topic_key(intent.topic))) {
@@ -114,6 +110,7 @@ IntentOutcome MemoryGraphStore::reserve_one(const TopicIntent& intent, const Int
   }
   if (own) {
     if (own.topic() != intent.gives_up.view()) return {};
+    graph_.joined_at.erase(own.row());
     graph_.index.remove_queue(own.row());
   }
   QueueRecord queue;
@@ -184,6 +181,7 @@ void MemoryGraphStore::apply_graph(const GraphChange& change) {
   for (const NodeRecord& node : change.nodes) graph_.index.add_node(node);
   for (const QueuePromotion& promotion : change.queues) {
     const QueueView intent = graph_.index.queue(promotion.queue);
+    graph_.joined_at.erase(promotion.queue);
     graph_.index.put_queue(promoted(intent.record(), promotion, change));
   }
   for (const BufferMark& mark : change.marks) {

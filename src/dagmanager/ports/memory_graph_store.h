@@ -39,6 +39,8 @@ struct MemoryGraph {
   std::vector<CrossContextHit> hits;              ///< oldest first
   std::size_t hits_open = 0;
   std::map<RowId, OrphanRecord> orphans;  ///< by queue
+  /// When intents were last joined. Not in the snapshot: whoever joined ends with the process.
+  std::map<RowId, Instant> joined_at;
 
   /// The sentinel of the same id, world and version; null if it is not stored.
   SentinelRecord* find_sentinel(const SentinelRecord& like);
