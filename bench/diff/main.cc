@@ -17,6 +17,7 @@
 #include "bench/diff/documents.h"
 #include "bench/diff/floor_server.h"
 #include "bench/diff/load.h"
+#include "bench/diff/pool.h"
 #include "bench/support/options.h"
 #include "bench/support/report.h"
 #include "bench/support/rig.h"
@@ -25,7 +26,7 @@
 namespace weir::bench {
 namespace {
 
-constexpr std::array<std::string_view, 4> kSections = {"known", "new", "sizes", "filled"};
+constexpr std::array<std::string_view, 5> kSections = {"known", "new", "sizes", "filled", "pool"};
 
 /// How much of everything a run does.
 struct Effort {
@@ -61,6 +62,7 @@ class Bench {
     if (wanted("new")) WEIR_CHECK(all_new());
     if (wanted("sizes")) WEIR_CHECK(sizes());
     if (wanted("filled")) WEIR_CHECK(filled(empty));
+    if (wanted("pool")) WEIR_CHECK(pool());
     return {};
   }
 
@@ -349,6 +351,17 @@ class Bench {
     const Figure memory_a_node = plain("resident memory a node, " + stored + " in the memory store",
                                        (memory.resident() - resident_empty) / nodes / 1024, "KiB");
     figures_.push_back(full ? value_at_most(memory_a_node, 2.0) : memory_a_node);
+    return {};
+  }
+
+  Result<void> pool() {
+    say("three instances on one store");
+    WEIR_TRY(const std::vector<Figure> figures,
+             pool_figures(rig_, {.rounds = effort_.rounds,
+                                 .calls = 10 * effort_.closed_calls,
+                                 .request = make_request("known", document(1000, 0)),
+                                 .sentinel = "known-sentinel"}));
+    figures_.insert(figures_.end(), figures.begin(), figures.end());
     return {};
   }
 

@@ -6,8 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <utility>
 
 #include "drivers/postgres/connection.h"
@@ -38,6 +41,19 @@ double Server::resident() const {
   double resident = 0;
   file >> total >> resident;
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double Server::processor_seconds() const {
+  std::ifstream file("/proc/" + std::to_string(process->pid()) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  // Behind the name, which may hold anything, in brackets: state, then ten numbers, then the two.
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 Result<std::unique_ptr<Rig>> Rig::create() {
@@ -73,15 +89,22 @@ Result<std::string> Rig::make_database(const std::string& name) {
 }
 
 Result<Server> Rig::start_weir(const std::string& name, const std::string& database) {
+  if (database.empty()) return start_on(name, "");
+  WEIR_TRY(const std::string dsn, make_database(database));
+  return start_on(name, dsn);
+}
+
+Result<Server> Rig::join_weir(const std::string& name, const std::string& database) {
+  return start_on(name, cluster_->dsn(database));
+}
+
+Result<Server> Rig::start_on(const std::string& name, const std::string& dsn) {
   const int grpc_port = free_port();
   const int http_port = free_port();
   const std::filesystem::path config = folder_ / (name + ".yml");
   std::ofstream file(config);
   file << "grpc_port: " << grpc_port << "\nhttp_port: " << http_port << "\n";
-  if (!database.empty()) {
-    WEIR_TRY(const std::string dsn, make_database(database));
-    file << "graph_dsn: " << dsn << "\ntopics_dsn: " << dsn << "\n";
-  }
+  if (!dsn.empty()) file << "graph_dsn: " << dsn << "\ntopics_dsn: " << dsn << "\n";
   file.close();
   WEIR_TRY(
       Server server,

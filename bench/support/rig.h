@@ -22,6 +22,8 @@ struct Server {
 
   /// Resident memory in bytes.
   double resident() const;
+  /// Processor time that it has used, in seconds.
+  double processor_seconds() const;
 };
 
 /// The servers a run needs, on loopback, with throw-away data; all gone when this is.
@@ -34,6 +36,8 @@ class Rig {
   Result<std::string> make_database(const std::string& name);
   /// The program under test; `database` empty: in memory. A database is made fresh.
   Result<Server> start_weir(const std::string& name, const std::string& database);
+  /// One more instance of it, on a database that another one has made.
+  Result<Server> join_weir(const std::string& name, const std::string& database);
   Result<Server> start_floor();
   /// Where the floor's chunks for a strategy are written.
   std::string chunks_folder() const { return (folder_ / "chunks").string(); }
@@ -45,6 +49,7 @@ class Rig {
  private:
   explicit Rig(std::filesystem::path folder) : folder_(std::move(folder)) {}
   Result<void> start_postgres();
+  Result<Server> start_on(const std::string& name, const std::string& dsn);
   Result<Server> spawn(const std::string& name, std::vector<std::string> argv, int port);
 
   std::filesystem::path folder_;
