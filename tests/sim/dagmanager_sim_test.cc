@@ -16,7 +16,7 @@ constexpr std::uint64_t kUsualSeeds = 20'000;
 /// A mark is hit at least this often in this many seeds.
 constexpr std::uint64_t kMarkedSeeds = 1'000;
 constexpr std::uint64_t kMarkHitsMin = 5;
-constexpr std::array<std::string_view, 19> kMarks = {"crash after intents",
+constexpr std::array<std::string_view, 25> kMarks = {"crash after intents",
                                                      "crash after the commit",
                                                      "joined an intent",
                                                      "decided anew",
@@ -34,7 +34,13 @@ constexpr std::array<std::string_view, 19> kMarks = {"crash after intents",
                                                      "id conflict",
                                                      "commit found again",
                                                      "an answer that holds",
-                                                     "took over at the end"};
+                                                     "took over at the end",
+                                                     "mended: dropped",
+                                                     "mended: recreated",
+                                                     "a reconciler died",
+                                                     "a pass that was cut off",
+                                                     "unowned topics counted",
+                                                     "nothing left after ten minutes"};
 
 const GraphFamilies& families() {
   static const GraphFamilies kFamilies;
@@ -91,6 +97,21 @@ TEST(DiffSimulation, HoldsItsInvariantsForEverySeed) {
   }
   std::cout << played << " seeds\n";
   expect_marks(marks, played);
+}
+
+TEST(DiffSimulation, FindsEveryMistakeOfTheReconciler) {
+  for (const UpkeepMistake mistake :
+       {UpkeepMistake::RemovesNothing, UpkeepMistake::MakesAnotherShape,
+        UpkeepMistake::TrustsItsList, UpkeepMistake::KeepsTheName, UpkeepMistake::LooksAway,
+        UpkeepMistake::LogsNoLoss, UpkeepMistake::TouchesTheUnowned}) {
+    SimMarks marks;
+    std::uint64_t seed = 1;
+    for (; seed <= 10'000; ++seed) {
+      if (!SimWorld(seed, families(), marks, SimMistake::None, mistake).run().empty()) break;
+    }
+    EXPECT_LE(seed, 10'000U) << "mistake " << static_cast<int>(mistake) << " lives";
+    std::cout << "mistake " << static_cast<int>(mistake) << " found by seed " << seed << '\n';
+  }
 }
 
 TEST(DiffSimulation, IsTheSameForTheSameSeed) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -14,6 +15,9 @@
 namespace weir::sim {
 
 using Violation = std::string;  ///< empty: all is well
+
+/// How often things came about that a simulation must have seen to be worth anything.
+using SimMarks = std::map<std::string, std::uint64_t>;
 
 /// What a diff answered: what a client would keep, and what it would compare.
 struct SimAnswer {

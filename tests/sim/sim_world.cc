@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "dagmanager/core/topics/limits.h"
 #include "tests/sim/sim_mistakes.h"
 
 namespace weir::sim {
@@ -51,13 +52,19 @@ struct SimWorld::Process final : dagmanager::DiffObserver {
 };
 
 SimWorld::SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& marks,
-                   SimMistake mistake)
+                   SimMistake mistake, UpkeepMistake upkeep_mistake)
     : random_(seed), marks_(marks), mistake_(mistake) {
   auto store = dagmanager::MemoryGraphStore::open({.path = ""}, random_);
   kept_store_ = *std::move(store);
   store_ = make_mistaken(*kept_store_, mistake_ == SimMistake::LeavesOutAQueue,
                          mistake_ == SimMistake::SharesATakenName);
   broker_ = make_mistaken(kept_broker_, mistake_ == SimMistake::ForgetsATopic);
+  upkeep_.emplace(SimUpkeep::Parts{.store = *kept_store_,
+                                   .broker = *broker_,
+                                   .clock = clock_,
+                                   .random = random_,
+                                   .marks = marks_,
+                                   .mistake = upkeep_mistake});
   menu_ = families.menu(random_);
   known_.resize(menu_.size());
   choose_settings();
@@ -124,6 +131,7 @@ void SimWorld::plant_foreign_topic(const dagmanager::PlannedNode& node) {
 void SimWorld::before_a_call(std::size_t command, int depth) {
   if (random_.chance(foreigners_)) plant_foreign_topics();
   if (depth >= kOvertakingDepthMax || !random_.chance(overtaking_)) return;
+  if (random_.chance(20)) return reconcile(depth + 1);
   ++marks_["overtaken"];
   step(random_.chance(40) ? command : random_.below(menu_.size()), depth + 1);
 }
@@ -138,6 +146,7 @@ Violation SimWorld::run() {
       step(random_.below(menu_.size()), 0);
     }
     check_standing();
+    if (random_.chance(60)) upkeep_step();
   }
   if (violation_.empty()) finish();
   return violation_;
@@ -153,6 +162,66 @@ void SimWorld::step(std::size_t command, int depth) {
   } else {
     judge(command, run_diff(command, depth));
   }
+}
+
+/// A pass of the reconciler, with diffs between its calls.
+void SimWorld::reconcile(int depth) {
+  const ForeignTopics intents = left_intents();
+  trace_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + "the reconciler passes\n";
+  upkeep_->pass(faults_, [this, depth] { before_a_call(random_.below(menu_.size()), depth); });
+  note_dropped(intents);
+}
+
+/// Passes that nothing befalls.
+void SimWorld::reconcile_soundly(int passes) {
+  const ForeignTopics intents = left_intents();
+  upkeep_->sound_passes(passes);
+  note_dropped(intents);
+}
+
+/// As they are named and shaped.
+ForeignTopics SimWorld::left_intents() {
+  ForeignTopics intents;
+  kept_store_->look([&](const dagmanager::MemoryGraph& graph) {
+    graph.index.for_each_queue([&](const QueueView& queue) {
+      if (!queue.is_active()) intents[std::string(queue.topic())] = queue.record().shape;
+    });
+  });
+  return intents;
+}
+
+/// A topic that somebody else made under an intent's very name and in its shape cannot be told from
+/// the intent's own, and goes with it.
+void SimWorld::note_dropped(const ForeignTopics& intents) {
+  const auto topics = kept_broker_.list();
+  std::erase_if(foreign_, [&](const auto& foreign) {
+    const auto intent = intents.find(foreign.first);
+    if (intent == intents.end() || intent->second != foreign.second) return false;
+    return std::ranges::find(*topics, graph::TopicName(foreign.first), &TopicSeen::topic) ==
+           topics->end();
+  });
+}
+
+/// The reconciler runs as it may, after an accident, or once all that was left is old.
+void SimWorld::upkeep_step() {
+  if (!violation_.empty()) return;
+  const auto kind = random_.below(4);
+  if (kind == 0 && foreigners_ == 0) {  // else somebody might take the lost one's name
+    const std::string lost = upkeep_->lose_a_topic();
+    trace_ += "the broker loses " + lost + "\n";
+    ++marks_["a topic lost"];
+    for (auto left = random_.below(3); left > 0; --left) reconcile(0);
+    reconcile_soundly(2);
+  } else if (kind == 1) {
+    clock_.sleep_for(dagmanager::kIntentAgeMax + std::chrono::minutes(1));
+    reconcile(kOvertakingDepthMax);
+    reconcile_soundly(1);
+    violated(upkeep_->check_intents());
+    ++marks_["nothing left after ten minutes"];
+  } else {
+    reconcile(0);
+  }
+  check_standing();
 }
 
 /// A step that nobody overtakes: its events can be told apart, and it is one change at most.
@@ -188,6 +257,7 @@ Result<DiffOutcome> SimWorld::run_diff(std::size_t command, int depth) {
 
 /// plan_only changes nothing, and what it showed is what a commit right after it gives.
 void SimWorld::plan_then_commit(std::size_t command) {
+  if (upkeep_->any_leaving()) reconcile_soundly(1);  // else the commit may take the next name
   const std::string before = standing();
   const auto planned = run_soundly(command, true);
   if (wrote_ || standing() != before) violated("plan_only changed something");
@@ -300,12 +370,14 @@ void SimWorld::check_standing() {
   violated(check_graph(view->index(), *topics, foreign_));
   if (config_.prod) violated(check_shapes(view->index(), config_.policy.shapes));
   violated(compute_keys_.check(view->index()));
+  violated(upkeep_->check_log(foreign_));
 }
 
 /// Without faults: everything is repeated twice. The first time takes over what was left, the
 /// second writes nothing.
 void SimWorld::finish() {
   finishing_ = true;
+  if (upkeep_->any_leaving() || random_.chance(30)) reconcile_soundly(1);
   for (std::size_t command = 0; command < menu_.size() && violation_.empty(); ++command) {
     const auto first = run_soundly(command, false);
     judge(command, first);

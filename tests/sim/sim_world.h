@@ -16,15 +16,13 @@
 #include "tests/sim/crashing_ports.h"
 #include "tests/sim/sim_checks.h"
 #include "tests/sim/sim_graphs.h"
+#include "tests/sim/sim_upkeep.h"
 
 /// One simulated history of diffs over one store and one broker (style guide, rule 38): executors
 /// that lose calls, hear answers late or twice, die between any two of them, and overtake each
 /// other; the invariants I14 and I15 after every step; at the end, without faults, everything that
 /// was asked for is repeated and must take over what was left.
 namespace weir::sim {
-
-/// How often things came about that a simulation must have seen to be worth anything.
-using SimMarks = std::map<std::string, std::uint64_t>;
 
 /// A mistake built in on purpose, which the checks must find.
 enum class SimMistake {
@@ -47,7 +45,8 @@ class SimClock final : public Clock {
 class SimWorld {
  public:
   SimWorld(std::uint64_t seed, const GraphFamilies& families, SimMarks& marks,
-           SimMistake mistake = SimMistake::None);
+           SimMistake mistake = SimMistake::None,
+           UpkeepMistake upkeep_mistake = UpkeepMistake::None);
   ~SimWorld();
 
   /// Plays the history. The first violation, or nothing.
@@ -70,6 +69,11 @@ class SimWorld {
   void plant_foreign_topic(const dagmanager::PlannedNode& node);
   void before_a_call(std::size_t command, int depth);
   void step(std::size_t command, int depth);
+  void upkeep_step();
+  void reconcile(int depth);
+  void reconcile_soundly(int passes);
+  ForeignTopics left_intents();
+  void note_dropped(const ForeignTopics& intents);
   void watched_step();
   Result<dagmanager::DiffOutcome> run_diff(std::size_t command, int depth);
   void plan_then_commit(std::size_t command);
@@ -95,6 +99,7 @@ class SimWorld {
   dagmanager::MemoryTopicAdmin kept_broker_;
   std::unique_ptr<TopicAdmin> broker_;
   std::optional<dagmanager::FaultyTopicAdmin> faulty_broker_;
+  std::optional<SimUpkeep> upkeep_;
   dagmanager::DiffExecutor::Config config_;
   CallFaults faults_;
   unsigned overtaking_ = 0;  // percent of calls that another executor comes before
