@@ -60,7 +60,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.hits = std::make_unique<MemoryHitStore>(*store, random);
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
-    engines.life = std::make_unique<MemoryQueueLife>(*store, *loops);
+    engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);
@@ -70,7 +70,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
                            kEventThreads + kLoopThreads + kWriteAheadDiffs * kWriteAheadConnections;
   WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
   const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
-  engines.store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
+  auto store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
   engines.events = std::make_unique<PostgresEventLog>(*pool, kControlQueueTopic);
   engines.bell = std::make_unique<PostgresEventBell>(pool->connect_options());
@@ -78,7 +78,8 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.hits = std::make_unique<PostgresHitStore>(*pool, random);
   engines.redo = std::make_unique<PostgresRedoStore>(*pool, random);
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
-  engines.life = std::make_unique<PostgresQueueLife>(*pool);
+  engines.life = std::make_unique<PostgresQueueLife>(*pool, *store, random);
+  engines.store = std::move(store);
   engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};

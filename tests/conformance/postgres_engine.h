@@ -35,6 +35,7 @@ class PostgresInstance final : public GraphEngine {
  private:
   SharedRandom random_;
   postgres::Pool pool_;
+  dagmanager::PostgresGraphStore& postgres_store() { return store_; }
   dagmanager::PostgresGraphStore store_;
   dagmanager::PostgresControlBus bus_;
   dagmanager::PostgresEventLog events_;

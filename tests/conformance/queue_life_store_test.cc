@@ -83,7 +83,7 @@ class MemoryLife final : public LifeEngine {
   std::unique_ptr<MemoryGraphStore> store_;
   MemoryLoopLeases loops_;
   MemoryTrafficStore traffic_{*store_};
-  MemoryQueueLife life_{*store_, loops_};
+  MemoryQueueLife life_{*store_, loops_, random_};
 };
 
 class PostgresLife final : public LifeEngine {
@@ -97,7 +97,8 @@ class PostgresLife final : public LifeEngine {
   test::PostgresGraph graph_;
   std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
   PostgresLoopLeases loops_{instance_->pool()};
-  PostgresQueueLife life_{instance_->pool()};
+  test::SharedRandom random_{2};
+  PostgresQueueLife life_{instance_->pool(), instance_->postgres_store(), random_};
 };
 
 class QueueLifeStoreTest : public testing::TestWithParam<test::Adapter> {

@@ -157,6 +157,39 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphCh
   return changed_queries(before, added, change.binding->scope);
 }
 
+std::vector<QueueUpdate> queries_without(const GraphIndex& before, std::span<const RowId> removed) {
+  std::set<QuerySet> asked;
+  std::set<QuerySet> own;
+  for (const RowId row : removed) {
+    const QueueView queue = before.queue(row);
+    const NodeView view = queue ? before.node(queue.node()) : NodeView();
+    if (!view) continue;
+    const NodeRecord node = view.record();
+    const QueryScope& scope = queue.binding().scope;
+    for (const QuerySet* query : before.asked_queries_for(node, scope)) asked.insert(*query);
+    if (node.tags.empty() || node.parts.interval <= 0) continue;
+    QuerySet query{node.tags, node.parts.interval, false, scope};
+    std::ranges::sort(query.tags);
+    query.tags.erase(std::ranges::unique(query.tags).begin(), query.tags.end());
+    own.insert(std::move(query));
+  }
+  std::vector<QueueUpdate> updates;
+  const auto add = [&](const QuerySet& query, std::size_t limit) {
+    const std::size_t whole = limit == SIZE_MAX ? limit : limit + removed.size();
+    auto rows = before.match_at_most(query, whole);
+    if (!rows) return;
+    std::erase_if(*rows, [&](RowId row) { return std::ranges::binary_search(removed, row); });
+    if (rows->size() > limit) return;
+    std::ranges::sort(*rows);
+    updates.push_back({query, *std::move(rows)});
+  };
+  for (const QuerySet& query : asked) add(query, SIZE_MAX);
+  for (const QuerySet& query : own) {
+    if (!asked.contains(query)) add(query, kOwnTagQueuesMax);
+  }
+  return updates;
+}
+
 bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted) {
   if (!wanted.traffic_weight) return false;
   if (!last || !last->traffic_weight || last->version != wanted.version) return true;
@@ -177,11 +210,15 @@ std::string query_key(const QuerySet& query) {
   return key;
 }
 
+std::string lifecycle_key(const graph::TopicName& queue) { return "lifecycle:" + queue.text(); }
+
 std::string_view type_of(const OutboxRow& row) {
+  if (row.lifecycle) return kQueueLifecycle;
   return row.queues ? kQueueUpdated : kWeightUpdated;
 }
 
 const std::string& world_of(const OutboxRow& row) {
+  if (row.lifecycle) return row.lifecycle->scope.world_id;
   return row.queues ? row.queues->query.scope.world_id : row.weight->world.text();
 }
 
@@ -234,8 +271,8 @@ ControlEvent render_weight_update(const OutboxRow& row) {
           envelope(row, kWeightUpdated, "sentinel:" + id + ":" + update.world.text(), data)};
 }
 
-ControlEvent render_lifecycle(const OutboxRow& row, const LifecycleUpdate& update,
-                              const std::string& queue_topic) {
+ControlEvent render_lifecycle(const OutboxRow& row, const std::string& queue_topic) {
+  const LifecycleUpdate& update = *row.lifecycle;
   const std::string& queue = update.queue.text();
   const std::string mark =
       queue + ":" + update.action + ":" + update.reason + ":" + std::to_string(row.revision);

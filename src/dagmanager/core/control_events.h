@@ -35,20 +35,6 @@ struct WeightUpdate {
   double weight = 0;
 };
 
-/// One outbox row: exactly one of the two updates.
-struct OutboxRow {
-  std::string id;             ///< UUID, kept by every re-send
-  std::int64_t key_seq = 0;   ///< rises in commit order for a key
-  std::int64_t revision = 0;  ///< rises by one for each change of a query set
-  Instant created_at{};
-  std::optional<QueueUpdate> queues;
-  std::optional<WeightUpdate> weight;
-};
-
-/// The envelope's type, and the world that an event is about; empty: none.
-std::string_view type_of(const OutboxRow& row);
-const std::string& world_of(const OutboxRow& row);
-
 /// What became of a topic at the end of its life.
 struct LifecycleUpdate {
   graph::TopicName queue;
@@ -57,7 +43,23 @@ struct LifecycleUpdate {
   std::string tag = {};                       ///< empty: not known
   std::optional<std::int64_t> interval = {};  ///< seconds
   std::string archive_status = {};            ///< empty: not known
+  QueryScope scope = {};                      ///< whose queue it was
 };
+
+/// One outbox row: exactly one of the three updates.
+struct OutboxRow {
+  std::string id;             ///< UUID, kept by every re-send
+  std::int64_t key_seq = 0;   ///< rises in commit order for a key
+  std::int64_t revision = 0;  ///< rises by one for each change of a query set
+  Instant created_at{};
+  std::optional<QueueUpdate> queues;
+  std::optional<WeightUpdate> weight;
+  std::optional<LifecycleUpdate> lifecycle = {};
+};
+
+/// The envelope's type, and the world that an event is about; empty: none.
+std::string_view type_of(const OutboxRow& row);
+const std::string& world_of(const OutboxRow& row);
 
 /// Kafka topic and key, and the CloudEvents envelope (structured mode, UTF-8 JSON).
 struct ControlEvent {
@@ -94,19 +96,23 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before,
 /// The same of the queues that a change adds, before it is applied.
 std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphChange& change);
 
+/// The queries whose answers change when `removed`, all active, rising, leave `before`.
+std::vector<QueueUpdate> queries_without(const GraphIndex& before, std::span<const RowId> removed);
+
 /// Whether storing `wanted` after `last` (the newest of its world and id) is told: the weight
 /// differs by more than 1e-6, or the version label does (section 3.3).
 bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted);
 
-/// Text that names a query set and no other: what its revision is counted by.
+/// Text that names a query set and no other: what its revision is counted by. The same for the end
+/// of a topic.
 std::string query_key(const QuerySet& query);
+std::string lifecycle_key(const graph::TopicName& queue);
 
 /// Renders a row. `queues` are the descriptors of row.queues->queues, in order.
 ControlEvent render_queue_update(const OutboxRow& row, std::span<const QueueDescriptor> queues,
                                  const std::string& queue_topic);
 ControlEvent render_weight_update(const OutboxRow& row);
-/// `row` says when, under which id, and which revision of the queue's own counter it is.
-ControlEvent render_lifecycle(const OutboxRow& row, const LifecycleUpdate& update,
-                              const std::string& queue_topic);
+/// The row's revision is of the queue's own counter (lifecycle_key).
+ControlEvent render_lifecycle(const OutboxRow& row, const std::string& queue_topic);
 
 }  // namespace weir::dagmanager

@@ -11,10 +11,15 @@ namespace weir::dagmanager {
 
 ControlEvent MemoryGraphStore::render(const OutboxRow& row, const std::string& queue_topic) const {
   if (row.weight) return render_weight_update(row);
+  if (row.lifecycle) return render_lifecycle(row, queue_topic);
   std::vector<QueueDescriptor> queues;
   for (const RowId id : row.queues->queues) {
     const QueueView queue = graph_.index.queue(id);
-    if (!queue) continue;
+    if (!queue) {
+      const auto gone = graph_.gone.find(id);
+      if (gone != graph_.gone.end()) queues.push_back({gone->second.topic, gone->second.global});
+      continue;
+    }
     const NodeView node = graph_.index.node(queue.node());
     queues.push_back({graph::TopicName(queue.topic()), node && node.global()});
   }
@@ -65,6 +70,8 @@ PrunedEvents MemoryGraphStore::prune_events(Instant before, std::size_t limit) {
     }
     if (first_event() > sent_.front().first) sent_.pop_front();
   }
+  std::erase_if(graph_.gone,
+                [&](const auto& queue) { return queue.second.last_event < first_event(); });
   if (!sent_.empty()) pruned.oldest = sent_.front().second;
   return pruned;
 }

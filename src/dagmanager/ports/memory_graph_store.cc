@@ -133,6 +133,9 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
   if (change.touches_graph() && moved_under(change)) {
     return graph_moved("a node of the graph changed since it was read");
   }
+  if (graph_.removal > change.base) {
+    return graph_moved("bindings were removed since the graph was read");
+  }
   WEIR_TRY(const std::vector<WeightStep> steps, handover_steps(change));
   Committed committed;
   if (change.touches_graph()) {
@@ -227,15 +230,14 @@ Result<void> MemoryGraphStore::alter(
     const std::function<Result<bool>(MemoryGraph&, const TellWeight&)>& change) {
   const std::unique_lock lock(mutex_);
   if (unsaved_) WEIR_CHECK(save());
-  bool told = false;
+  const std::int64_t told = graph_.last_event;
   const TellWeight tell = [&](const SentinelRecord& sentinel, Instant at) {
     tell_weight(sentinel, at);
-    told = true;
   };
   WEIR_TRY(const bool changed, change(graph_, tell));
   if (!changed) return {};
   unsaved_ = true;
-  if (told && bell_.written) bell_.written();
+  if (graph_.last_event > told && bell_.written) bell_.written();
   return save();
 }
 

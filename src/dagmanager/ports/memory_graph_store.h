@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <utility>
@@ -25,6 +26,14 @@
 namespace weir::dagmanager {
 
 /// All that a memory store holds; what its snapshot file carries.
+/// What a queue that is no more was called, as long as events name it: those up to `last_event`.
+struct GoneQueue {
+  RowId row = 0;
+  graph::TopicName topic;
+  bool global = false;
+  std::int64_t last_event = 0;
+};
+
 struct MemoryGraph {
   GraphIndex index;
   Epoch epoch = 0;
@@ -40,6 +49,9 @@ struct MemoryGraph {
   std::size_t hits_open = 0;
   std::map<RowId, OrphanRecord> orphans;  ///< by queue
   /// When intents were last joined. Not in the snapshot: whoever joined ends with the process.
+  std::set<RowId> collecting;             ///< queues whose topics are being deleted
+  std::map<RowId, GoneQueue> gone;        ///< by row
+  Epoch removal = 0;                      ///< last that removed a binding; not in the snapshot
   std::map<RowId, Instant> joined_at;
 
   /// The sentinel of the same id, world and version; null if it is not stored.

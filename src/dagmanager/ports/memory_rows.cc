@@ -46,6 +46,33 @@ void write_weight(PackedWriter& writer, const WeightUpdate& update, TextPool& te
       .number(std::bit_cast<std::uint64_t>(update.weight));
 }
 
+void write_lifecycle(PackedWriter& writer, const LifecycleUpdate& update, TextPool& texts) {
+  writer.text(update.queue.view())
+      .number(texts.id_of(update.action))
+      .number(texts.id_of(update.reason))
+      .number(texts.id_of(update.tag))
+      .number(std::uint64_t{update.interval.has_value()})
+      .integer(update.interval.value_or(0))
+      .number(texts.id_of(update.archive_status))
+      .number(texts.id_of(update.scope.world_id))
+      .number(texts.id_of(update.scope.execution_domain));
+}
+
+LifecycleUpdate read_lifecycle(PackedReader& reader, const TextPool& texts) {
+  LifecycleUpdate update;
+  update.queue = graph::TopicName(reader.text());
+  update.action = shared_text(reader, texts);
+  update.reason = shared_text(reader, texts);
+  update.tag = shared_text(reader, texts);
+  const bool known = reader.number() != 0;
+  const std::int64_t interval = reader.integer();
+  if (known) update.interval = interval;
+  update.archive_status = shared_text(reader, texts);
+  update.scope.world_id = shared_text(reader, texts);
+  update.scope.execution_domain = shared_text(reader, texts);
+  return update;
+}
+
 WeightUpdate read_weight(PackedReader& reader, const TextPool& texts) {
   WeightUpdate update;
   update.sentinel = graph::SentinelId(shared_text(reader, texts));
@@ -103,6 +130,8 @@ void MemoryOutbox::add(const OutboxRow& row) {
   if (row.queues) write_update(writer, *row.queues, texts_);
   writer.number(std::uint64_t{row.weight.has_value()});
   if (row.weight) write_weight(writer, *row.weight, texts_);
+  writer.number(std::uint64_t{row.lifecycle.has_value()});
+  if (row.lifecycle) write_lifecycle(writer, *row.lifecycle, texts_);
   rows_.push_back({row.created_at, arena_.keep(packed), packed.size()});
 }
 
@@ -115,6 +144,7 @@ OutboxRow MemoryOutbox::row(std::size_t at) const {
   row.revision = reader.integer();
   if (reader.number() != 0) row.queues = read_update(reader, texts_);
   if (reader.number() != 0) row.weight = read_weight(reader, texts_);
+  if (reader.number() != 0) row.lifecycle = read_lifecycle(reader, texts_);
   return row;
 }
 

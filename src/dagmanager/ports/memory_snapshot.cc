@@ -142,6 +142,15 @@ void audit_words(A& archive, std::vector<AuditRow>& audit) {
 
 /// A part that came later than the format: under its name, and only where there is something, so
 /// that an older build reads a graph without it. A build that does not know a part refuses it.
+void field(A& a, LifecycleUpdate& u) {
+  fields(a, u.queue, u.action, u.reason, u.tag, u.interval, u.archive_status, u.scope.world_id,
+         u.scope.execution_domain);
+}
+template <class A>
+void field(A& a, GoneQueue& g) {
+  fields(a, g.row, g.topic, g.global, g.last_event);
+}
+template <class A>
 template <class Describe>
 void write_part(SnapshotWriter& writer, const std::string& name, const Describe& describe) {
   std::string content;
@@ -194,7 +203,10 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
         return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
       });
   const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
-  if (has_parts || !graph.audit.empty() || !graph.orphans.empty()) field(writer, graph.audit);
+  EndParts ends = end_parts(graph);
+  if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
+    field(writer, graph.audit);
+  }
   if (has_words) {
     write_part(writer, kAuditWordsPart,
                [&](SnapshotWriter& part) { audit_words(part, graph.audit); });
@@ -216,6 +228,40 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
   }
 }
 
+constexpr const char* kLifecyclesPart = "lifecycles";
+constexpr const char* kCollectingPart = "collecting";
+constexpr const char* kGonePart = "gone";
+
+/// What outbox rows say of the end of topics, by their places.
+struct Lifecycles {
+  std::vector<std::int64_t> places;
+  std::vector<LifecycleUpdate> updates;
+};
+
+Lifecycles lifecycles_of(const MemoryOutbox& outbox) {
+  Lifecycles found;
+  for (std::size_t at = 0; at < outbox.size(); ++at) {
+    OutboxRow row = outbox.row(at);
+    if (!row.lifecycle) continue;
+    found.places.push_back(static_cast<std::int64_t>(at));
+    found.updates.push_back(*std::move(row.lifecycle));
+  }
+  return found;
+}
+
+MemoryOutbox with_lifecycles(const MemoryOutbox& outbox, const Lifecycles& told) {
+  MemoryOutbox whole;
+  std::size_t next = 0;
+  for (std::size_t at = 0; at < outbox.size(); ++at) {
+    OutboxRow row = outbox.row(at);
+    const bool is_next = next < told.places.size() && next < told.updates.size() &&
+                         told.places[next] == static_cast<std::int64_t>(at);
+    if (is_next) row.lifecycle = told.updates[next++];
+    whole.add(row);
+  }
+  return whole;
+}
+constexpr const char* kRolloutsPart = "rollouts";
 /// False if a part is not known, or not what it should be.
 bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
   if (!reader.ok() || reader.at_end()) return reader.ok();
@@ -224,6 +270,59 @@ bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
     std::string name;
     std::string content;
     fields(reader, name, content);
+/// Queues at their end, and what was told of it.
+struct EndParts {
+  Lifecycles lifecycles;
+  std::vector<RowId> collecting;
+  std::vector<GoneQueue> gone;
+
+  bool empty() const { return lifecycles.places.empty() && collecting.empty() && gone.empty(); }
+};
+
+EndParts end_parts(const MemoryGraph& graph) {
+  EndParts parts{lifecycles_of(graph.outbox),
+                 {graph.collecting.begin(), graph.collecting.end()},
+                 {}};
+  for (const auto& [row, queue] : graph.gone) parts.gone.push_back(queue);
+  return parts;
+}
+
+void write_end_parts(SnapshotWriter& writer, EndParts& parts) {
+  if (!parts.lifecycles.places.empty()) {
+    write_part(writer, kLifecyclesPart, [&](SnapshotWriter& part) {
+      fields(part, parts.lifecycles.places, parts.lifecycles.updates);
+    });
+  }
+  if (!parts.collecting.empty()) {
+    write_part(writer, kCollectingPart,
+               [&](SnapshotWriter& part) { field(part, parts.collecting); });
+  }
+  if (!parts.gone.empty()) {
+    write_part(writer, kGonePart, [&](SnapshotWriter& part) { field(part, parts.gone); });
+  }
+}
+
+/// False if it is none of these.
+bool read_end_part(const std::string& name, SnapshotReader& part, MemoryGraph& graph) {
+  if (name == kLifecyclesPart) {
+    Lifecycles told;
+    fields(part, told.places, told.updates);
+    graph.outbox = with_lifecycles(graph.outbox, told);
+    return true;
+  }
+  if (name == kCollectingPart) {
+    std::vector<RowId> rows;
+    field(part, rows);
+    graph.collecting.insert(rows.begin(), rows.end());
+    return true;
+  }
+  if (name != kGonePart) return false;
+  std::vector<GoneQueue> gone;
+  field(part, gone);
+  for (GoneQueue& queue : gone) graph.gone.emplace(queue.row, std::move(queue));
+  return true;
+}
+
     SnapshotReader part(content);
     if (name == kAuditWordsPart) {
       audit_words(part, graph.audit);
@@ -237,7 +336,7 @@ bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
       std::vector<OrphanRecord> orphans;
       field(part, orphans);
       for (const OrphanRecord& orphan : orphans) graph.orphans[orphan.queue] = orphan;
-    } else {
+    } else if (!read_end_part(name, part, graph)) {
       return false;
     }
     if (!part.ok() || !part.at_end()) return false;
@@ -259,6 +358,7 @@ Error write_failed(const std::string& path) {
 
 bool write_file(const std::string& path, std::string_view bytes) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  write_end_parts(writer, ends);
   if (file < 0) return false;
   const bool good = files::write_durably(file, bytes);
   return ::close(file) == 0 && good;

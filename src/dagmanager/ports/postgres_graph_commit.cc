@@ -32,6 +32,18 @@ using postgres::Rows;
 
 Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved", what}; }
 
+void add_removal_fence(Pipeline& pipeline, const GraphChange& change) {
+  Params base;
+  base.int64(change.base);
+  pipeline.add(sql::kShareRemoval, std::move(base));
+}
+
+/// The fault of the exchange that has the fence.
+Error judge_removal(Error error) {
+  if (error.reason() != sql::kBindingsRemoved) return error;
+  return graph_moved("bindings were removed since the graph was read");
+}
+
 /// Whether a change needs the epoch row: it raises the epoch, tells events, or adds to the log.
 bool needs_epoch(const GraphChange& change) {
   return change.touches_graph() || !change.log.empty() ||
@@ -142,7 +154,7 @@ Result<Committed> PostgresGraphStore::commit(const GraphChange& change) {
 }
 
 /// A deploy seen again, a sentinel without a weight: no mirror and no event depends on it, and
-/// doing it twice changes nothing.
+/// doing it twice changes nothing. It holds queues from then on: none of them may be gone by now.
 Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
   Pipeline pipeline(connection_);
   pipeline.begin();
@@ -150,8 +162,11 @@ Result<Committed> PostgresGraphStore::Commit::write_beside_the_graph() {
   add_deploy(pipeline, change_, places);
   add_sentinel(pipeline);
   const std::size_t position = pipeline.add(sql::kReadPosition);
+  add_removal_fence(pipeline, change_);
   pipeline.commit();
-  WEIR_TRY(auto results, pipeline.run());
+  auto ran = pipeline.run();
+  if (!ran.ok()) return judge_removal(std::move(ran).error());
+  std::vector<Rows>& results = *ran;
   WEIR_CRASH_POINT("store.after_commit");
   WEIR_CHECK(judge_deploy(take_rows(results, places)));
   return Committed{results[position].int64(0, 0), 0};
@@ -168,10 +183,13 @@ Result<void> PostgresGraphStore::Commit::write_rows() {
     pipeline.add(sql::kInsertLog, log_params(batch));
   }
   add_sentinel(pipeline);
+  if (!change_.touches_graph()) add_removal_fence(pipeline, change_);
   Params above;
   above.int64(change_.base).int64(static_cast<std::int64_t>(kDeltaRowsMax));
   places_.changes = pipeline.add(sql::kReadChanges, std::move(above));
-  WEIR_TRY(results_, pipeline.run([this] { decide_events(); }));
+  auto ran = pipeline.run([this] { decide_events(); });
+  if (!ran.ok()) return judge_removal(std::move(ran).error());
+  results_ = *std::move(ran);
   const Rows& epoch = results_[places_.epoch];
   locked_ = {epoch.int64(0, 0), epoch.int64(0, 1)};
   if (!rows_are_ahead()) {

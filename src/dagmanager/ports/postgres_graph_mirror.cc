@@ -44,6 +44,7 @@ struct DeltaPlaces {
   std::size_t uses;
   std::size_t queues;
   std::size_t contexts;
+  std::size_t gone;
 };
 
 DeltaPlaces add_delta(Pipeline& pipeline, Epoch above) {
@@ -56,6 +57,7 @@ DeltaPlaces add_delta(Pipeline& pipeline, Epoch above) {
   at.uses = pipeline.add(sql::kReadTouchedUses, plain);
   at.queues = pipeline.add(sql::kReadTouchedQueues, limited);
   at.contexts = pipeline.add(sql::kReadTouchedContexts, plain);
+  at.gone = pipeline.add(sql::kReadGone, plain);
   return at;
 }
 
@@ -74,6 +76,8 @@ Result<std::optional<GraphDelta>> read_delta(const std::vector<Rows>& results,
     WEIR_TRY(QueueRecord queue, read_queue(queues, row, contexts));
     delta.queues.push_back(std::move(queue));
   }
+  const Rows& gone = results[at.gone];
+  for (std::size_t row = 0; row < gone.size(); ++row) delta.gone.push_back(gone.int64(row, 0));
   return std::optional(std::move(delta));
 }
 
@@ -184,6 +188,7 @@ std::vector<GraphDelta> GraphMirror::put_learned() const {
     put_staged();
     for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
     for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
+    for (const RowId row : delta.gone) copy_.index.remove_queue(row);
   }
   return std::exchange(learned_, {});
 }

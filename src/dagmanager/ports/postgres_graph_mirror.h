@@ -34,6 +34,7 @@ struct GraphDelta {
   GraphPosition to;
   std::vector<NodeRecord> nodes;    ///< by row
   std::vector<QueueRecord> queues;  ///< by row
+  std::vector<RowId> gone = {};     ///< queues that were bound and are no more
 };
 
 /// The whole graph, as it was at a position.

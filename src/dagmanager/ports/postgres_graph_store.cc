@@ -90,6 +90,25 @@ Result<GraphView> PostgresGraphStore::read(const DeployKey* deploy) {
   return base::unavailable("graph_unavailable", "the graph's history changes while it is read");
 }
 
+/// Other threads may move the mirror meanwhile, but nobody beyond `locked`.
+Result<GraphView> PostgresGraphStore::view_inside(postgres::Connection& connection,
+                                                  const GraphPosition& locked) {
+  for (int attempt = 0; attempt < kRefreshTriesMax; ++attempt) {
+    const GraphPosition from = mirror_.standing().position;
+    if (from == locked) {
+      auto lock = mirror_.share();
+      if (mirror_.position() == locked) {
+        return GraphView(std::move(lock), mirror_.index(), locked.epoch, std::nullopt);
+      }
+      continue;
+    }
+    WEIR_TRY(auto delta, fetch_delta_inside(connection, from, locked));
+    if (!delta) break;
+    mirror_.apply(*std::move(delta));
+  }
+  return Error(Code::Aborted, "graph_moved", "the graph changed too much since it was read");
+}
+
 /// Brings the mirror to the database's present epoch. Threads that come while one does so wait for
 /// it and find their work done.
 Result<void> PostgresGraphStore::refresh(const GraphPosition& wanted) {

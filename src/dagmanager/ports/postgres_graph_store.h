@@ -78,6 +78,10 @@ class PostgresGraphStore final : public GraphStore {
                                                                std::size_t limit) override;
   Result<void> ping() override;
 
+  /// For a transaction that holds the epoch, on its own connection: the graph at `locked`, which is
+  /// where the transaction found it. ABORTED `graph_moved` if too much changed to learn it there.
+  Result<GraphView> view_inside(postgres::Connection& connection, const GraphPosition& locked);
+
  private:
   class Beside;  // postgres_graph_reserve.cc
   class Commit;  // postgres_graph_commit.cc

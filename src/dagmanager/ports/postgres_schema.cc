@@ -72,6 +72,11 @@ constexpr std::array kGraphRights = {
     Right{"orphan_queue", "SELECT"},
     Right{"orphan_queue", "INSERT"},
     Right{"orphan_queue", "UPDATE"},
+    Right{"graph_removal", "SELECT"},
+    Right{"graph_removal", "UPDATE"},
+    Right{"gone_queue", "SELECT"},
+    Right{"gone_queue", "INSERT"},
+    Right{"gone_queue", "DELETE"},
     Right{"orphan_queue", "DELETE"},
 };
 

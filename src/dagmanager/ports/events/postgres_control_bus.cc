@@ -60,6 +60,12 @@ constexpr Statement kPrune = {
     " WHERE o.key_seq = f.key_seq AND (k.number IS NULL OR f.number < k.number) RETURNING 1)"
     " SELECT count(*) FROM gone"};
 
+/// Queues that are no more and that no event names any more.
+constexpr Statement kPruneNames = {
+    "dag_prune_names",
+    "DELETE FROM weir_dagmanager.gone_queue WHERE event_seq < coalesce("
+    "(SELECT min(key_seq) FROM weir_dagmanager.outbox), 9223372036854775807)"};
+
 constexpr Statement kOldest = {"dag_oldest_event",
                                "SELECT sent_at FROM weir_dagmanager.outbox"
                                " WHERE number IS NOT NULL ORDER BY number LIMIT 1"};
@@ -119,6 +125,7 @@ Result<PrunedEvents> prune_events(postgres::Pool& pool, Instant before, std::siz
   Params params;
   params.instant(before).int64(static_cast<std::int64_t>(limit));
   WEIR_TRY(const Rows gone, connection->execute(kPrune, params));
+  WEIR_CHECK(connection->execute(kPruneNames));
   WEIR_TRY(const Rows oldest, connection->execute(kOldest));
   PrunedEvents pruned{.removed = static_cast<std::size_t>(gone.int64(0, 0))};
   if (!oldest.empty()) pruned.oldest = oldest.instant_if(0, 0);

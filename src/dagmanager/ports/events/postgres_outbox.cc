@@ -19,7 +19,8 @@ constexpr postgres::Statement kDescribeQueues = {
     "dag_describe_queues",
     "SELECT q.queue_id, q.topic, coalesce(n.global, false) FROM weir_dagmanager.queue q"
     " LEFT JOIN weir_dagmanager.compute_node n ON n.node_seq = q.node_seq"
-    " WHERE q.queue_id = ANY ($1)"};
+    " WHERE q.queue_id = ANY ($1) UNION ALL"
+    " SELECT queue_id, topic, global FROM weir_dagmanager.gone_queue WHERE queue_id = ANY ($1)"};
 
 using Descriptors = absl::flat_hash_map<RowId, QueueDescriptor>;
 
@@ -29,7 +30,17 @@ OutboxRow read_event(const Rows& rows, std::size_t row) {
   event.id = rows.text(row, 1);
   event.revision = rows.int64(row, 3);
   event.created_at = rows.instant(row, 13);
-  if (rows.text(row, 2) == "queue_updated") {
+  const std::string_view kind = rows.text(row, 2);
+  if (kind == "queue_lifecycle") {
+    event.lifecycle = LifecycleUpdate{
+        .queue = graph::TopicName(rows.text(row, 14)),
+        .action = std::string(rows.text(row, 15)),
+        .reason = std::string(rows.text(row, 16)),
+        .tag = std::string(rows.text(row, 17)),
+        .interval = rows.int64_if(row, 5),
+        .archive_status = std::string(rows.text(row, 18)),
+        .scope = {std::string(rows.text(row, 7)), std::string(rows.text(row, 8))}};
+  } else if (kind == "queue_updated") {
     QueueUpdate update;
     for (const std::string_view tag : rows.text_array(row, 4)) update.query.tags.emplace_back(tag);
     update.query.interval = rows.int64(row, 5);
@@ -70,6 +81,7 @@ Result<Descriptors> describe_queues(postgres::Connection& connection,
 ControlEvent render(const OutboxRow& event, const Descriptors& known,
                     const std::string& queue_topic) {
   if (event.weight) return render_weight_update(event);
+  if (event.lifecycle) return render_lifecycle(event, queue_topic);
   std::vector<QueueDescriptor> queues;
   queues.reserve(event.queues->queues.size());
   for (const RowId id : event.queues->queues) {

@@ -19,11 +19,13 @@ namespace weir::dagmanager {
 /// alone.
 #define WEIR_DAG_OUTBOX_COLUMNS                                                     \
   "key_seq, id::text, kind, revision, tags, interval_seconds, match_all, world_id," \
-  " execution_domain, queue_ids, sentinel_id, version, weight, created_at"
-#define WEIR_DAG_OUTBOX_KINDS "kind IN ('queue_updated', 'sentinel_weight_updated')"
+  " execution_domain, queue_ids, sentinel_id, version, weight, created_at, topic, action, reason," \
+  " tag, archive_status"
+#define WEIR_DAG_OUTBOX_KINDS \
+  "kind IN ('queue_updated', 'queue_lifecycle', 'sentinel_weight_updated')"
 
 /// How many columns that is: the next has this place.
-inline constexpr std::size_t kOutboxColumns = 14;
+inline constexpr std::size_t kOutboxColumns = 19;
 
 std::vector<OutboxRow> read_outbox(const postgres::Rows& rows);
 

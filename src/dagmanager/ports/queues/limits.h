@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 /// Bounds of archives, and of what is read of deploys.
@@ -19,5 +20,9 @@ inline constexpr std::size_t kContentPage = 1000;
 /// Deploys or orphans of one page, and deploys whose nodes are read at a time.
 inline constexpr std::size_t kLifePageRows = 5000;
 inline constexpr std::size_t kBindingsPage = 100;
+
+/// A broker's metrics page: how long it is waited for, and its bytes.
+inline constexpr std::chrono::milliseconds kLoadTimeout{2000};
+inline constexpr std::size_t kLoadPageBytes = std::size_t{8} << 20;
 
 }  // namespace weir::dagmanager

@@ -10,17 +10,22 @@ namespace weir::dagmanager {
 /// QueueLifeStore of a memory store and its rows of loops, which both outlive it.
 class MemoryQueueLife final : public QueueLifeStore {
  public:
-  MemoryQueueLife(MemoryGraphStore& store, MemoryLoopLeases& loops)
-      : store_(store), loops_(loops) {}
+  MemoryQueueLife(MemoryGraphStore& store, MemoryLoopLeases& loops, Random& random)
+      : store_(store), loops_(loops), random_(random) {}
 
   Result<std::vector<DeployStanding>> deploys() override;
   Result<std::vector<DeployBindings>> bindings(std::span<const std::string> keys) override;
   Result<std::vector<OrphanRecord>> orphans() override;
   Result<void> mark(const LoopFence& fence, const OrphanMarks& marks) override;
+  Result<std::vector<RowId>> collect(const LoopFence& fence, const Collection& collection) override;
+  Result<std::vector<LeavingQueue>> leaving(const LoopFence& fence) override;
+  Result<void> forget(const LoopFence& fence, const Forgetting& forgetting) override;
+  Result<std::size_t> end_deploys(const Cleanup& cleanup) override;
 
  private:
   MemoryGraphStore& store_;
   MemoryLoopLeases& loops_;
+  Random& random_;
 };
 
 }  // namespace weir::dagmanager

@@ -50,26 +50,29 @@ QueueDescriptor queue(const std::string& topic, bool global = false) {
 }
 
 TEST(ControlEvents, RenderTheEndOfATopic) {
-  const auto event = render_lifecycle(row_of(7, 1),
-                                      {.queue = graph::TopicName("btc_Indicator_6d6ee26c_v1"),
-                                       .action = "drop",
-                                       .reason = "eligible"},
-                                      "queue");
+  OutboxRow row = row_of(7, 1);
+  row.lifecycle = {.queue = graph::TopicName("btc_Indicator_6d6ee26c_v1"),
+                   .action = "drop",
+                   .reason = "eligible"};
+  const auto event = render_lifecycle(row, "queue");
+  EXPECT_EQ(type_of(row), "queue_lifecycle");
+  EXPECT_EQ(world_of(row), "");
   EXPECT_EQ(event.topic, "queue");
   EXPECT_EQ(event.key, "btc_Indicator_6d6ee26c_v1");
   EXPECT_EQ(event.envelope, golden("queue_lifecycle.json"));
 }
 
 TEST(ControlEvents, RenderTheEndOfATopicOfAWorldWithAllThatIsKnownOfIt) {
-  const auto event =
-      render_lifecycle(row_of(8, 2),
-                       {.queue = graph::TopicName("w1.live.btc_Indicator_6d6ee26c_v1"),
-                        .action = "archive",
-                        .reason = "eligible",
-                        .tag = "indicator",
-                        .interval = 60,
-                        .archive_status = "archived"},
-                       "queue");
+  OutboxRow row = row_of(8, 2);
+  row.lifecycle = {.queue = graph::TopicName("w1.live.btc_Indicator_6d6ee26c_v1"),
+                   .action = "archive",
+                   .reason = "eligible",
+                   .tag = "indicator",
+                   .interval = 60,
+                   .archive_status = "archived",
+                   .scope = {"w1", "live"}};
+  const auto event = render_lifecycle(row, "queue");
+  EXPECT_EQ(world_of(row), "w1");
   EXPECT_EQ(event.key, "w1.live.btc_Indicator_6d6ee26c_v1");
   EXPECT_EQ(event.envelope, golden("queue_lifecycle_world.json"));
 }
