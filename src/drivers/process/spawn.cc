@@ -73,6 +73,7 @@ struct Plan {
   std::vector<char*> argv;
   std::vector<char*> environment;
   const ProcessOptions* options = nullptr;
+  const std::vector<int>* signals = nullptr;
   FileDescriptor null;
   FileDescriptor file;
   FileDescriptor lifted_input;  // the caller's descriptors, above the places that the child fills
@@ -145,11 +146,32 @@ bool lift(int& descriptor, FileDescriptor& lifted) {
   return lifted.open();
 }
 
+/// Signals that a program, a shell or a library gives handlers to, or ignores.
+constexpr std::array kUsualSignals = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM,
+                                      SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP,
+                                      SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH};
+
+/// Those, and whatever else this process handled or ignored when it started its first child: to set
+/// each of the 64 costs as much as the rest of the child's way to its program.
+const std::vector<int>& signals_to_reset() {
+  static const std::vector<int> kSignals = [] {
+    std::vector<int> signals(kUsualSignals.begin(), kUsualSignals.end());
+    for (int number = 1; number < NSIG; ++number) {
+      struct sigaction now = {};
+      const bool usual = std::ranges::find(signals, number) != signals.end();
+      if (usual || sigaction(number, nullptr, &now) != 0) continue;
+      if (now.sa_handler != SIG_DFL) signals.push_back(number);
+    }
+    return signals;
+  }();
+  return kSignals;
+}
+
 /// No handler of the caller's may run in the child, which may stand in the caller's memory.
-void reset_signals() {
+void reset_signals(const std::vector<int>& signals) {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) sigaction(number, &standard, nullptr);
+  for (const int number : signals) sigaction(number, &standard, nullptr);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -171,7 +193,7 @@ void reset_signals() {
   syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC; ours have the flag anyway
   if (options.run_as && !become_user(*options.run_as)) give_up(report, RightsStep);
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) give_up(report, FolderStep);
-  reset_signals();
+  reset_signals(*plan.signals);
   // After the change of rights, which clears it. A parent that died before it is seen here.
   if (prctl(PR_SET_PDEATHSIG, options.death_signal) != 0) give_up(report, ParentStep);
   if (getppid() != plan.parent) give_up(report, ParentStep);
@@ -186,6 +208,7 @@ Result<Plan> make_plan(const ProcessOptions& options, std::vector<std::string>& 
   plan.argv = pointers(argv);
   plan.environment = pointers(environment);
   plan.options = &options;
+  plan.signals = &signals_to_reset();
   plan.parent = getpid();
   plan.input = options.input;
   if (plan.input < 0) {
@@ -251,8 +274,10 @@ pid_t start_borrowed(const Plan& plan, std::optional<Failure>& failure, FileDesc
   Borrowed borrowed{&plan, {.memory = &failure}};
   constexpr int kFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
   int descriptor = -1;
-  // No handler runs in it before reset_signals; by number: the library's own signals as well.
-  const std::uint64_t all = ~std::uint64_t{0};
+  // No handler runs in it before reset_signals; by number: the library's own signals as well. Not
+  // that a child has ended, which nobody handles: where it is blocked, the kernel keeps it for
+  // another thread and wakes that one, for each child that ends while another begins.
+  const std::uint64_t all = ~(std::uint64_t{1} << (SIGCHLD - 1));
   std::uint64_t before = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
   const pid_t pid = clone(run_borrowed, stack.end(), kFlags, &borrowed, &descriptor);
