@@ -60,6 +60,7 @@ class Reader {
     read_policy();
     read_listeners();
     read_service();
+    read_alerts();
     if (const auto valid = out_.validate(); !valid.ok()) {
       for (const Fault& fault : valid.error().faults()) {
         // A missing DSN is no gap of its own where one was given and refused.
@@ -216,6 +217,36 @@ class Reader {
     out_.drain = seconds(config_.number("drain_seconds"));
     out_.reconciler_interval = seconds(config_.number("reconciler_interval_seconds"));
     out_.event_retention = std::chrono::hours(config_.integer("events.retention_hours"));
+  }
+
+  void read_alerts() {
+    for (const std::string& name : config_.names("alerts.<target>.token_file")) {
+      const std::string stem = "alerts." + name + ".";
+      if (config_.given(stem + "token_file") && !config_.given(stem + "url")) {
+        fault("value_not_allowed", stem + "token_file",
+              "goes with an address, which is not there: give " + stem + "url");
+      }
+    }
+    for (const std::string& name : config_.names("alerts.<target>.url")) {
+      const std::string stem = "alerts." + name + ".";
+      if (!config_.given(stem + "url")) continue;
+      AlertRoute route{.target = target_of(name).value_or(AlertTarget::Slack),
+                       .url = config_.secret(stem + "url"),
+                       .token_file = token_file_of(stem),
+                       .dashboards = config_.text("alerts.dashboard_base_url")};
+      if (const auto address = route.address(); !address.ok()) {
+        fault("value_not_allowed", stem + "url", address.error().message());
+      }
+      if (route.target == AlertTarget::Pagerduty && route.token_file.empty()) {
+        fault("value_not_allowed", stem + "url",
+              "takes nothing without a routing key: give " + stem + "token_file");
+      }
+      out_.alerts.push_back(std::move(route));
+    }
+  }
+
+  std::string token_file_of(const std::string& stem) const {
+    return config_.given(stem + "token_file") ? config_.text(stem + "token_file") : "";
   }
 
   bool refused(std::string_view key) const {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "dagmanager/core/diff_planner.h"
+#include "dagmanager/monitors/alert_route.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/config/config_key.h"
@@ -61,6 +62,8 @@ struct DagmanagerConfig {
   Duration drain = std::chrono::seconds(25);
   /// How long control events are kept after they were published.
   Duration event_retention = std::chrono::hours(24);
+  /// Who is told of alerts.
+  std::vector<AlertRoute> alerts = {};
   /// Between two passes of the reconciler.
   Duration reconciler_interval = std::chrono::seconds(60);
 

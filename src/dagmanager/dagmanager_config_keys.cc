@@ -176,6 +176,26 @@ Keys diff_keys() {
   };
 }
 
+Keys alert_keys() {
+  return {
+      {.key = "alerts.<target>.url",
+       .meaning = "Where alerts are sent, `http://` or `https://`: `pagerduty` (Events v2), "
+                  "`opsgenie` (Alert API), `slack` (a chat's webhook). A target without it is off.",
+       .secret = true,
+       .wildcard_names = kAlertTargets,
+       .example = "https://events.pagerduty.com/v2/enqueue"},
+      {.key = "alerts.<target>.token_file",
+       .meaning = "File of the routing key (`pagerduty`), API key (`opsgenie`) or bearer token "
+                  "that goes with them, read anew for each; only its owner may read it.",
+       .wildcard_names = kAlertTargets,
+       .example = "/etc/weir/pagerduty.key"},
+      {.key = "alerts.dashboard_base_url",
+       .meaning =
+           "Each alert links to its dashboard: this address with the alert's name behind it.",
+       .example = "https://grafana.example/d"},
+  };
+}
+
 Keys later_engine_keys() {
   return {
       {.key = "neo4j_user", .default_text = "neo4j", .meaning = "User of a Neo4j graph store."},
@@ -364,6 +384,7 @@ std::vector<server::KeyDescription> available_config_keys() {
   append(keys, topic_keys());
   append(keys, listener_keys());
   append(keys, diff_keys());
+  append(keys, alert_keys());
   append(keys, upkeep_keys());
   return keys;
 }

@@ -55,12 +55,19 @@ void DagmanagerMetrics::diff_took(double milliseconds) {
   }
   const auto rank = recent.begin() + static_cast<std::ptrdiff_t>((recent.size() * 95 - 1) / 100);
   std::ranges::nth_element(recent, rank);
+  {
+    const base::MutexLock lock(mutex_);
+    ++figures_.diffs;
+    figures_.p95_milliseconds = *rank;
+  }
   metrics_.gauge({"diff_duration_ms_p95", "95th percentile of the last 100 diffs."}).Set(*rank);
 }
 
 void DagmanagerMetrics::ack_timed_out() {
   metrics_.counter({"diff_ack_timeout_total", "Streams whose client stopped acknowledging."})
       .Increment();
+  const base::MutexLock lock(mutex_);
+  ++figures_.ack_timeouts;
 }
 
 void DagmanagerMetrics::ack_unknown() {
@@ -131,6 +138,18 @@ void DagmanagerMetrics::orphans_seen(std::size_t orphans, Instant at) {
       .Set(static_cast<double>(orphans));
   metrics_.gauge({"gc_last_run_timestamp", "When queues were last looked through here."})
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
+}
+
+void DagmanagerMetrics::notice_sent(AlertTarget target, bool sent) {
+  metrics_
+      .counter({"alerts_sent_total", "Notices of alerts, by target and what came of them."},
+               {{"target", std::string(target_text(target))}, {"result", sent ? "ok" : "error"}})
+      .Increment();
+}
+
+DiffFigures DagmanagerMetrics::figures() const {
+  const base::MutexLock lock(mutex_);
+  return figures_;
 }
 
 void DagmanagerMetrics::mended(MendKind kind) {

@@ -9,6 +9,8 @@
 #include "base/mutex.h"
 #include "dagmanager/diff_executor.h"
 #include "dagmanager/loops/periodic_loop.h"
+#include "dagmanager/monitors/alert_sender.h"
+#include "dagmanager/monitors/health_watch.h"
 #include "dagmanager/topics/reconciler.h"
 #include "graph/dag.h"
 #include "server/metrics.h"
@@ -17,7 +19,10 @@ namespace weir::dagmanager {
 
 /// The DAG manager's metrics (contract section 1.6): names and labels are a wire format that alert
 /// rules and dashboards depend on. Any thread.
-class DagmanagerMetrics final : public DiffObserver, public LoopObserver, public ReconcileObserver {
+class DagmanagerMetrics final : public DiffObserver,
+                                public LoopObserver,
+                                public NoticeObserver,
+                                public ReconcileObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
 
@@ -37,6 +42,9 @@ class DagmanagerMetrics final : public DiffObserver, public LoopObserver, public
 
   void loop_ran(const std::string& loop, Instant at) override;
   void loop_failed(const std::string& loop) override;
+  void notice_sent(AlertTarget target, bool sent) override;
+  /// What the health monitor looks at.
+  DiffFigures figures() const WEIR_EXCLUDES(mutex_);
   /// A pass over all queues saw so many orphans.
   void orphans_seen(std::size_t orphans, Instant at);
 
@@ -60,9 +68,10 @@ class DagmanagerMetrics final : public DiffObserver, public LoopObserver, public
   server::Histogram& duration_;
   server::CappedCounters hits_;
   server::CappedCounters violations_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   std::array<double, kRecentDiffs> recent_ WEIR_GUARDED_BY(mutex_) = {};
   std::size_t recorded_ WEIR_GUARDED_BY(mutex_) = 0;
+  DiffFigures figures_ WEIR_GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::dagmanager

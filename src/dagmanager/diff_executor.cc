@@ -117,6 +117,7 @@ Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const Dif
   WEIR_CRASH_POINT("diff.decided");
   if (command.plan_only) return outcome(attempt);
   if (attempt.plan.needs_topics()) {
+    WEIR_CHECK(topics_.admits());  // before anything is written for topics that cannot be made
     attempt.diff_id = base::uuid_v4(random_);
     WEIR_CHECK(reserve(attempt));
     WEIR_CRASH_POINT("diff.reserved");

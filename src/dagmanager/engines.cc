@@ -12,6 +12,9 @@
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
+#include "dagmanager/ports/monitors/guarded_topic_admin.h"
+#include "dagmanager/ports/monitors/memory_alert_store.h"
+#include "dagmanager/ports/monitors/postgres_alert_store.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_schema.h"
@@ -36,13 +39,16 @@ using PrepareSchema = Result<SchemaReport> (*)(postgres::Connection&);
 /// Brings the schema up to date with the login of the DSN, then opens a pool with as few rights as
 /// the service needs.
 Result<std::shared_ptr<postgres::Pool>> open_pool(const std::string& dsn, PrepareSchema prepare,
-                                                  std::size_t connections, Clock& clock) {
+                                                  std::size_t connections, Clock& clock,
+                                                  server::Breaker& breaker) {
   WEIR_TRY(const auto connection, postgres::Connection::connect({.dsn = dsn}));
   WEIR_TRY(const SchemaReport report, prepare(*connection));
   for (const std::string& note : report.notes) server::log().warning(note);
   return std::make_shared<postgres::Pool>(
       postgres::PoolOptions{.connect = store_connect_options(dsn, report.service_role),
-                            .connections_max = connections},
+                            .connections_max = connections,
+                            .admit = [&breaker] { return breaker.admit(); },
+                            .saw = [&breaker](bool there) { breaker.saw(there); }},
       clock);
 }
 
@@ -62,13 +68,16 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
+    engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);
     return {};
   }
   const auto connections = static_cast<std::size_t>(config.diff_concurrency) + kQueryThreads +
                            kEventThreads + kLoopThreads + kWriteAheadDiffs * kWriteAheadConnections;
-  WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock));
+  engines.graph_breaker = std::make_unique<server::Breaker>("graph", clock);
+  WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock,
+                                *engines.graph_breaker));
   const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
   auto store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
@@ -78,6 +87,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.hits = std::make_unique<PostgresHitStore>(*pool, random);
   engines.redo = std::make_unique<PostgresRedoStore>(*pool, random);
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
+  engines.alerts = std::make_unique<PostgresAlertStore>(*pool);
   engines.life = std::make_unique<PostgresQueueLife>(*pool, *store, random);
   engines.store = std::move(store);
   engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);
@@ -91,9 +101,12 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
     return {};
   }
   const auto connections = static_cast<std::size_t>(config.diff_concurrency);
-  WEIR_TRY(auto pool, open_pool(config.topics_dsn, prepare_topic_schema, connections, clock));
+  engines.broker_breaker = std::make_unique<server::Breaker>("broker", clock);
+  WEIR_TRY(auto pool, open_pool(config.topics_dsn, prepare_topic_schema, connections, clock,
+                                *engines.broker_breaker));
   const TopicSync sync = one_log(config) ? TopicSync::WithGraph : TopicSync::OnCreate;
-  engines.topics = std::make_unique<PostgresTopicAdmin>(*pool, sync);
+  engines.topics = std::make_unique<GuardedTopicAdmin>(
+      std::make_unique<PostgresTopicAdmin>(*pool, sync), *engines.broker_breaker);
   engines.pools.push_back(std::move(pool));
   return {};
 }

@@ -11,12 +11,14 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
+#include "dagmanager/ports/monitors/alert_store.h"
 #include "dagmanager/ports/queues/queue_life_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
+#include "server/breaker.h"
 #include "server/events/event_log.h"
 
 namespace weir::postgres {
@@ -28,6 +30,9 @@ namespace weir::dagmanager {
 /// The engines behind the ports, as the configuration chooses them by DSN. Bus, log and bell are of
 /// what the store writes: the store outlives them.
 struct Engines {
+  /// Null where the engine is this process's memory. They outlive the pools, which tell them.
+  std::unique_ptr<server::Breaker> graph_breaker;
+  std::unique_ptr<server::Breaker> broker_breaker;
   std::vector<std::shared_ptr<postgres::Pool>> pools;  ///< of the engines below
   std::unique_ptr<GraphStore> store;
   std::unique_ptr<TopicAdmin> topics;
@@ -38,6 +43,7 @@ struct Engines {
   std::unique_ptr<HitStore> hits;
   std::unique_ptr<RedoStore> redo;
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
+  std::unique_ptr<AlertStore> alerts;
   std::unique_ptr<QueueLifeStore> life;
   std::unique_ptr<TopicUpkeepStore> upkeep;
 };

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/http_routes.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_line.h"
 #include "base/rfc3339.h"
 #include "dagmanager/query_service.h"
 
@@ -58,6 +60,17 @@ std::string json_loops(const std::vector<LoopLease>& loops) {
   return out + '}';
 }
 
+/// Engine to the state of its breaker.
+std::string json_engines(const std::vector<const server::Breaker*>& breakers) {
+  std::string out;
+  JsonLine line(out);
+  for (const server::Breaker* breaker : breakers) {
+    line.text(breaker->engine(), server::breaker_state_text(breaker->state()));
+  }
+  line.end();
+  return out;
+}
+
 server::HttpResponse status(const HttpParts& parts) {
   const bool healthy = parts.health.healthy();
   const bool draining = parts.draining;
@@ -66,6 +79,7 @@ server::HttpResponse status(const HttpParts& parts) {
                                {"dagmanager", draining ? "\"draining\"" : "\"running\""},
                                {"api_version", json_text(kApiVersion)},
                                {"instance", json_text(parts.instance)},
+                               {"engines", json_engines(parts.breakers)},
                                {"loops", json_loops(parts.loops.seen())},
                                {"warnings", json_texts(parts.warnings)}})};
 }
@@ -100,6 +114,30 @@ void refresh_graph_gauges(const HttpParts& parts) {
                          resident);
 }
 
+/// Breakers, and what their states mean in the words of other systems' metrics.
+void refresh_breaker_gauges(const HttpParts& parts) {
+  server::Metrics& metrics = parts.metrics.registry();
+  for (const server::Breaker* breaker : parts.breakers) {
+    const std::string& engine = breaker->engine();
+    const bool away = breaker->state() != server::BreakerState::Closed;
+    metrics.gauge({"breaker_state", "0 closed, 1 probing, 2 open."}, {{"engine", engine}})
+        .Set(static_cast<double>(breaker->state()));
+    const auto opened = static_cast<double>(breaker->times_opened());
+    auto& count =
+        metrics.counter({"breaker_open_total", "Times a breaker opened."}, {{"engine", engine}});
+    count.Increment(std::max(0.0, opened - count.Value()));
+    if (engine == "graph") {
+      metrics.gauge({"graph_leader_unreachable", "1 while the graph store does not answer."})
+          .Set(away ? 1 : 0);
+    } else if (engine == "broker") {
+      metrics.gauge({"broker_controller_unreachable", "1 while the topic engine does not answer."})
+          .Set(away ? 1 : 0);
+      metrics.gauge({"kafka_breaker_open_total", "Times the topic engine's breaker opened."})
+          .Set(opened);
+    }
+  }
+}
+
 void refresh_process_gauges(const HttpParts& parts) {
   server::Metrics& metrics = parts.metrics.registry();
   const server::WorkerPool::Counts counts = parts.admission.counts();
@@ -122,6 +160,7 @@ void refresh_process_gauges(const HttpParts& parts) {
 }
 
 server::HttpResponse metrics(const HttpParts& parts) {
+  refresh_breaker_gauges(parts);
   refresh_graph_gauges(parts);
   refresh_process_gauges(parts);
   return {.content_type = server::kMetricsContentType, .body = parts.metrics.registry().text()};

@@ -13,6 +13,7 @@
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
+#include "server/breaker.h"
 #include "server/events/event_stream.h"
 #include "server/http/router.h"
 #include "server/worker_pool.h"
@@ -34,6 +35,7 @@ struct HttpParts {
   const std::atomic<bool>& draining;
   std::string instance;
   std::vector<std::string> warnings;
+  std::vector<const server::Breaker*> breakers;  ///< of engines that are not this process
 };
 
 /// The routes of contract section 1.3 that this release serves; those of later releases answer 501

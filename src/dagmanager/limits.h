@@ -57,8 +57,9 @@ inline constexpr std::size_t kQueryThreads = 4;
 /// Threads of the events, which use a connection each: who publishes and who reads.
 inline constexpr std::size_t kEventThreads = 2;
 
-/// Threads of the loops: who renews their rows, and who runs them.
-inline constexpr std::size_t kLoopThreads = 3;
+/// Threads of the loops and watchers: who renews their rows, who runs them, who looks at this
+/// instance's health.
+inline constexpr std::size_t kLoopThreads = 5;
 
 /// The Kafka topic of QueueUpdated: a gateway's consumer branches on this name (section 1.4).
 inline constexpr const char* kControlQueueTopic = "queue";

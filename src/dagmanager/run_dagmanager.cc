@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "dagmanager/diff_service.h"
 #include "dagmanager/engines.h"
@@ -17,12 +19,14 @@
 #include "dagmanager/limits.h"
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/loops/periodic_loop.h"
+#include "dagmanager/monitors/watchers.h"
 #include "dagmanager/query_service.h"
 #include "dagmanager/queues/limits.h"
 #include "dagmanager/queues/orphan_watch.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/topics/reconciler.h"
+#include "server/breaker_prober.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
 #include "server/http/http_server.h"
@@ -71,7 +75,7 @@ class Dagmanager {
                   .full_reason = "diff_queue_full"}));
     WEIR_TRY(role->queries_,
              server::WorkerPool::create({.name = "query", .concurrency = kQueryThreads}));
-    role->wire();
+    WEIR_CHECK(role->wire());
     return role;
   }
 
@@ -79,10 +83,12 @@ class Dagmanager {
     WEIR_CHECK(admission_->start());
     WEIR_CHECK(queries_->start());
     acks_.start();
+    prober_.start();
     WEIR_CHECK(health_->probe());
     events_->start();
     relay_->start();
     orphan_loop_->start();
+    watchers_->start();
     reconciler_loop_->start();
     loops_->start();
     engines_.bell->start(
@@ -126,6 +132,7 @@ class Dagmanager {
     stop_loops();
     if (engines_.bell) engines_.bell->stop();
     if (relay_) relay_->stop();
+    prober_.stop();
     acks_.stop();
     if (admission_) admission_->stop();
     if (queries_) queries_->stop();
@@ -136,10 +143,12 @@ class Dagmanager {
       : config_(config),
         instance_(base::uuid_v4(random_)),
         dagmanager_metrics_(metrics_),
+        prober_(clock_),
         acks_(clock_, config.ack_timeout) {}
 
-  void wire() {
-    health_ = std::make_unique<StoreHealth>(*engines_.store, clock_, *queries_);
+  Result<void> wire() {
+    health_ = std::make_unique<StoreHealth>(*engines_.store, clock_, *queries_,
+                                            engines_.graph_breaker.get());
     hits_ = std::make_unique<HitService>(*engines_.hits, clock_);
     witness_ = std::make_unique<DiffWitness>(dagmanager_metrics_, *hits_);
     executor_ = std::make_unique<DiffExecutor>(
@@ -189,6 +198,37 @@ class Dagmanager {
         .work = [this](const LoopFence& fence) { return reconciler_->run_once(fence); }});
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
+    return wire_watchers();
+  }
+
+  Result<void> wire_watchers() {
+    WEIR_TRY(watchers_,
+             Watchers::create({.alerts = *engines_.alerts,
+                               .keeper = *loops_,
+                               .loops = dagmanager_metrics_,
+                               .notices = dagmanager_metrics_,
+                               .clock = clock_,
+                               .random = random_,
+                               .log = server::log(),
+                               .instance = instance_,
+                               .routes = config_.alerts,
+                               .graph = engines_.graph_breaker.get(),
+                               .broker = engines_.broker_breaker.get(),
+                               .figures = [this] { return dagmanager_metrics_.figures(); }}));
+    if (engines_.graph_breaker) {
+      watch_engine(*engines_.graph_breaker, [this] { return engines_.store->ping(); });
+    }
+    if (engines_.broker_breaker) {
+      watch_engine(*engines_.broker_breaker, [this] { return engines_.topics->ping(); });
+    }
+    for (const server::Breaker* target : watchers_->breakers()) breakers_.push_back(target);
+    return {};
+  }
+
+  /// An engine that is gone is probed, and told of.
+  void watch_engine(server::Breaker& breaker, std::function<Result<void>()> ping) {
+    prober_.add(breaker, std::move(ping), [this] { watchers_->nudge(); });
+    breakers_.push_back(&breaker);
   }
 
   Result<void> watch_orphans(const LoopFence& fence) {
@@ -203,6 +243,7 @@ class Dagmanager {
 
   void stop_loops() {
     if (orphan_loop_) orphan_loop_->stop();
+    if (watchers_) watchers_->stop();
     if (reconciler_loop_) reconciler_loop_->stop();
     if (loops_) loops_->stop();
   }
@@ -210,7 +251,7 @@ class Dagmanager {
   server::Router make_http_routes() {
     return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *loops_,
                         *health_, dagmanager_metrics_, *admission_, clock_, draining_, instance_,
-                        config_.warnings()});
+                        config_.warnings(), breakers_});
   }
 
   Result<void> listen_grpc() {
@@ -243,6 +284,8 @@ class Dagmanager {
   server::Metrics metrics_;
   DagmanagerMetrics dagmanager_metrics_;
   Engines engines_;
+  server::BreakerProber prober_;
+  std::vector<const server::Breaker*> breakers_;
   AckRegistry acks_;
   std::unique_ptr<server::WorkerPool> admission_;
   std::unique_ptr<server::WorkerPool> queries_;
@@ -261,6 +304,7 @@ class Dagmanager {
   std::unique_ptr<LoopKeeper> loops_;
   std::unique_ptr<OrphanWatch> orphans_;
   std::unique_ptr<PeriodicLoop> orphan_loop_;
+  std::unique_ptr<Watchers> watchers_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<PeriodicLoop> reconciler_loop_;
   std::unique_ptr<server::HttpServer> http_;

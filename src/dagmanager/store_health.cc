@@ -6,6 +6,7 @@
 namespace weir::dagmanager {
 
 bool StoreHealth::healthy() {
+  if (breaker_ != nullptr && breaker_->state() != server::BreakerState::Closed) return false;
   const Duration age = clock_.monotonic() - Duration(seen_at_.load());
   if (age > kHealthAgeMax && !probing_.exchange(true)) {
     const auto submitted = pool_.submit(0, [this] {

@@ -70,13 +70,36 @@ class PrivatePostgres:
         self._log = self._folder / "log"
         command = [binaries / "postgres", "-D", data, "-k", self._folder, "-h", ""]
         settings = ["-c", "fsync=off", "-c", "max_connections=200"]
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                [*prefix, *command, *settings], stdout=log, stderr=log, cwd=self._folder
-            )
+        self._command = [*prefix, *command, *settings]
         self._dsn = f"postgresql://{USER}@/postgres?host={self._folder}"
+        self._launch()
         self._wait_until_ready()
         return self
+
+    def _launch(self):
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self._folder
+            )
+
+    def crash(self):
+        """kill -9 of the whole server; `revive` brings it back with its data."""
+        self._process.kill()
+        self._process.wait()
+
+    def revive(self):
+        """Its sessions end when they find their postmaster gone; until then a start is refused."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        pause = threading.Event()
+        while True:
+            self._launch()
+            while self._process.poll() is None:
+                if self._psql("SELECT 1").returncode == 0:
+                    return
+                pause.wait(0.05)
+            if time.monotonic() > deadline:
+                raise RuntimeError("PostgreSQL did not come back")
+            pause.wait(0.05)
 
     def _wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS_MAX

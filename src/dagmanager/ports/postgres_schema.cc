@@ -78,6 +78,17 @@ constexpr std::array kGraphRights = {
     Right{"gone_queue", "INSERT"},
     Right{"gone_queue", "DELETE"},
     Right{"orphan_queue", "DELETE"},
+    Right{"alert_condition", "SELECT"},
+    Right{"alert_condition", "INSERT"},
+    Right{"alert_condition", "UPDATE"},
+    Right{"alert_condition", "DELETE"},
+    Right{"alert", "SELECT"},
+    Right{"alert", "INSERT"},
+    Right{"alert", "UPDATE"},
+    Right{"alert", "DELETE"},
+    Right{"alert_notice", "SELECT"},
+    Right{"alert_notice", "INSERT"},
+    Right{"alert_notice", "DELETE"},
 };
 
 constexpr std::array kTopicRights = {

@@ -41,6 +41,9 @@ class TopicAdmin {
   /// How many brokers there are: replication is capped to it outside profile prod.
   virtual Result<int> broker_count() = 0;
 
+  /// Whether calls go out at all; the fault they would have otherwise. At once, without a call.
+  virtual Result<void> admits() { return {}; }
+
   /// Whether the engine answers.
   virtual Result<void> ping() = 0;
 };

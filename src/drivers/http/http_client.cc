@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kHttp = "http://";
+constexpr std::string_view kHttps = "https://";
 
 bool is_unreserved(char letter) {
   return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
@@ -160,7 +161,7 @@ void HttpClient::Pool::give_back(std::unique_ptr<Transfer> transfer) {
 Result<void> HttpClientConfig::validate() const {
   const auto bad_base = [this] {
     return base::invalid_argument(
-        "bad_base", "\"" + base + "\" is neither http://host:port nor unix:/path of at most " +
+        "bad_base", "\"" + base + "\" is neither http(s)://host:port nor unix:/path of at most " +
                         std::to_string(kSocketPathBytesMax) + " bytes");
   };
   if (std::ranges::any_of(base, is_blank_or_control)) return bad_base();
@@ -168,8 +169,9 @@ Result<void> HttpClientConfig::validate() const {
     const std::string_view path = std::string_view(base).substr(kUnix.size());
     if (!path.starts_with('/') || path.size() > kSocketPathBytesMax) return bad_base();
   } else {
-    if (!base.starts_with(kHttp)) return bad_base();
-    std::string_view authority = std::string_view(base).substr(kHttp.size());
+    const bool secure = base.starts_with(kHttps);
+    if (!secure && !base.starts_with(kHttp)) return bad_base();
+    std::string_view authority = std::string_view(base).substr((secure ? kHttps : kHttp).size());
     if (authority.ends_with('/')) authority.remove_suffix(1);
     // No user, no path: the address of a server and nothing else.
     if (authority.empty() || authority.find_first_of("/?#@\\") != std::string_view::npos) {

@@ -20,7 +20,8 @@
 namespace weir::http {
 
 struct HttpClientConfig {
-  /// The one server: "http://host:port" or "unix:/path/of.sock".
+  /// The one server: "http://host:port", "https://host:port" (its certificate is checked against
+  /// the system's authorities) or "unix:/path/of.sock".
   std::string base = {};
   std::size_t connections_max = kConnectionsMax;
   /// Callers that may wait for a connection; further ones are refused at once.

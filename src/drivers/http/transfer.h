@@ -13,7 +13,7 @@ namespace weir::http {
 
 /// One server, as libcurl is told.
 struct Endpoint {
-  std::string url;               // "http://host:port"
+  std::string url;               // "http://host:port" or "https://host:port"
   std::string socket_path = {};  // of a Unix socket, or empty
 };
 

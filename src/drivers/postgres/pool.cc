@@ -34,6 +34,7 @@ void Pool::Lease::give_back() {
       !connection_->rollback().ok()) {
     connection_.reset();
   }
+  if (connection_) pool_->tell(connection_->usable());
   std::exchange(pool_, nullptr)->free_slot(std::move(connection_));
 }
 
@@ -44,6 +45,15 @@ Pool::Pool(PoolOptions options, Clock& clock) : options_(std::move(options)), cl
 Pool::~Pool() { WEIR_ASSERT(counts().lent == 0); }
 
 Result<Pool::Lease> Pool::acquire(Duration timeout) {
+  if (options_.admit) WEIR_CHECK(options_.admit());
+  return lend(timeout);
+}
+
+void Pool::tell(bool there) const {
+  if (options_.saw) options_.saw(there);
+}
+
+Result<Pool::Lease> Pool::lend(Duration timeout) {
   // The slot is ours from here; looking at the connection or making one happens unlocked.
   WEIR_TRY(auto connection, take_slot(timeout));
   while (connection && !connection->usable()) {
@@ -63,13 +73,15 @@ Result<Pool::Lease> Pool::acquire(Duration timeout) {
   auto made = Connection::connect(options_.connect);
   if (!made.ok()) {
     free_slot(nullptr);
+    const Code code = made.error().code();
+    if (code == Code::Unavailable || code == Code::DeadlineExceeded) tell(false);
     return std::move(made).error();
   }
   return Lease(*this, *std::move(made));
 }
 
 Result<void> Pool::ping(Duration timeout) {
-  WEIR_TRY(const Lease lease, acquire(timeout));
+  WEIR_TRY(const Lease lease, lend(timeout));
   WEIR_CHECK(lease->execute(std::string("SELECT 1")));
   return {};
 }

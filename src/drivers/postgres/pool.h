@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,6 +19,11 @@ struct PoolOptions {
   std::size_t connections_max = kPoolConnections;
   /// Callers that may wait for a connection; further ones are refused at once.
   std::size_t waiters_max = kPoolWaiters;
+  /// Asked before a connection is lent; its error is that of `acquire`. Empty: always.
+  std::function<Result<void>()> admit = {};
+  /// Told after each use whether the server was there: false if it could not be reached or the
+  /// connection broke. Must not block nor use the pool.
+  std::function<void(bool)> saw = {};
 };
 
 /// A bounded set of connections to one database, made when needed and kept. Safe to call from any
@@ -64,17 +70,19 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   /// A connection that works, waiting at most `timeout` for a free one; connecting takes at most
-  /// the connect timeout on top. Fails with ResourceExhausted `postgres_pool_exhausted` or as
-  /// Connection::connect.
+  /// the connect timeout on top. Fails with ResourceExhausted `postgres_pool_exhausted`, as
+  /// Connection::connect, or as PoolOptions::admit.
   Result<Lease> acquire(Duration timeout) WEIR_EXCLUDES(mutex_);
 
-  /// One round trip to the server.
+  /// One round trip to the server, whatever PoolOptions::admit says: a probe.
   Result<void> ping(Duration timeout) WEIR_EXCLUDES(mutex_);
 
   Counts counts() const WEIR_EXCLUDES(mutex_);
   const ConnectOptions& connect_options() const { return options_.connect; }
 
  private:
+  Result<Lease> lend(Duration timeout) WEIR_EXCLUDES(mutex_);
+  void tell(bool there) const;
   Result<std::unique_ptr<Connection>> take_slot(Duration timeout) WEIR_EXCLUDES(mutex_);
   void free_slot(std::unique_ptr<Connection> connection) WEIR_EXCLUDES(mutex_);
 

@@ -49,6 +49,17 @@ class DagmanagerConfigTest : public testing::Test {
     return words;
   }
 
+  /// What `config show` says.
+  std::string show(const std::string& yaml) {
+    std::ofstream(folder_ / "weir.yml") << yaml;
+    const auto config = server::load_config(dagmanager_config_keys(),
+                                            dagmanager_load_options(folder_ / "weir.yml"));
+    std::string text;
+    if (!config.ok()) return text;
+    for (const auto& line : config->lines()) text += line.key + " " + line.value + "\n";
+    return text;
+  }
+
   std::filesystem::path folder_;
 };
 
@@ -166,8 +177,7 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
       "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
       "  gc_interval_seconds: 5\n  gc_policies: {raw: {ttl_days: 1}, sentinel: {action: keep}}\n"
-      "  deploys_kept: 3\n  s3: {secret_key: k}\n  gate: {required: true}\n"
-      "  alerts: {slack: {url: u}, dashboard_base_url: d}\n";
+      "  deploys_kept: 3\n  s3: {secret_key: k}\n  gate: {required: true}\n";
   EXPECT_THAT(
       faults(yaml),
       UnorderedElementsAre(
@@ -180,6 +190,34 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
           "not_available_yet s3.secret_key", "not_available_yet gate.required",
           "not_available_yet alerts.slack.url", "not_available_yet alerts.dashboard_base_url",
           "not_available_yet telemetry.otel_exporter_endpoint"));
+}
+
+TEST_F(DagmanagerConfigTest, ReadsWhoIsToldOfAlerts) {
+  const Result<DagmanagerConfig> config = read(
+      "dagmanager:\n  alerts:\n    dashboard_base_url: https://g/d\n"
+      "    pagerduty: {url: 'https://events.pagerduty.com/v2/enqueue', token_file: /k}\n"
+      "    slack: {url: 'http://127.0.0.1:1/T0/B0'}\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  ASSERT_EQ(config->alerts.size(), 2U);
+  EXPECT_EQ(config->alerts[0].target, AlertTarget::Pagerduty);
+  EXPECT_EQ(config->alerts[0].token_file, "/k");
+  EXPECT_EQ(config->alerts[1].target, AlertTarget::Slack);
+  EXPECT_EQ(config->alerts[1].url.reveal(), "http://127.0.0.1:1/T0/B0");
+  EXPECT_EQ(config->alerts[1].dashboards, "https://g/d");
+}
+
+TEST_F(DagmanagerConfigTest, RefusesAlertsThatWouldReachNobody) {
+  EXPECT_THAT(faults("dagmanager:\n  alerts:\n    slack: {url: hooks.example}\n"
+                     "    opsgenie: {token_file: /k}\n    pagerduty: {url: 'https://p/v2'}\n"),
+              UnorderedElementsAre("value_not_allowed alerts.slack.url",
+                                   "value_not_allowed alerts.opsgenie.token_file",
+                                   "value_not_allowed alerts.pagerduty.url"));
+}
+
+TEST_F(DagmanagerConfigTest, NeverShowsWhereAChatIsTold) {
+  const std::string shown = show("dagmanager:\n  alerts: {slack: {url: 'https://h/T0B0'}}\n");
+  EXPECT_THAT(shown, HasSubstr("alerts.slack.url"));
+  EXPECT_THAT(shown, testing::Not(HasSubstr("T0B0")));
 }
 
 TEST_F(DagmanagerConfigTest, TakesTheDefaultOfAKeyThatIsNotBuiltYet) {

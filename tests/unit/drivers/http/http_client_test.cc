@@ -504,9 +504,9 @@ TEST_F(HttpClientTest, RefusesCallsThatCouldSmuggleLines) {
 }
 
 TEST(HttpClientConfig, RefusesBasesThatAreNoServer) {
-  for (const std::string base :
-       {"", "https://host", "http://", "http://user@host", "http://host/path", "http://ho st",
-        "http://host?x", "unix:relative", "unix:", "ftp://host"}) {
+  for (const std::string base : {"", "ftp://host", "http://", "https://", "https://user@host",
+                                 "http://user@host", "http://host/path", "http://ho st",
+                                 "http://host?x", "unix:relative", "unix:", "ftp://host"}) {
     EXPECT_EQ(HttpClientConfig{.base = base}.validate().error().reason(), "bad_base") << base;
   }
   EXPECT_FALSE(

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "base/clock.h"
+
+/// Bounds of the watchers (contract section 3.14).
+namespace weir::dagmanager {
+
+/// Between two passes of the loop `health`.
+inline constexpr Duration kHealthEvery = std::chrono::seconds(5);
+
+/// The bound of the 95th percentile of diffs, milliseconds.
+inline constexpr double kDiffDurationAlertMs = 200;
+
+/// A target that has not answered by then has not taken the notice.
+inline constexpr std::chrono::milliseconds kNoticeTimeout{5'000};
+/// Of its answer only the status counts.
+inline constexpr std::size_t kNoticeReplyBytesMax = std::size_t{64} << 10;
+
+/// Notices that wait for one sender at once; further ones wait in their rows.
+inline constexpr std::size_t kNoticesWaitingMax = 64;
+
+}  // namespace weir::dagmanager
