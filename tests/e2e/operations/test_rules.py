@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules, dashboard and runbooks hold together, and name metrics that the DAG manager has."""
+
+import json
+import pathlib
+import re
+import subprocess
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+RULES = ROOT / "deploy" / "prometheus" / "weir-dagmanager.rules.yml"
+DASHBOARDS = ROOT / "deploy" / "grafana"
+RUNBOOKS = ROOT / "docs" / "operations" / "runbooks"
+
+# Of other systems, or of parts that are not built: rules wait for them.
+FOREIGN = {"raft_leader_is_null", "kafka_zookeeper_disconnects"}
+NOT_FED_YET = {
+    "auth_key_age_seconds",
+    "control_event_oversize_total",
+    "queue_lag_seconds",
+    "queue_lag_threshold_seconds",
+}
+WORDS_OF_THE_LANGUAGE = {
+    "rate", "increase", "delta", "time", "max", "sum", "by", "on", "or", "and", "offset",
+    "histogram_quantile",
+}
+# By which the series are told apart.
+LABELS = {"engine", "kind", "le", "loop", "reason", "result", "target", "topic", "version"}
+
+
+def rules():
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def delivered():
+    """The alerts that Weir tells by itself."""
+    header = ROOT / "src" / "dagmanager" / "core" / "monitors" / "alert_catalog.h"
+    return set(re.findall(r'string_view k\w+ = "(\w+)";', header.read_text()))
+
+
+def fed():
+    """The names that the sources give to metrics."""
+    names = set()
+    for source in (ROOT / "src" / "dagmanager").rglob("*.cc"):
+        text = source.read_text()
+        names |= set(re.findall(r'\{"([a-z][a-z0-9]*(?:_[a-z0-9]+)+)",\s*"[A-Z0-9]', text))
+    return names
+
+
+def named(expression):
+    """The metrics of an expression."""
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", expression)
+    words = set(re.findall(r"\b[a-z_][a-z_0-9]*\b", bare)) - WORDS_OF_THE_LANGUAGE - LABELS
+    words = {word for word in words if not re.fullmatch(r"\d*[smh]", word)}
+    return words
+
+
+def missing(expression):
+    """Those that nothing feeds; of a histogram its parts are named."""
+    there = fed()
+    return {word for word in named(expression)
+            if word not in there and re.sub(r"_(bucket|count|sum)$", "", word) not in there}
+
+
+def test_every_rule_fires_on_its_fault_and_is_quiet_beside_it():
+    tests = RULES.with_name("weir-dagmanager.rules.test.yml")
+    tested = {case["alertname"] for one in yaml.safe_load(tests.read_text())["tests"]
+              for case in one["alert_rule_test"] if case["exp_alerts"]}
+    assert tested == set(rules())
+    done = subprocess.run(
+        ["promtool", "test", "rules", tests.name], cwd=tests.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_its_runbook_and_every_runbook_its_alert():
+    pages = {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
+    assert pages == set(rules()) | delivered()
+    for name, rule in rules().items():
+        assert rule["annotations"]["runbook"] == f"docs/operations/runbooks/{name}.md"
+        assert rule["labels"]["severity"] in ("warning", "critical")
+    index = (RUNBOOKS / "README.md").read_text()
+    assert set(re.findall(r"^\| \[(\w+)\]\(\1\.md\)", index, re.MULTILINE)) == pages
+
+
+def test_rules_name_metrics_that_there_are():
+    absent = {name for rule in rules().values() for name in missing(rule["expr"])}
+    assert absent == FOREIGN | NOT_FED_YET
+
+
+def test_every_query_of_a_dashboard_names_metrics_that_there_are():
+    boards = list(DASHBOARDS.glob("*.json"))
+    assert boards
+    for board in boards:
+        panels = [one for one in json.loads(board.read_text())["panels"] if one["type"] != "row"]
+        assert panels
+        for panel in panels:
+            for target in panel["targets"]:
+                assert named(target["expr"]) and not missing(target["expr"]), panel["title"]
