@@ -35,21 +35,26 @@ using postgres::Statement;
 // those without a wake-up, $6 the beginning of the names of the settings that keep the window: with
 // `_ordered`, those of it whose operator is ordered; with `_builds`, `_queues`, `_sizes`,
 // `_ranks` and `_ids`, how many of the others are of each build and queue, and from which place on;
-// $7 to $10 builds, queues and the ranks and ids at which to begin there. A build that has a limit
-// offers as many as it may still run to who claims; to who rings, all as long as it may run
+// $7 to $10 builds, queues and the ranks and ids at which to begin there, each build and queue
+// once: grouped with the counters, for a join of the two would look at all pairs. A build that has
+// a limit offers as many as it may still run to who claims; to who rings, all as long as it may run
 // another, for each of them is claimable and must have a wake-up or be owed one (I24). Of a build
 // whose operator is ordered: the first unfinished task of each input, and what has no place in an
 // order among its first ones.
 // clang-format off: one line of SQL a line.
 #define WEIR_OFFERING                                                                              \
-  "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue FROM state.task_counts c"              \
-  " WHERE c.queue = ANY($1::text[]) GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0),"       \
+  "WITH waiting AS MATERIALIZED (SELECT c.build_id, c.queue, max(c.rank) AS rank,"                 \
+  " (array_agg(c.id) FILTER (WHERE c.id IS NOT NULL))[1] AS id FROM (SELECT n.build_id, n.queue,"  \
+  " n.queued, NULL::timestamptz AS rank, NULL::uuid AS id FROM state.task_counts n"                \
+  " WHERE n.queue = ANY($1::text[]) UNION ALL SELECT m.build_id, m.queue, 0, m.rank, m.id FROM"    \
+  " unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::uuid[]) AS m (build_id, queue, rank,"   \
+  " id)) AS c GROUP BY c.build_id, c.queue HAVING sum(c.queued) > 0),"                             \
   " offering AS MATERIALIZED (SELECT w.build_id, w.queue, b.dispatch = 'open' AS open, g.ungated," \
   " coalesce(b.definition->>'ordered' = 'true', false) AS ordered,"                                \
   " CASE WHEN f.free IS NULL THEN $2::bigint WHEN f.free <= 0 THEN 0"                              \
   " WHEN $5::bool THEN $2::bigint ELSE least(f.free, $2::bigint) END AS room,"                     \
-  " coalesce(m.rank, '-infinity') AS since,"                                                       \
-  " coalesce(m.id, '00000000-0000-0000-0000-000000000000') AS since_id"                            \
+  " coalesce(w.rank, '-infinity') AS since,"                                                       \
+  " coalesce(w.id, '00000000-0000-0000-0000-000000000000') AS since_id"                            \
   " FROM waiting w JOIN state.builds b ON b.build_id = w.build_id"                                 \
   " CROSS JOIN LATERAL (SELECT w.queue LIKE 'tasks.sink.%' OR w.queue LIKE 'tasks.query.%'"        \
   " AS ungated) AS g"                                                                              \
@@ -61,9 +66,6 @@ using postgres::Statement;
   " CROSS JOIN LATERAL (SELECT j.most - CASE WHEN j.most IS NOT NULL THEN"                         \
   " (SELECT coalesce(sum(n.running), 0)::bigint FROM state.task_counts n"                          \
   " WHERE n.build_id = w.build_id) END AS free) AS f"                                              \
-  " LEFT JOIN LATERAL (SELECT * FROM unnest($7::uuid[], $8::text[], $9::timestamptz[],"            \
-  " $10::uuid[]) AS m (build_id, queue, rank, id)"                                                 \
-  " WHERE m.build_id = w.build_id AND m.queue = w.queue) AS m ON true"                             \
   " WHERE j.wanted AND (g.ungated OR (b.dispatch <> 'stopped'"                                     \
   " AND NOT EXISTS (SELECT FROM state.pauses p WHERE p.build_id = b.build_id)))),"
 // clang-format on
@@ -78,17 +80,31 @@ using postgres::Statement;
       "_ranks", "array_agg(first) FILTER (WHERE NOT ordered)") " || " WEIR_KEEP(              \
       "_ids", "array_agg(first_id) FILTER (WHERE NOT ordered)") " AS kept FROM groups"
 
+// The first tasks of the build and queue of `o` whose operator has no order, as many as `most`.
+#define WEIR_FIRST_READY(until, most)                                                         \
+  "(SELECT t.task_id, t.rank_at FROM state.tasks t WHERE NOT o.ordered AND t.queue = o.queue" \
+  " AND t.build_id = o.build_id AND t.state = 'queued'"                                       \
+  " AND (t.rank_at, t.task_id) >= (o.since, o.since_id)" until                                \
+  " AND " WEIR_READY("$5") " ORDER BY t.rank_at, t.task_id LIMIT " most ")"
+
+// Where many offer, a few of each tell up to which place the window goes, so that no build is read
+// further than that: those few are offered too, so the last place of a window of them alone is no
+// earlier than that of the window. Too few of them tell nothing.
 constexpr Statement kFindWindow = {
     "task_find_window",
     WEIR_OFFERING
+    " few AS MATERIALIZED (SELECT s.rank_at, s.task_id FROM (SELECT o.*, least(o.room,"
+    " 2 * $2::bigint / count(*) OVER () + 1) AS share, count(*) OVER () AS builds FROM offering o)"
+    " AS o CROSS JOIN LATERAL " WEIR_FIRST_READY("", "o.share") " AS s WHERE o.builds > 1),"
+    " reach AS MATERIALIZED (SELECT * FROM ((SELECT rank_at, task_id FROM few"
+    " ORDER BY rank_at, task_id OFFSET greatest($2::bigint - 1, 0) LIMIT 1) UNION ALL"
+    " SELECT 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff') AS r"
+    " ORDER BY rank_at, task_id LIMIT 1),"
     " found AS (SELECT f.task_id, f.rank_at, o.build_id, o.queue,"
     " o.open AND NOT o.ordered AND NOT $5::bool AS whole, o.ordered"
-    " FROM offering o CROSS JOIN LATERAL (SELECT * FROM ("
-    "(SELECT t.task_id, t.rank_at FROM state.tasks t WHERE NOT o.ordered AND t.queue = o.queue"
-    " AND t.build_id = o.build_id AND t.state = 'queued'"
-    " AND (t.rank_at, t.task_id) >= (o.since, o.since_id)"
-    " AND " WEIR_READY("$5")
-    " ORDER BY t.rank_at, t.task_id LIMIT o.room)"
+    " FROM (SELECT o.*, r.rank_at AS until, r.task_id AS until_id FROM offering o, reach r) AS o"
+    " CROSS JOIN LATERAL (SELECT * FROM (" WEIR_FIRST_READY(
+        " AND (t.rank_at, t.task_id) <= (o.until, o.until_id)", "o.room")
     " UNION ALL "
     "(SELECT t.task_id, t.rank_at FROM (SELECT DISTINCT s.input_index FROM state.subscriptions s"
     " WHERE o.ordered AND s.consumer_build_id = o.build_id) AS i CROSS JOIN LATERAL"
