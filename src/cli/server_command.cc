@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/console/config_faults.h"
 #include "cli/console/console.h"
+#include "cli/queues/commands.h"
 #include "cli/traffic/commands.h"
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/run_dagmanager.h"
@@ -58,6 +59,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_events(*group, session);
   add_weight(*group, session);
   add_redo_diff(*group, session);
+  add_gc(*group, session);
   add_cross_context(*group, session);
   add_lint(*group, session);
   add_snapshot(*group, session);

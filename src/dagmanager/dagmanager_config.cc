@@ -61,6 +61,7 @@ class Reader {
     read_listeners();
     read_service();
     read_alerts();
+    read_gc();
     if (const auto valid = out_.validate(); !valid.ok()) {
       for (const Fault& fault : valid.error().faults()) {
         // A missing DSN is no gap of its own where one was given and refused.
@@ -217,6 +218,64 @@ class Reader {
     out_.drain = seconds(config_.number("drain_seconds"));
     out_.reconciler_interval = seconds(config_.number("reconciler_interval_seconds"));
     out_.event_retention = std::chrono::hours(config_.integer("events.retention_hours"));
+  }
+
+  void read_gc() {
+    DagmanagerConfig::Gc& gc = out_.gc;
+    gc.interval = seconds(config_.number("gc_interval_seconds"));
+    gc.rules.deploys_kept = static_cast<std::size_t>(config_.integer("deploys_kept"));
+    const char* const tags[] = {"raw", "indicator", "trade_exec", "sentinel"};
+    for (const char* tag : tags) read_gc_policy(tag);
+    read_archive();
+    gc.metrics_url = config_.text("kafka_metrics_url");
+    if (config_.given("broker_capacity_messages_per_second")) {
+      gc.capacity = config_.number("broker_capacity_messages_per_second");
+    }
+    if (!gc.metrics_url.empty() && gc.capacity <= 0) {
+      fault("value_not_allowed", "kafka_metrics_url",
+            "says little without what the broker can take: give "
+            "broker_capacity_messages_per_second");
+    }
+  }
+
+  /// What is not given stays as the seed has it; a tag without a row there gets one with its
+  /// action.
+  void read_gc_policy(const std::string& tag) {
+    const std::string stem = "gc_policies." + tag + ".";
+    GcPolicies& policies = out_.gc.rules.policies;
+    if (config_.given(stem + "action")) {
+      const std::string& action = config_.text(stem + "action");
+      policies[tag].action = action == "delete"    ? GcAction::Drop
+                             : action == "archive" ? GcAction::Archive
+                                                   : GcAction::Skip;
+    }
+    const auto policy = policies.find(tag);
+    for (const char* part : {"ttl_days", "grace_days"}) {
+      if (config_.given(stem + part) && policy == policies.end()) {
+        fault("value_not_allowed", stem + part,
+              "says nothing without what then happens: give " + stem + "action");
+      }
+    }
+    if (policy == policies.end()) return;
+    if (config_.given(stem + "ttl_days")) policy->second.ttl = days(stem + "ttl_days");
+    if (config_.given(stem + "grace_days")) policy->second.grace = days(stem + "grace_days");
+  }
+
+  Duration days(const std::string& key) const { return seconds(86'400 * config_.number(key)); }
+
+  void read_archive() {
+    const std::string& bucket = config_.text("gc_archive_bucket");
+    constexpr std::string_view kFolder = "file://";
+    if (bucket.empty()) return;
+    if (bucket.starts_with("s3://")) {
+      fault("not_available_yet", "gc_archive_bucket",
+            "S3 is not available yet: give a file:///folder");
+    } else if (!bucket.starts_with(kFolder) || bucket.size() <= kFolder.size() ||
+               bucket[kFolder.size()] != '/') {
+      fault("value_not_allowed", "gc_archive_bucket", "names no archive: give a file:///folder");
+    } else {
+      out_.gc.archive_folder = bucket.substr(kFolder.size());
+    }
   }
 
   void read_alerts() {

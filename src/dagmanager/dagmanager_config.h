@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "dagmanager/core/diff_planner.h"
 #include "dagmanager/monitors/alert_route.h"
+#include "dagmanager/queues/orphan_watch.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/config/config_key.h"
@@ -66,6 +67,20 @@ struct DagmanagerConfig {
   std::vector<AlertRoute> alerts = {};
   /// Between two passes of the reconciler.
   Duration reconciler_interval = std::chrono::seconds(60);
+
+  /// How queues end (section 3.12).
+  struct Gc {
+    GcRules rules;
+    Duration interval = kGcEvery;
+    /// Folder that takes the content of collected topics; empty: none, and what is to be archived
+    /// stays.
+    std::string archive_folder;
+    /// Where the broker's load is read; empty: nobody tells it.
+    std::string metrics_url;
+    /// Messages that the broker can take a second; 0: no limiter.
+    double capacity = 0;
+  };
+  Gc gc;
 
   /// Gives all faults at once, each with the key: INVALID_ARGUMENT `config_invalid`. What a profile
   /// or two keys together forbid; single values were checked when they were read.

@@ -20,6 +20,7 @@ const std::vector<std::string> kAlertTargets = {"pagerduty", "slack", "opsgenie"
 
 constexpr double kPortMax = 65535;
 constexpr double kSecondsMax = 86400;
+constexpr double kGcDaysMax = 36500;
 
 Keys engine_keys() {
   return {
@@ -257,6 +258,64 @@ Keys upkeep_keys() {
   };
 }
 
+Keys gc_keys() {
+  return {
+      {.key = "gc_interval_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "60.0",
+       .meaning = "Time between two passes of the garbage collector.",
+       .unit = "seconds",
+       .at_least = 1,
+       .at_most = kSecondsMax},
+      {.key = "gc_archive_bucket",
+       .meaning =
+           "Where the content of a queue goes that is archived at its end. Without it such a "
+           "queue stays. `s3://` is not available yet and stops the start.",
+       .example = "file:///var/lib/weir/archive"},
+      {.key = "gc_policies.<tag>.ttl_days",
+       .kind = ValueKind::Number,
+       .meaning = "How long a queue of this tag stays that nothing holds and nobody writes to.",
+       .unit = "days",
+       .at_least = 0,
+       .at_most = kGcDaysMax,
+       .wildcard_names = kQueueTagNames,
+       .example = "7",
+       .default_words = "the retention of its topic; sentinel at least 180"},
+      {.key = "gc_policies.<tag>.grace_days",
+       .kind = ValueKind::Number,
+       .meaning = "Grace on top of it.",
+       .unit = "days",
+       .at_least = 0,
+       .at_most = kGcDaysMax,
+       .wildcard_names = kQueueTagNames,
+       .example = "1",
+       .default_words = "raw 1, indicator 3, sentinel 30"},
+      {.key = "gc_policies.<tag>.action",
+       .meaning = "What then happens to it.",
+       .allowed = {"delete", "archive", "keep"},
+       .wildcard_names = kQueueTagNames,
+       .example = "delete",
+       .default_words = "raw and indicator delete, sentinel archive, trade_exec keep"},
+      {.key = "deploys_kept",
+       .kind = ValueKind::Integer,
+       .default_text = "10",
+       .meaning = "Newest deploys of a strategy in a world that keep their queues.",
+       .at_least = 1,
+       .at_most = 1'000'000},
+      {.key = "kafka_metrics_url",
+       .meaning = "The broker's metrics page, off which its load is read. Needs "
+                  "`broker_capacity_messages_per_second`.",
+       .example = "http://localhost:7071/metrics"},
+      {.key = "broker_capacity_messages_per_second",
+       .kind = ValueKind::Number,
+       .meaning = "What the broker can take. Above 80 % of it half as many queues are collected at "
+                  "a time. Without it the load is not asked for.",
+       .unit = "messages per second",
+       .at_least = 1,
+       .example = "50000"},
+  };
+}
+
 Keys later_upkeep_keys() {
   return {
       {.key = "topic_log_days",
@@ -265,51 +324,12 @@ Keys later_upkeep_keys() {
        .meaning = "How long rows of the topic log are kept.",
        .unit = "days",
        .at_least = 1},
-      {.key = "gc_interval_seconds",
-       .kind = ValueKind::Number,
-       .default_text = "60.0",
-       .meaning = "Time between two passes of the garbage collector.",
-       .unit = "seconds",
-       .at_least = 1},
-      {.key = "gc_archive_bucket",
-       .meaning = "Where a collected topic's content goes.",
-       .example = "file:///var/lib/weir/archive"},
-      {.key = "gc_policies.<tag>.ttl_days",
-       .kind = ValueKind::Number,
-       .meaning = "Age at which an orphaned queue of this tag may go.",
-       .unit = "days",
-       .at_least = 0,
-       .wildcard_names = kQueueTagNames,
-       .default_words = "raw 7, indicator 30, sentinel 180"},
-      {.key = "gc_policies.<tag>.grace_days",
-       .kind = ValueKind::Number,
-       .meaning = "Grace on top of the age.",
-       .unit = "days",
-       .at_least = 0,
-       .wildcard_names = kQueueTagNames,
-       .default_words = "raw 1, indicator 3, sentinel 30"},
-      {.key = "gc_policies.<tag>.action",
-       .meaning = "What then happens to it.",
-       .allowed = {"delete", "archive", "keep"},
-       .wildcard_names = kQueueTagNames,
-       .default_words = "raw and indicator delete, sentinel archive"},
-      {.key = "deploys_kept",
-       .kind = ValueKind::Integer,
-       .default_text = "10",
-       .meaning = "Newest deploys of a strategy in a world that keep their queues.",
-       .at_least = 1},
       {.key = "delay_days",
        .kind = ValueKind::Number,
        .default_text = "7",
        .meaning = "How long a node buffers before it is recomputed in full.",
        .unit = "days",
        .at_least = 0},
-      {.key = "kafka_metrics_url", .meaning = "Where the broker's load is read."},
-      {.key = "broker_capacity_messages_per_second",
-       .kind = ValueKind::Number,
-       .meaning = "Load of which the garbage collector takes care.",
-       .unit = "messages per second",
-       .at_least = 1},
       {.key = "s3.endpoint", .meaning = "Endpoint of the archive.", .default_words = "AWS's own"},
       {.key = "s3.region", .meaning = "Region of the archive."},
       {.key = "s3.access_key", .meaning = "Access key of the archive.", .secret = true},
@@ -379,6 +399,7 @@ void append(Keys& keys, Keys more) {
 
 }  // namespace
 
+  append(keys, gc_keys());
 std::vector<server::KeyDescription> available_config_keys() {
   Keys keys = engine_keys();
   append(keys, topic_keys());

@@ -20,8 +20,11 @@
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
+#include "dagmanager/ports/queues/folder_archive_store.h"
 #include "dagmanager/ports/queues/memory_queue_life.h"
+#include "dagmanager/ports/queues/metrics_load_source.h"
 #include "dagmanager/ports/queues/postgres_queue_life.h"
+#include "dagmanager/ports/queues/registry_topic_content.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
@@ -115,6 +118,16 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
 
 Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random) {
   Engines engines;
+Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines& engines) {
+  engines.content = std::make_unique<RegistryTopicContent>(*engines.topics);
+  if (!config.gc.metrics_url.empty()) {
+    WEIR_TRY(engines.load, MetricsLoadSource::open(config.gc.metrics_url, clock));
+  }
+  if (config.gc.archive_folder.empty()) return {};
+  WEIR_TRY(engines.archive, FolderArchiveStore::open(config.gc.archive_folder));
+  return {};
+}
+
   if (auto opened = open_graph(config, clock, random, engines); !opened.ok()) {
     return std::move(opened).error().prepend("graph_dsn");
   }
@@ -125,3 +138,6 @@ Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Rando
 }
 
 }  // namespace weir::dagmanager
+  if (auto opened = open_gc(config, clock, engines); !opened.ok()) {
+    return std::move(opened).error().prepend("gc_archive_bucket");
+  }

@@ -12,7 +12,10 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
+#include "dagmanager/ports/queues/archive_store.h"
+#include "dagmanager/ports/queues/load_source.h"
 #include "dagmanager/ports/queues/queue_life_store.h"
+#include "dagmanager/ports/queues/topic_content.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/topic_admin.h"
@@ -47,6 +50,9 @@ struct Engines {
   std::unique_ptr<QueueLifeStore> life;
   std::unique_ptr<TopicUpkeepStore> upkeep;
 };
+  std::unique_ptr<TopicContent> content;  ///< of the topics
+  std::unique_ptr<ArchiveStore> archive;  ///< null: none is configured
+  std::unique_ptr<LoadSource> load;       ///< of the broker; null: nobody tells it
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.
 Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random);

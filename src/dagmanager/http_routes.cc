@@ -10,6 +10,7 @@
 #include "base/json_line.h"
 #include "base/rfc3339.h"
 #include "dagmanager/query_service.h"
+#include "server/http/problem.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -177,12 +178,21 @@ Result<server::HttpResponse> set_weight(const HttpParts& parts,
   return server::HttpResponse{.status = 202, .body = weight_json(weight)};
 }
 
-server::HttpRoute later(std::string method, std::string path) {
-  const std::string what = path + " is not part of this release";
-  return {std::move(method), std::move(path),
-          [what](const server::HttpRequest&) -> Result<server::HttpResponse> {
-            return base::unimplemented("not_available_yet", what);
-          }};
+Result<server::HttpResponse> trigger_gc(const HttpParts& parts,
+                                        const server::HttpRequest& request) {
+  if (parts.draining) {
+    return base::unavailable("draining", "this instance is shutting down; ask another");
+  }
+  const auto id = read_gc_trigger(request.body);
+  if (!id) {
+    return server::problem_response(
+        base::invalid_argument("missing_id",
+                               "the body must be a JSON object with id: a sentinel, a strategy, or "
+                               "a version label"),
+        request.request_id, 422);
+  }
+  WEIR_TRY(const auto report, parts.cleanup.cleanup(*id, request.peer));
+  return server::HttpResponse{.status = 202, .body = gc_trigger_json(report)};
 }
 
 }  // namespace
@@ -205,7 +215,10 @@ server::Router make_routes(HttpParts given) {
       {"GET", "/metrics", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
          return metrics(*parts);
        }});
-  router.add(later("POST", "/admin/gc-trigger"));
+  router.add({"POST", "/admin/gc-trigger",
+              [parts](const server::HttpRequest& request) -> Result<server::HttpResponse> {
+                return trigger_gc(*parts, request);
+              }});
   router.add({"POST", "/admin/sentinel-weight",
               [parts](const server::HttpRequest& request) -> Result<server::HttpResponse> {
                 return set_weight(*parts, request);

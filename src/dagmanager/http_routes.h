@@ -11,10 +11,11 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/rollouts/hit_service.h"
+#include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
-#include "server/breaker.h"
 #include "server/events/event_stream.h"
+#include "server/breaker.h"
 #include "server/http/router.h"
 #include "server/worker_pool.h"
 
@@ -27,6 +28,7 @@ struct HttpParts {
   server::EventStream& events;
   TrafficService& traffic;
   HitService& hits;
+  CleanupService& cleanup;
   const LoopKeeper& loops;
   StoreHealth& health;
   DagmanagerMetrics& metrics;

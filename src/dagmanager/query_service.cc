@@ -224,9 +224,17 @@ bool AdminServer::within_rate() {
 }
 
 grpc::ServerUnaryReactor* AdminServer::Cleanup(grpc::CallbackServerContext* context,
-                                               const wire::CleanupRequest*,
+                                               const wire::CleanupRequest* request,
                                                wire::CleanupResponse*) {
-  return not_available(*context, "Cleanup");
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, actor = context->peer()]() -> Result<void> {
+                  if (request->strategy_id().empty()) {
+                    return base::invalid_argument("missing_field",
+                                                  "strategy_id: whose deploys are to be ended?");
+                  }
+                  WEIR_CHECK(parts_.cleanup.cleanup(request->strategy_id(), actor));
+                  return {};
+                });
 }
 grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* context,
                                                 const wire::RedoDiffRequest* request,

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/store_health.h"
@@ -30,6 +31,7 @@ struct QueryParts {
   TrafficService& traffic;
   HitService& hits;
   RedoService& redo;
+  CleanupService& cleanup;
   const Clock& clock;
   Random& random;
 };

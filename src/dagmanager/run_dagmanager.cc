@@ -21,8 +21,8 @@
 #include "dagmanager/loops/periodic_loop.h"
 #include "dagmanager/monitors/watchers.h"
 #include "dagmanager/query_service.h"
+#include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/queues/limits.h"
-#include "dagmanager/queues/orphan_watch.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/topics/reconciler.h"
@@ -87,7 +87,7 @@ class Dagmanager {
     WEIR_CHECK(health_->probe());
     events_->start();
     relay_->start();
-    orphan_loop_->start();
+    gc_loop_->start();
     watchers_->start();
     reconciler_loop_->start();
     loops_->start();
@@ -166,8 +166,9 @@ class Dagmanager {
         .weighs = [this](const std::string& version,
                          double weight) { dagmanager_metrics_.version_weight(version, weight); },
         .compute_key_in_queue_map = config_.compute_key_in_queue_map});
+    wire_gc();
     const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_, *traffic_,
-                           *hits_,          *redo_,           clock_,    random_};
+                           *hits_,          *redo_,           *cleanup_, clock_,   random_};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -175,16 +176,14 @@ class Dagmanager {
         server::EventStream::Parts{*engines_.events, clock_, server::log()});
     loops_ = std::make_unique<LoopKeeper>(
         LoopKeeper::Parts{*engines_.loops, clock_, server::log(), instance_});
-    orphans_ = std::make_unique<OrphanWatch>(
-        OrphanWatch::Parts{*engines_.store, *engines_.life, *engines_.topics, clock_});
-    orphan_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
+    gc_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
         .keeper = *loops_,
         .clock = clock_,
         .log = server::log(),
         .observer = dagmanager_metrics_,
-        .loop = "gc",
-        .period = kOrphanWatchEvery,
-        .work = [this](const LoopFence& fence) { return watch_orphans(fence); }});
+        .loop = kGcLoop,
+        .period = config_.gc.interval,
+        .work = [this](const LoopFence& fence) { return cleanup_->pass(fence); }});
     reconciler_ = std::make_unique<Reconciler>(Reconciler::Parts{*engines_.store, *engines_.upkeep,
                                                                  *engines_.topics, *engines_.hits,
                                                                  clock_, dagmanager_metrics_});
@@ -231,27 +230,37 @@ class Dagmanager {
     breakers_.push_back(&breaker);
   }
 
-  Result<void> watch_orphans(const LoopFence& fence) {
-    WEIR_TRY(const OrphanReport report, orphans_->run_once(fence));
-    dagmanager_metrics_.orphans_seen(report.observed, clock_.now());
-    if (report.eligible > 0) {
-      server::log().info("queues that nothing holds are past their time",
-                         {{"orphans", report.observed}, {"eligible", report.eligible}});
+  /// What ends queues.
+  void wire_gc() {
+    if (engines_.archive) {
+      archiver_ = std::make_unique<TopicArchiver>(*engines_.content, *engines_.archive);
     }
-    return {};
+    collector_ = std::make_unique<QueueCollector>(
+        QueueCollector::Parts{*engines_.store, *engines_.life, *engines_.topics, archiver_.get(),
+                              engines_.load.get(), clock_, random_},
+        QueueCollector::Rules{config_.gc.rules, config_.gc.capacity});
+    cleanup_ = std::make_unique<CleanupService>(
+        CleanupService::Parts{.life = *engines_.life,
+                              .collector = *collector_,
+                              .clock = clock_,
+                              .held = [this] { return loops_->held(kGcLoop); },
+                              .passed =
+                                  [this](const GcReport& report) {
+                                    dagmanager_metrics_.orphans_seen(report.observed, clock_.now());
+                                  }});
   }
 
   void stop_loops() {
-    if (orphan_loop_) orphan_loop_->stop();
+    if (gc_loop_) gc_loop_->stop();
     if (watchers_) watchers_->stop();
     if (reconciler_loop_) reconciler_loop_->stop();
     if (loops_) loops_->stop();
   }
 
   server::Router make_http_routes() {
-    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *loops_,
-                        *health_, dagmanager_metrics_, *admission_, clock_, draining_, instance_,
-                        config_.warnings(), breakers_});
+    return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *cleanup_,
+                        *loops_, *health_, dagmanager_metrics_, *admission_, clock_, draining_,
+                        instance_, config_.warnings(), breakers_});
   }
 
   Result<void> listen_grpc() {
@@ -302,8 +311,10 @@ class Dagmanager {
   std::unique_ptr<server::EventStream> events_;
   std::unique_ptr<EventRelay> relay_;
   std::unique_ptr<LoopKeeper> loops_;
-  std::unique_ptr<OrphanWatch> orphans_;
-  std::unique_ptr<PeriodicLoop> orphan_loop_;
+  std::unique_ptr<TopicArchiver> archiver_;
+  std::unique_ptr<QueueCollector> collector_;
+  std::unique_ptr<CleanupService> cleanup_;
+  std::unique_ptr<PeriodicLoop> gc_loop_;
   std::unique_ptr<Watchers> watchers_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<PeriodicLoop> reconciler_loop_;

@@ -154,6 +154,14 @@ Result<wire::DiffResult> DagmanagerClient::redo_diff(const wire::RedoDiffRequest
   return ask<wire::DiffResult>(request, &wire::AdminService::Stub::RedoDiff, kRedoTimeout);
 }
 
+Result<void> DagmanagerClient::cleanup(const std::string& id) {
+  wire::CleanupRequest request;
+  request.set_strategy_id(id);
+  WEIR_CHECK(
+      ask<wire::CleanupResponse>(request, &wire::AdminService::Stub::Cleanup, kCleanupTimeout));
+  return {};
+}
+
 Result<wire::ListCrossContextHitsReply> DagmanagerClient::list_hits(const std::string& state) {
   wire::ListCrossContextHitsRequest request;
   request.set_state(state);

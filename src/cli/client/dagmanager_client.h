@@ -47,6 +47,9 @@ class DagmanagerClient {
   /// A hotfix, a rollback, or the stored answer (section 3.16). A repeat does what is left.
   Result<wire::DiffResult> redo_diff(const wire::RedoDiffRequest& request);
 
+  /// Ends deploys and collects what they leave (section 3.12). A repeat is harmless.
+  Result<void> cleanup(const std::string& id);
+
   /// Cross-context hits, newest first; `state`: `open`, `acked`, or empty for all (section 3.21).
   Result<wire::ListCrossContextHitsReply> list_hits(const std::string& state);
   /// Clears one. A repeat is harmless.

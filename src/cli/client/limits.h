@@ -53,6 +53,9 @@ inline constexpr std::size_t kEventBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kDescribeIdsMax = 1'000;
 
 /// A hotfix makes its topics before it answers.
+/// A pass over all queues, with what it archives.
+inline constexpr Duration kCleanupTimeout = std::chrono::minutes(5);
+
 inline constexpr Duration kRedoTimeout = std::chrono::minutes(6);
 
 /// Bytes of one reply: the queue map of the largest graph in one message.

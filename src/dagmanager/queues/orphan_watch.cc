@@ -17,8 +17,8 @@ struct Holders {
   std::vector<bool> was_live;
 };
 
-Holders holders_of(const std::vector<DeployStanding>& deploys, Instant now) {
-  const std::vector<bool> held = held_deploys(deploys, kDeploysKept, now);
+Holders holders_of(const std::vector<DeployStanding>& deploys, std::size_t kept, Instant now) {
+  const std::vector<bool> held = held_deploys(deploys, kept, now);
   Holders holders;
   for (std::size_t i = 0; i < deploys.size(); ++i) {
     if (!held[i] && !deploys[i].was_live) continue;
@@ -32,14 +32,14 @@ Holders holders_of(const std::vector<DeployStanding>& deploys, Instant now) {
 }  // namespace
 
 Result<OrphanReport> OrphanWatch::run_once(const LoopFence& fence) {
-  WEIR_TRY(const Seen seen, see_orphans());
+  WEIR_TRY(Seen seen, see_orphans());
   WEIR_TRY(std::vector<OrphanRecord> known, parts_.life.orphans());
   const OrphanMarks marks = mark_orphans(known, seen.orphans, parts_.clock.now());
   if (!marks.empty()) {
     WEIR_CHECK(parts_.life.mark(fence, marks));
     WEIR_TRY(known, parts_.life.orphans());
   }
-  return report(seen, known);
+  return report(std::move(seen), known);
 }
 
 /// The queues are listed before the deploys are read: whoever made one of them is among these.
@@ -49,26 +49,30 @@ Result<OrphanWatch::Seen> OrphanWatch::see_orphans() {
     WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
     queues = active_queues(view.index());
   }
-  WEIR_TRY(const QueueReferences references, find_references());
   Seen seen;
-  std::vector<graph::TopicName> topics;
+  WEIR_TRY(const QueueReferences references, find_references(seen.held));
   {
     WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
     for (const RowId row : references.orphans(view.index(), queues)) {
       const QueueView queue = view.index().queue(row);
       seen.orphans.push_back({row, orphan_tag(queue.type(), references.was_live(row)), {}});
       seen.ttl_ms.push_back(queue.ttl_ms());
-      topics.emplace_back(queue.topic());
+      seen.topics.emplace_back(queue.topic());
+      const NodeView node = view.index().node(queue.node());
+      seen.intervals.push_back(node ? std::optional(node.interval()) : std::nullopt);
     }
   }
-  WEIR_CHECK(ask_sizes(topics, seen));
+  WEIR_CHECK(ask_sizes(seen));
   return seen;
 }
 
 /// A few deploys at a time, so that nobody waits long for the graph.
-Result<QueueReferences> OrphanWatch::find_references() {
+Result<QueueReferences> OrphanWatch::find_references(std::vector<std::string>& held_keys) {
   WEIR_TRY(const auto deploys, parts_.life.deploys());
-  const Holders holders = holders_of(deploys, parts_.clock.now());
+  const Holders holders = holders_of(deploys, rules_.deploys_kept, parts_.clock.now());
+  for (std::size_t i = 0; i < holders.keys.size(); ++i) {
+    if (holders.held[i]) held_keys.push_back(holders.keys[i]);
+  }
   QueueReferences references;
   for (std::size_t at = 0; at < holders.keys.size(); at += kWatchedDeploys) {
     const std::size_t end = std::min(at + kWatchedDeploys, holders.keys.size());
@@ -84,7 +88,8 @@ Result<QueueReferences> OrphanWatch::find_references() {
   return references;
 }
 
-Result<void> OrphanWatch::ask_sizes(const std::vector<graph::TopicName>& topics, Seen& seen) {
+Result<void> OrphanWatch::ask_sizes(Seen& seen) {
+  const std::vector<graph::TopicName>& topics = seen.topics;
   for (std::size_t at = 0; at < topics.size(); at += kSizesPage) {
     const std::size_t count = std::min(kSizesPage, topics.size() - at);
     WEIR_TRY(const auto sizes, parts_.topics.sizes(std::span(topics).subspan(at, count)));
@@ -93,8 +98,9 @@ Result<void> OrphanWatch::ask_sizes(const std::vector<graph::TopicName>& topics,
   return {};
 }
 
-OrphanReport OrphanWatch::report(const Seen& seen, const std::vector<OrphanRecord>& known) const {
+OrphanReport OrphanWatch::report(Seen seen, const std::vector<OrphanRecord>& known) const {
   OrphanReport report;
+  report.held = std::move(seen.held);
   const Instant now = parts_.clock.now();
   for (std::size_t i = 0; i < seen.orphans.size(); ++i) {
     const auto record =
@@ -106,7 +112,9 @@ OrphanReport OrphanWatch::report(const Seen& seen, const std::vector<OrphanRecor
                                   .ttl_ms = seen.ttl_ms[i],
                                   .since = record->since,
                                   .grown_at = record->grown_at};
-    if (judge_orphan(standing, policies_, now).reason == GcReason::Eligible) ++report.eligible;
+    const GcVerdict verdict = judge_orphan(standing, rules_.policies, now);
+    if (verdict.reason == GcReason::Eligible) ++report.eligible;
+    report.orphans.push_back({*record, std::move(seen.topics[i]), seen.intervals[i], verdict});
   }
   return report;
 }
