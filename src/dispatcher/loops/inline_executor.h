@@ -43,7 +43,7 @@ class InlineExecutor {
   void stop() WEIR_EXCLUDES(mutex_);
 
   /// Claims once and runs what it got to its end; gives whether it ran any: then more may be ready,
-  /// the next task of an ordered input for one, without a bell of its own.
+  /// the next task of an ordered input for one, without a bell of its own. Only once started.
   bool run_claim(std::vector<TaskId> named);
 
  private:

@@ -67,11 +67,16 @@ DatasetUuid dataset_of(std::string_view job) {
 }
 
 TaskSeed sample_seed() {
-  TaskSeed seed;
+  TaskSeed seed = seed_of("demo", sample_jobs());
   seed.orgs = {{.org_id = org(), .slug = "acme"}};
-  const auto dag = id_named<DagVersionId>("dag");
+  return seed;
+}
+
+TaskSeed seed_of(const std::string& dag_name, std::vector<JobSeed> jobs) {
+  TaskSeed seed;
+  const auto dag = id_named<DagVersionId>("dag " + dag_name);
   seed.dag_versions = {
-      {.dag_version_id = dag, .org_id = org(), .dag_name = "demo", .jobs = sample_jobs()}};
+      {.dag_version_id = dag, .org_id = org(), .dag_name = dag_name, .jobs = std::move(jobs)}};
   for (const JobSeed& job : seed.dag_versions.front().jobs) {
     const BuildId build = build_of(job.name);
     seed.builds.push_back({.build_id = build,
@@ -80,7 +85,7 @@ TaskSeed sample_seed() {
                            .opened_at = test::kEngineStart});
     seed.datasets.push_back({.dataset = dataset_of(job.name),
                              .org_id = org(),
-                             .dag_name = "demo",
+                             .dag_name = dag_name,
                              .job = job.name,
                              .dataset_id = job.name == "relay" ? "relayed" : ""});
     DatasetVersionSeed version{

@@ -35,6 +35,9 @@ Id id_named(std::string_view name) {
 ///   buffer   PerUpdate; buffered table output
 /// Sources `cron` (inline) and `follow` (always_on) feed nobody.
 TaskSeed sample_seed();
+/// Jobs of a further DAG of the same organisation, each with an open build and one dataset version;
+/// no other DAG of the suite has jobs of these names.
+TaskSeed seed_of(const std::string& dag_name, std::vector<JobSeed> jobs);
 
 BuildId build_of(std::string_view job);
 DatasetVersionId version_of(std::string_view job);
