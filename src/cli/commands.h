@@ -16,7 +16,7 @@ void add_up(CLI::App& parent, Session& session);
 void add_down(CLI::App& parent, Session& session);
 
 /// `dagmanager server|diff|submit|explain|queue-stats|events|weight|lint|snapshot`, and what
-/// cli/traffic/commands.h adds to the group.
+/// cli/traffic/commands.h and cli/topics/commands.h add to the group.
 void add_dagmanager(CLI::App& parent, Session& session);
 void add_server(CLI::App& parent, Session& session);
 void add_diff(CLI::App& parent, Session& session);

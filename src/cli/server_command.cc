@@ -8,6 +8,7 @@
 #include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/queues/commands.h"
+#include "cli/topics/commands.h"
 #include "cli/traffic/commands.h"
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/run_dagmanager.h"
@@ -62,6 +63,8 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_gc(*group, session);
   add_cross_context(*group, session);
   add_lint(*group, session);
+  add_topic_log(*group, session);
+  add_restore_topics(*group, session);
   add_snapshot(*group, session);
 }
 

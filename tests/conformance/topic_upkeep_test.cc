@@ -367,6 +367,14 @@ TEST_P(TopicUpkeepTest, KnowsEveryNameThatARowHolds) {
   EXPECT_THAT(test::must(engine_->upkeep().known(names)), ElementsAre(true, true, false, false));
 }
 
+TEST_P(TopicUpkeepTest, TellsTheContextsThatQueuesAreBoundIn) {
+  bind({"a"});
+  leave_behind({"b"});
+  const auto contexts = test::must(engine_->upkeep().contexts());
+  const auto same = [](const auto& context) { return *context == *make_binding("s1", "w1"); };
+  EXPECT_EQ(std::ranges::count_if(contexts, same), 1);
+}
+
 TEST_P(TopicUpkeepTest, WritesALostSentinelFromItsDeploy) {
   const auto binding = make_binding("s1", "w1");
   Diff whole = diff({"a"});

@@ -194,12 +194,19 @@ ForeignTopics SimWorld::left_intents() {
 /// the intent's own, and goes with it.
 void SimWorld::note_dropped(const ForeignTopics& intents) {
   const auto topics = kept_broker_.list();
+  ForeignTopics beside;
   std::erase_if(foreign_, [&](const auto& foreign) {
+    const graph::TopicName name(foreign.first);
     const auto intent = intents.find(foreign.first);
     if (intent == intents.end() || intent->second != foreign.second) return false;
-    return std::ranges::find(*topics, graph::TopicName(foreign.first), &TopicSeen::topic) ==
-           topics->end();
+    if (std::ranges::find(*topics, name, &TopicSeen::topic) != topics->end()) return false;
+    for (const TopicSeen& topic : *topics) {  // what a diff gave up because of it is nobody's
+      const bool alike = graph::topic_key(topic.topic) == graph::topic_key(name);
+      if (alike) beside[topic.topic.text()] = topic.shape;
+    }
+    return true;
   });
+  foreign_.merge(beside);
 }
 
 /// The reconciler runs as it may, after an accident, or once all that was left is old.

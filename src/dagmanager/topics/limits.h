@@ -10,6 +10,11 @@ namespace weir::dagmanager {
 
 /// Gaps of sentinels that one pass counts.
 inline constexpr std::size_t kGapsCountedMax = 100'000;
+
+/// Rows of the log that are read at a time, and topics that one change restores.
+inline constexpr std::size_t kLogPage = 1'000;
+inline constexpr std::size_t kRestoredTogether = 500;
+
 static_assert(kMendsMax <= kGapsCountedMax, "what is mended was counted");
 
 }  // namespace weir::dagmanager

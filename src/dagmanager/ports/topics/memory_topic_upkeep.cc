@@ -152,6 +152,25 @@ Result<void> MemoryTopicUpkeep::mend_sentinel(const LoopFence& fence, const Sent
   });
 }
 
+/// Those of queues that are there, and of deploys, whose namespace is that of world and domain.
+Result<std::vector<std::shared_ptr<const BindingContext>>> MemoryTopicUpkeep::contexts() {
+  std::vector<std::shared_ptr<const BindingContext>> contexts;
+  const auto add = [&](const BindingContext& context) {
+    const auto same = [&](const auto& known) { return *known == context; };
+    if (std::ranges::any_of(contexts, same)) return;
+    contexts.push_back(std::make_shared<const BindingContext>(context));
+  };
+  store_.look([&](const MemoryGraph& graph) {
+    graph.index.for_each_queue([&](const QueueView& queue) { add(queue.binding()); });
+    for (const std::string& key : graph.deploys.order()) {
+      const DeployKey& deploy = graph.deploys.find(key)->key;
+      add({deploy.context, graph::Namespace(), deploy.strategy});
+      add({deploy.context, graph::namespace_of(graph::Dag(), deploy.context), deploy.strategy});
+    }
+  });
+  return contexts;
+}
+
 Result<void> MemoryTopicUpkeep::add_log(const LoopFence& fence, std::span<const TopicLogRow> rows) {
   WEIR_TRY(const auto held, loops_.lock(fence));
   return store_.alter([&](MemoryGraph& graph, const auto& /*tell*/) -> Result<bool> {

@@ -22,6 +22,7 @@ class MemoryTopicUpkeep final : public TopicUpkeepStore {
   Result<std::vector<SentinelGap>> sentinel_gaps(std::size_t limit) override;
   Result<void> mend_sentinel(const LoopFence& fence, const SentinelGap& gap,
                              const TopicLogRow& row) override;
+  Result<std::vector<std::shared_ptr<const BindingContext>>> contexts() override;
   Result<void> add_log(const LoopFence& fence, std::span<const TopicLogRow> rows) override;
 
  private:

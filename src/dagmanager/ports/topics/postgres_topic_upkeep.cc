@@ -288,6 +288,18 @@ Result<void> PostgresTopicUpkeep::mend_sentinel(const LoopFence& fence, const Se
   return told(mend(pool_, fence, gap, row));
 }
 
+Result<std::vector<std::shared_ptr<const BindingContext>>> PostgresTopicUpkeep::contexts() {
+  const auto connection = pool_.acquire(kStoreConnectionWait);
+  if (!connection.ok()) return graph_error(connection.error());
+  const auto rows = (*connection)->execute(sql::kReadContexts);
+  if (!rows.ok()) return graph_error(rows.error());
+  BindingContexts known;
+  read_contexts(*rows, known);
+  std::vector<std::shared_ptr<const BindingContext>> contexts;
+  for (const auto& [key, context] : known) contexts.push_back(context);
+  return contexts;
+}
+
 Result<void> PostgresTopicUpkeep::add_log(const LoopFence& fence,
                                           std::span<const TopicLogRow> rows) {
   if (rows.empty()) return {};

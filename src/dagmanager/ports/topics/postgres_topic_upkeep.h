@@ -24,6 +24,7 @@ class PostgresTopicUpkeep final : public TopicUpkeepStore {
   Result<std::vector<SentinelGap>> sentinel_gaps(std::size_t limit) override;
   Result<void> mend_sentinel(const LoopFence& fence, const SentinelGap& gap,
                              const TopicLogRow& row) override;
+  Result<std::vector<std::shared_ptr<const BindingContext>>> contexts() override;
   Result<void> add_log(const LoopFence& fence, std::span<const TopicLogRow> rows) override;
 
  private:

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -50,6 +51,9 @@ class TopicUpkeepStore {
   /// Writes a gap's sentinel, without a weight; what is there stays as it is.
   virtual Result<void> mend_sentinel(const LoopFence& fence, const SentinelGap& gap,
                                      const TopicLogRow& row) = 0;
+
+  /// The contexts that queues are or were bound in; more than one may differ in its namespace only.
+  virtual Result<std::vector<std::shared_ptr<const BindingContext>>> contexts() = 0;
 
   /// Adds rows to the log.
   virtual Result<void> add_log(const LoopFence& fence, std::span<const TopicLogRow> rows) = 0;
