@@ -45,7 +45,9 @@ def fed():
     names = set()
     for source in (ROOT / "src" / "dagmanager").rglob("*.cc"):
         text = source.read_text()
-        names |= set(re.findall(r'\{"([a-z][a-z0-9]*(?:_[a-z0-9]+)+)",\s*"[A-Z0-9]', text))
+        # Beside the name stands a sentence.
+        sentence = r'"[A-Z0-9][^"]*(?:"\s*"[^"]*)*\."'
+        names |= set(re.findall(r'\{"([a-z][a-z0-9]*(?:_[a-z0-9]+)+)",\s*' + sentence, text))
     return names
 
 
