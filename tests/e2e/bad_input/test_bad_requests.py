@@ -248,7 +248,7 @@ ROUTES = [
     ("POST", "/status", 405, "method_not_allowed"),
     ("DELETE", "/metrics", 405, "method_not_allowed"),
     ("GET", "/admin/gc-trigger", 405, "method_not_allowed"),
-    ("POST", "/admin/gc-trigger", 501, None),
+    ("POST", "/admin/gc-trigger", 422, "missing_id"),
     ("POST", "/admin/sentinel-weight", 400, "missing_field"),
     ("GET", "/admin/sentinel-weight", 405, "method_not_allowed"),
     ("GET", "/v1/events/stream?after=x", 400, "invalid_event_id"),

@@ -27,7 +27,7 @@ def refused(tmp_path, yaml, env=None):
         ("topics_dsn", "kafka://broker:9092"),
         ("kafka_dsn", "localhost:9092"),
         ("controlbus_dsn", "kafka://broker:9092"),
-        ("gc_interval_seconds", "5"),
+        ("gc_archive_bucket", "s3://bucket/prefix"),
         ("legacy_topics", "true"),
     ],
 )

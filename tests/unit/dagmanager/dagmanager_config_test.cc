@@ -176,20 +176,15 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
       "dagmanager:\n"
       "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
-      "  gc_interval_seconds: 5\n  gc_policies: {raw: {ttl_days: 1}, sentinel: {action: keep}}\n"
-      "  deploys_kept: 3\n  s3: {secret_key: k}\n  gate: {required: true}\n";
+      "  s3: {secret_key: k}\n  gate: {required: true}\n";
   EXPECT_THAT(
       faults(yaml),
-      UnorderedElementsAre(
-          "not_available_yet acl.readers", "not_available_yet acl.writers",
-          "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
-          "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
-          "not_available_yet legacy_topics", "not_available_yet gc_interval_seconds",
-          "not_available_yet gc_policies.raw.ttl_days",
-          "not_available_yet gc_policies.sentinel.action", "not_available_yet deploys_kept",
-          "not_available_yet s3.secret_key", "not_available_yet gate.required",
-          "not_available_yet alerts.slack.url", "not_available_yet alerts.dashboard_base_url",
-          "not_available_yet telemetry.otel_exporter_endpoint"));
+      UnorderedElementsAre("not_available_yet acl.readers", "not_available_yet acl.writers",
+                           "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
+                           "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
+                           "not_available_yet legacy_topics", "not_available_yet s3.secret_key",
+                           "not_available_yet gate.required",
+                           "not_available_yet telemetry.otel_exporter_endpoint"));
 }
 
 TEST_F(DagmanagerConfigTest, ReadsWhoIsToldOfAlerts) {
@@ -220,9 +215,42 @@ TEST_F(DagmanagerConfigTest, NeverShowsWhereAChatIsTold) {
   EXPECT_THAT(shown, testing::Not(HasSubstr("T0B0")));
 }
 
+TEST_F(DagmanagerConfigTest, ReadsHowQueuesEnd) {
+  const Result<DagmanagerConfig> config = read(
+      "dagmanager:\n  gc_interval_seconds: 5\n  deploys_kept: 3\n"
+      "  gc_archive_bucket: file:///var/archive\n"
+      "  kafka_metrics_url: http://b:7071/metrics\n"
+      "  broker_capacity_messages_per_second: 1000\n"
+      "  gc_policies: {raw: {ttl_days: 1, grace_days: 0.5}, sentinel: {action: keep},"
+      " trade_exec: {action: archive, ttl_days: 90}}\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_EQ(config->gc.interval, std::chrono::seconds(5));
+  EXPECT_EQ(config->gc.rules.deploys_kept, 3U);
+  EXPECT_EQ(config->gc.archive_folder, "/var/archive");
+  EXPECT_EQ(config->gc.metrics_url, "http://b:7071/metrics");
+  EXPECT_EQ(config->gc.capacity, 1000);
+  GcPolicies expected = default_gc_policies();
+  expected["raw"].ttl = std::chrono::hours(24);
+  expected["raw"].grace = std::chrono::hours(12);
+  expected["sentinel"].action = GcAction::Skip;
+  expected["trade_exec"] = {.ttl = std::chrono::hours(90 * 24), .action = GcAction::Archive};
+  EXPECT_EQ(config->gc.rules.policies, expected);
+  EXPECT_EQ(read("dagmanager: {}\n")->gc.rules.policies, default_gc_policies());
+}
+
+TEST_F(DagmanagerConfigTest, RefusesWhatSaysNothingOfTheEndOfQueues) {
+  EXPECT_THAT(faults("dagmanager:\n  gc_archive_bucket: s3://b/p\n"
+                     "  kafka_metrics_url: http://b/metrics\n"
+                     "  gc_policies: {trade_exec: {ttl_days: 1}}\n"),
+              UnorderedElementsAre("not_available_yet gc_archive_bucket",
+                                   "value_not_allowed kafka_metrics_url",
+                                   "value_not_allowed gc_policies.trade_exec.ttl_days"));
+  EXPECT_THAT(faults("dagmanager:\n  gc_archive_bucket: folder\n"),
+              UnorderedElementsAre("value_not_allowed gc_archive_bucket"));
+}
+
 TEST_F(DagmanagerConfigTest, TakesTheDefaultOfAKeyThatIsNotBuiltYet) {
-  EXPECT_THAT(faults("dagmanager:\n  legacy_topics: false\n  gc_interval_seconds: 60.0\n"
-                     "  deploys_kept: 10\n  controlbus_queue_topic: queue\n"
+  EXPECT_THAT(faults("dagmanager:\n  legacy_topics: false\n  controlbus_queue_topic: queue\n"
                      "  neo4j_user: neo4j\n"
                      "  neo4j_password: neo4j\n"),
               IsEmpty());
