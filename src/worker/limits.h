@@ -42,7 +42,8 @@ inline constexpr std::uint64_t kLowerFirstIn = 8;
 /// the slots are expected to begin within this time, counted by how long attempts lately took. One
 /// that waited longer than the second is released: others may have a free slot.
 inline constexpr Duration kAheadSpan = std::chrono::milliseconds(400);
-inline constexpr std::size_t kAheadClaim = 128;  ///< in one claim: what it brings begins the sooner
+inline constexpr std::size_t kAheadMax = 2 * kItemsMax;  ///< however short the attempts are
+inline constexpr std::size_t kAheadClaim = kItemsMax;    ///< in one claim: each reads what offers
 inline constexpr Duration kAheadWaitMax = std::chrono::seconds(2);
 
 /// A lease is this many heartbeat intervals (appendix B): two misses are allowed.

@@ -57,7 +57,7 @@ void Slots::run(const Claimed& claimed, Duration claim_sent) {
 
 bool Slots::take(const AttemptPtr& attempt) {
   const base::MutexLock lock(mutex_);
-  const std::size_t most = threads_.size() + (no_more_ ? 0 : kItemsMax);
+  const std::size_t most = threads_.size() + (no_more_ ? 0 : kAheadMax);
   if (ending_ || running_.size() >= most) return false;
   running_.insert(attempt);
   waiting_.push_back({attempt, parts_.clock.monotonic()});
@@ -97,7 +97,7 @@ std::size_t Slots::wanted_below() const { return threads_.size() + (ahead_ ? ahe
 std::size_t Slots::ahead_max() const {
   if (!pace_ || *pace_ >= kAheadSpan) return 0;
   const auto rounds = static_cast<std::size_t>(kAheadSpan / std::max(*pace_, Duration(1)));
-  return std::min(rounds * threads_.size(), kItemsMax);
+  return std::min(rounds * threads_.size(), kAheadMax);
 }
 
 /// Rises at once and falls by half: one long attempt among short ones holds back those behind it.
