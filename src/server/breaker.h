@@ -30,6 +30,7 @@ class Breaker {
  public:
   /// `engine`: its name in metrics and /status. `clock` outlives it.
   Breaker(std::string engine, const Clock& clock) : engine_(std::move(engine)), clock_(clock) {}
+  ~Breaker() = default;
   Breaker(const Breaker&) = delete;
   Breaker& operator=(const Breaker&) = delete;
 

@@ -17,6 +17,7 @@ class BreakerProber {
  public:
   /// `clock` outlives it.
   explicit BreakerProber(const Clock& clock) : clock_(clock), thread_(clock) {}
+  ~BreakerProber() { stop(); }
   BreakerProber(const BreakerProber&) = delete;
   BreakerProber& operator=(const BreakerProber&) = delete;
 

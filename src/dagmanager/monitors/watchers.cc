@@ -100,6 +100,7 @@ Duration Watchers::watch() {
 
 std::vector<const server::Breaker*> Watchers::breakers() const {
   std::vector<const server::Breaker*> breakers;
+  breakers.reserve(senders_.size());
   for (const auto& sender : senders_) breakers.push_back(&sender->breaker());
   return breakers;
 }

@@ -34,7 +34,7 @@ void Pool::Lease::give_back() {
       !connection_->rollback().ok()) {
     connection_.reset();
   }
-  if (connection_) pool_->tell(connection_->usable());
+  if (connection_ && pool_->options_.saw) pool_->tell(connection_->usable());
   std::exchange(pool_, nullptr)->free_slot(std::move(connection_));
 }
 

@@ -137,6 +137,45 @@ TEST_F(PoolTest, FreesTheSlotWhenItCannotConnect) {
   EXPECT_EQ(pool.counts().connects, 3U);
 }
 
+TEST_F(PoolTest, LendsNothingWhileItIsNotAdmittedButPings) {
+  PoolOptions gated = options(4);
+  bool open = false;
+  gated.admit = [&]() -> Result<void> {
+    if (open) return base::unavailable("breaker_open", "it is being probed");
+    return {};
+  };
+  Pool pool(std::move(gated), test::real_clock());
+  EXPECT_TRUE(succeeded(pool.acquire(kLong)));
+  open = true;
+  EXPECT_EQ(reason_of(pool.acquire(kLong)), "breaker_open");
+  EXPECT_TRUE(succeeded(pool.ping(kLong)));
+}
+
+TEST_F(PoolTest, TellsWhetherTheServerWasThere) {
+  std::vector<bool> seen;
+  PoolOptions watched = options(4);
+  watched.saw = [&](bool there) { seen.push_back(there); };
+  Pool pool(std::move(watched), test::real_clock());
+  {
+    const auto lease = pool.acquire(kLong);
+    ASSERT_TRUE(succeeded(lease));
+    EXPECT_FALSE((*lease)->execute(std::string("SELECT 1/0")).ok());
+  }
+  EXPECT_EQ(seen, std::vector<bool>{true}) << "a refusal of content comes from a server";
+  {
+    const auto lease = pool.acquire(kLong);
+    ASSERT_TRUE(succeeded(lease));
+    const std::string pid = std::to_string((*lease)->backend_pid());
+    ASSERT_TRUE(succeeded(second_->execute("SELECT pg_terminate_backend(" + pid + ", 20000)")));
+  }
+  EXPECT_EQ(seen, (std::vector<bool>{true, false}));
+  PoolOptions nowhere{.connect = {.dsn = "host=/nowhere dbname=none"}, .connections_max = 1};
+  nowhere.saw = [&](bool there) { seen.push_back(there); };
+  Pool away(std::move(nowhere), test::real_clock());
+  EXPECT_FALSE(away.acquire(kShort).ok());
+  EXPECT_EQ(seen, (std::vector<bool>{true, false, false}));
+}
+
 TEST_F(PoolTest, ServesManyThreadsWithFewConnections) {
   constexpr int kThreads = 8;
   constexpr int kRounds = 50;

@@ -165,6 +165,15 @@ class AlertPass {
   AlertChange change_;
 };
 
+/// The notice among constant ones, or among others.
+template <class Notices>
+auto find_notice(Notices& notices, AlertTarget target, NoticeKind kind)
+    -> decltype(notices.data()) {
+  const auto at = std::ranges::find_if(
+      notices, [&](const Notice& one) { return one.target == target && one.kind == kind; });
+  return at == notices.end() ? nullptr : &*at;
+}
+
 /// When a notice that waits may be sent: a resolve not before its trigger is done with.
 std::optional<Instant> due_of(const Alert& alert, const Notice& notice) {
   if (notice.state != NoticeState::Pending) return std::nullopt;
@@ -193,13 +202,11 @@ std::optional<NoticeState> notice_state_of(std::string_view text) {
 std::string dedup_key(const AlertKey& key) { return "weir:" + key.name + ":" + key.subject; }
 
 const Notice* Alert::find(AlertTarget target, NoticeKind kind) const {
-  const auto at = std::ranges::find_if(
-      notices, [&](const Notice& one) { return one.target == target && one.kind == kind; });
-  return at == notices.end() ? nullptr : &*at;
+  return find_notice(notices, target, kind);
 }
 
 Notice* Alert::find(AlertTarget target, NoticeKind kind) {
-  return const_cast<Notice*>(std::as_const(*this).find(target, kind));
+  return find_notice(notices, target, kind);
 }
 
 bool settle_notice(Alert& alert, const NoticeOutcome& outcome) {
