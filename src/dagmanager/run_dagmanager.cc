@@ -236,8 +236,10 @@ class Dagmanager {
       archiver_ = std::make_unique<TopicArchiver>(*engines_.content, *engines_.archive);
     }
     collector_ = std::make_unique<QueueCollector>(
-        QueueCollector::Parts{*engines_.store, *engines_.life, *engines_.topics, archiver_.get(),
-                              engines_.load.get(), clock_, random_},
+        QueueCollector::Parts{
+            *engines_.store, *engines_.life, *engines_.topics, archiver_.get(), engines_.load.get(),
+            clock_, random_,
+            [this](const LoopFence& fence) { return loops_->held(kGcLoop) == fence; }},
         QueueCollector::Rules{config_.gc.rules, config_.gc.capacity});
     cleanup_ = std::make_unique<CleanupService>(
         CleanupService::Parts{.life = *engines_.life,

@@ -363,6 +363,32 @@ TEST_P(QueueEndTest, ADeployThatWasDecidedBeforeARemovalIsDecidedAnew) {
   deploy("b", {make_node("y")});
 }
 
+TEST_P(QueueEndTest, AVersionWhoseQueuesAreGoneGetsNoTraffic) {
+  auto diff = prepare("s", {make_node("x"), make_node("y")}, store());
+  diff->change().deploy->sentinel_due = true;
+  diff->change().sentinel = test::make_sentinel(*diff->change().deploy, std::nullopt);
+  diff->change().sentinel->id = graph::SentinelId("s-sentinel");
+  ASSERT_TRUE(succeeded(diff->commit()));
+  const auto weigh = [&](double weight) {
+    return engine_->traffic().set_weight({.request = {.sentinel = graph::SentinelId("s-sentinel"),
+                                                      .version = {},
+                                                      .world = graph::WorldId("w"),
+                                                      .weight = weight},
+                                          .actor = "me",
+                                          .at = clock_.now()});
+  };
+  ASSERT_TRUE(succeeded(weigh(0.5)));
+  ASSERT_TRUE(succeeded(weigh(0)));
+  let_go("s");
+  const RowId gone = queue_of("x");
+  test::must(life().collect(fence_, collection({gone})));
+  EXPECT_EQ(reason_of(weigh(0.5)), "queues_collected");
+  ASSERT_TRUE(succeeded(weigh(0)));
+  ASSERT_TRUE(succeeded(life().forget(fence_, forgetting({gone}))));
+  deploy("t", {make_node("x")});
+  ASSERT_TRUE(succeeded(weigh(0.5))) << "bound again, by whomever";
+}
+
 TEST_P(QueueEndTest, DoesNothingForOneWhoLostTheLoop) {
   deploy("a", {make_node("x")});
   let_go("a");

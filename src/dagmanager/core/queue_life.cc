@@ -85,6 +85,15 @@ std::vector<RowId> QueueReferences::orphans(const GraphIndex& index,
   return rows;
 }
 
+bool stands_on_queues(const GraphIndex& index, const DeployBindings& deploy) {
+  return std::ranges::all_of(deploy.nodes, [&](RowId node) {
+    return std::ranges::any_of(index.queues_of(node), [&](RowId row) {
+      const QueueView queue = index.queue(row);
+      return queue.is_active() && bind_alike(queue.binding(), deploy);
+    });
+  });
+}
+
 std::vector<RowId> active_queues(const GraphIndex& index) {
   std::vector<RowId> rows;
   rows.reserve(index.queue_count());

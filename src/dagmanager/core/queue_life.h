@@ -69,6 +69,9 @@ class QueueReferences {
   absl::flat_hash_set<RowId> was_live_;
 };
 
+/// Whether every node of the deploy still has its queue.
+bool stands_on_queues(const GraphIndex& index, const DeployBindings& deploy);
+
 /// Active queues, rising.
 std::vector<RowId> active_queues(const GraphIndex& index);
 

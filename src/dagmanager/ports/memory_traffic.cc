@@ -18,6 +18,18 @@ auto place_of(Sentinels& sentinels, const SentinelRecord& like) {
   });
 }
 
+/// A version that had no traffic must have all its queues to get some.
+Result<void> check_queues(const MemoryGraph& graph, const WeightOutcome& outcome) {
+  const SentinelRecord& sentinel = outcome.sentinel;
+  if (outcome.previous > 0 || sentinel.traffic_weight.value_or(0) <= 0) return {};
+  if (graph.deploys.find(sentinel.deploy_key) == nullptr) return {};
+  const DeployRecord deploy = graph.deploys.whole(sentinel.deploy_key);
+  DeployBindings bindings{sentinel.deploy_key, deploy.key.strategy, deploy.key.context, {}};
+  for (const DeployNode& node : deploy.nodes) bindings.nodes.push_back(node.node);
+  if (stands_on_queues(graph.index, bindings)) return {};
+  return queue_collected(sentinel.version);
+}
+
 }  // namespace
 
 SentinelRecord* MemoryGraph::find_sentinel(const SentinelRecord& like) {
@@ -54,6 +66,7 @@ Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
 /// A weight that is refused is left out: the one that is stored stays.
 void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& committed) {
   SentinelRecord wanted = *change.sentinel;
+    WEIR_CHECK(check_queues(graph, outcome));
   if (change.handover) wanted.traffic_weight.reset();  // it takes another one over
   std::optional<SentinelRecord> last;
   for (const SentinelRecord& sentinel : graph_.sentinels) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/crash_point.h"
+#include "dagmanager/core/redo.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_limits.h"
@@ -25,6 +26,28 @@ constexpr Statement kReadSentinels = {
     "SELECT sentinel_id, world_id, version, commit_hash, release_tag, traffic_weight, deploy_key,"
     " created_at, live_weight, peak_weight FROM weir_dagmanager.sentinel WHERE sentinel_id = $1"
     " ORDER BY seq DESC LIMIT $2"};
+
+/// Nodes of a deploy that have no queue in its context any more.
+constexpr Statement kCountBare = {
+    "dag_count_bare",
+    "SELECT count(*) FROM weir_dagmanager.deploy d CROSS JOIN LATERAL unnest(d.node_seqs) n"
+    " (node_seq) WHERE d.deploy_key = $1 AND NOT EXISTS (SELECT FROM weir_dagmanager.queue q"
+    " JOIN weir_dagmanager.binding_context c ON c.context_key = q.context_key"
+    " WHERE q.node_seq = n.node_seq AND q.state = 'active' AND c.world_id = d.world_id"
+    " AND c.execution_domain = d.execution_domain AND c.as_of = d.as_of"
+    " AND c.partition = d.partition AND c.safe_mode = d.safe_mode"
+    " AND (NOT d.safe_mode OR c.strategy_id = d.strategy_id))"};
+
+/// A version that had no traffic must have all its queues to get some.
+Result<void> check_queues(postgres::Connection& connection, const WeightOutcome& outcome) {
+  const SentinelRecord& sentinel = outcome.sentinel;
+  if (outcome.previous > 0 || sentinel.traffic_weight.value_or(0) <= 0) return {};
+  Params deploy;
+  deploy.text(sentinel.deploy_key);
+  WEIR_TRY(const Rows bare, connection.execute(kCountBare, deploy));
+  if (bare.int64(0, 0) > 0) return queue_collected(sentinel.version);
+  return {};
+}
 
 }  // namespace
 
@@ -47,6 +70,7 @@ Result<WeightOutcome> PostgresTrafficStore::write_weight(const WeightChange& cha
   WEIR_TRY(WeightOutcome outcome,
            decide_weight(stored, change.request, read_weight_fence(read[fence_at])));
   if (!outcome.changed) return outcome;
+  WEIR_CHECK(check_queues(*connection, outcome));
   const SentinelRecord& sentinel = outcome.sentinel;
   const auto before = std::ranges::find_if(stored, [&](const SentinelRecord& one) {
     return one.world == sentinel.world && one.version == sentinel.version;

@@ -86,6 +86,7 @@ Result<void> QueueCollector::finish_leaving(const LoopFence& fence, const std::s
     const std::size_t count = std::min(kGcBatch, leaving.size() - at);
     std::vector<graph::TopicName> topics;
     for (std::size_t i = 0; i < count; ++i) topics.push_back(leaving[at + i].topic);
+    if (parts_.holds && !parts_.holds(fence)) return loop_lost(fence);
     WEIR_TRY(const std::vector<bool> gone, parts_.topics.remove(topics));
     WEIR_CRASH_POINT("gc.after_delete");
     Forgetting done{.queues = {}, .actor = kActor, .cause = cause, .at = parts_.clock.now()};

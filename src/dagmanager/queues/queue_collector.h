@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -60,6 +61,10 @@ class QueueCollector {
     LoadSource* load;         ///< none: every batch is whole
     const Clock& clock;
     Random& random;
+    /// Whether the loop is still held under this fence, by this instance's own clock. A broker
+    /// knows no fences: it is asked right before a topic is deleted, for another holder may have
+    /// given its name away by then. None: always.
+    std::function<bool(const LoopFence&)> holds = {};
   };
   struct Rules {
     GcRules gc = {};

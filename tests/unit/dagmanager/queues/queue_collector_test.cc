@@ -128,9 +128,9 @@ class QueueCollectorTest : public testing::Test {
     clock_.sleep_for(hours(2));
   }
   QueueCollector collector(QueueCollector::Rules rules = {}) {
-    return QueueCollector(
-        {*store_, life_, broker_, archiver_ ? &*archiver_ : nullptr, load_, clock_, random_},
-        std::move(rules));
+    return QueueCollector({*store_, life_, broker_, archiver_ ? &*archiver_ : nullptr, load_,
+                           clock_, random_, holds_},
+                          std::move(rules));
   }
   GcReport pass(QueueCollector& on) { return test::must(on.run_once(fence_)); }
   std::size_t topics() { return test::must(broker_.list()).size(); }
@@ -143,6 +143,7 @@ class QueueCollectorTest : public testing::Test {
   Broker broker_;
   std::optional<TopicArchiver> archiver_;
   LoadSource* load_ = nullptr;
+  std::function<bool(const LoopFence&)> holds_;
   LoopFence fence_;
   int made_ = 0;
 };
@@ -280,6 +281,20 @@ TEST_F(QueueCollectorTest, DoesNothingForOneWhoLostTheLoop) {
   const auto lost = gc.run_once({"gc", fence_.fence + 1});
   ASSERT_FALSE(lost.ok());
   EXPECT_EQ(lost.error().reason(), "loop_lost");
+}
+
+TEST_F(QueueCollectorTest, DeletesNothingOnceItDoesNotTrustItsLeaseAnyMore) {
+  make_orphans(1);
+  QueueCollector first = collector();
+  pass(first);
+  clock_.sleep_for(kLong);
+  holds_ = [](const LoopFence&) { return false; };
+  QueueCollector stale = collector();
+  const auto stopped = stale.run_once(fence_);
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().reason(), "loop_lost");
+  EXPECT_EQ(topics(), 1U);
+  EXPECT_THAT(test::must(life_.leaving(fence_)), SizeIs(1)) << "for the next holder";
 }
 
 TEST_F(QueueCollectorTest, ACleanupEndsDeploysAndRunsOnePassWhereTheLoopIsHeld) {
