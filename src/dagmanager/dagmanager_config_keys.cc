@@ -374,13 +374,6 @@ Keys later_rollout_keys() {
        .meaning = "How long one backtest may take.",
        .unit = "seconds",
        .at_least = 1},
-      {.key = "alerts.<target>.url",
-       .meaning = "Where alerts are sent.",
-       .wildcard_names = kAlertTargets},
-      {.key = "alerts.<target>.token_file",
-       .meaning = "File of the token that goes with them.",
-       .wildcard_names = kAlertTargets},
-      {.key = "alerts.dashboard_base_url", .meaning = "Address of the dashboards alerts link to."},
       {.key = "telemetry.otel_exporter_endpoint",
        .meaning = "Where traces are sent.",
        .top_level = true},
@@ -399,7 +392,6 @@ void append(Keys& keys, Keys more) {
 
 }  // namespace
 
-  append(keys, gc_keys());
 std::vector<server::KeyDescription> available_config_keys() {
   Keys keys = engine_keys();
   append(keys, topic_keys());
@@ -407,6 +399,7 @@ std::vector<server::KeyDescription> available_config_keys() {
   append(keys, diff_keys());
   append(keys, alert_keys());
   append(keys, upkeep_keys());
+  append(keys, gc_keys());
   return keys;
 }
 

@@ -70,8 +70,8 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
-    engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
+    engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);
     return {};
@@ -114,10 +114,6 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
   return {};
 }
 
-}  // namespace
-
-Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random) {
-  Engines engines;
 Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines& engines) {
   engines.content = std::make_unique<RegistryTopicContent>(*engines.topics);
   if (!config.gc.metrics_url.empty()) {
@@ -128,16 +124,20 @@ Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines
   return {};
 }
 
+}  // namespace
+
+Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random) {
+  Engines engines;
   if (auto opened = open_graph(config, clock, random, engines); !opened.ok()) {
     return std::move(opened).error().prepend("graph_dsn");
   }
   if (auto opened = open_topics(config, clock, engines); !opened.ok()) {
     return std::move(opened).error().prepend("topics_dsn");
   }
+  if (auto opened = open_gc(config, clock, engines); !opened.ok()) {
+    return std::move(opened).error().prepend("gc_archive_bucket");
+  }
   return engines;
 }
 
 }  // namespace weir::dagmanager
-  if (auto opened = open_gc(config, clock, engines); !opened.ok()) {
-    return std::move(opened).error().prepend("gc_archive_bucket");
-  }

@@ -48,11 +48,11 @@ struct Engines {
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
   std::unique_ptr<AlertStore> alerts;
   std::unique_ptr<QueueLifeStore> life;
-  std::unique_ptr<TopicUpkeepStore> upkeep;
-};
   std::unique_ptr<TopicContent> content;  ///< of the topics
   std::unique_ptr<ArchiveStore> archive;  ///< null: none is configured
   std::unique_ptr<LoadSource> load;       ///< of the broker; null: nobody tells it
+  std::unique_ptr<TopicUpkeepStore> upkeep;
+};
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.
 Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random);
