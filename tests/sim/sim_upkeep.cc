@@ -156,6 +156,9 @@ class SimUpkeep::Store final : public dagmanager::TopicUpkeepStore {
                              const TopicLogRow& row) override {
     return calls_(kDown, [&] { return inner_.mend_sentinel(fence, gap, row); });
   }
+  Result<std::vector<std::shared_ptr<const dagmanager::BindingContext>>> contexts() override {
+    return calls_(kDown, [&] { return inner_.contexts(); });
+  }
   Result<void> add_log(const LoopFence& fence, std::span<const TopicLogRow> rows) override {
     return calls_(kDown, [&] { return inner_.add_log(fence, rows); });
   }
