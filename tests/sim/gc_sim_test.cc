@@ -26,7 +26,39 @@
 namespace weir::sim {
 namespace {
 
-using namespace dagmanager;
+using dagmanager::AnswerEntry;
+using dagmanager::Cleanup;
+using dagmanager::Collection;
+using dagmanager::Committed;
+using dagmanager::CrossContextViolation;
+using dagmanager::DeployBindings;
+using dagmanager::DeployStanding;
+using dagmanager::DiffExecutor;
+using dagmanager::DiffObserver;
+using dagmanager::DiffOutcome;
+using dagmanager::Forgetting;
+using dagmanager::GcAction;
+using dagmanager::GcItem;
+using dagmanager::GcReason;
+using dagmanager::GraphChange;
+using dagmanager::held_deploys;
+using dagmanager::IntentBatch;
+using dagmanager::LeavingQueue;
+using dagmanager::LoopClaim;
+using dagmanager::LoopFence;
+using dagmanager::MemoryGraphStore;
+using dagmanager::MemoryLoopLeases;
+using dagmanager::MemoryQueueLife;
+using dagmanager::MemoryTopicAdmin;
+using dagmanager::OrphanMarks;
+using dagmanager::OrphanRecord;
+using dagmanager::QueueCollector;
+using dagmanager::QueueEnd;
+using dagmanager::QueueLifeStore;
+using dagmanager::QueueReferences;
+using dagmanager::QueueView;
+using dagmanager::RowId;
+using dagmanager::stands_on_queues;
 
 /// A guard that is removed on purpose; the checks must find each.
 enum class GcMistake {

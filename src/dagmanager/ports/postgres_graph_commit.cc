@@ -32,15 +32,21 @@ using postgres::Rows;
 
 Error graph_moved(const std::string& what) { return {Code::Aborted, "graph_moved", what}; }
 
+/// The fence of a change that needs no lock of the epoch: nobody removes a binding before it has
+/// committed. Refused with kBindingsRemoved where somebody did so after epoch $1.
+constexpr postgres::Statement kShareRemoval = {"dag_share_removal",
+                                               "SELECT weir_dagmanager.share_removal($1)"};
+constexpr const char* kBindingsRemoved = "WR010";
+
 void add_removal_fence(Pipeline& pipeline, const GraphChange& change) {
   Params base;
   base.int64(change.base);
-  pipeline.add(sql::kShareRemoval, std::move(base));
+  pipeline.add(kShareRemoval, std::move(base));
 }
 
 /// The fault of the exchange that has the fence.
 Error judge_removal(Error error) {
-  if (error.reason() != sql::kBindingsRemoved) return error;
+  if (error.reason() != kBindingsRemoved) return error;
   return graph_moved("bindings were removed since the graph was read");
 }
 

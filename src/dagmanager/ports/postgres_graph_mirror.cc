@@ -27,6 +27,12 @@ constexpr postgres::Statement kReadStamps = {
     "SELECT epoch, stamp FROM weir_dagmanager.graph_change WHERE epoch >= $1 ORDER BY epoch"
     " LIMIT $2"};
 
+/// Queues that changes after $1 removed.
+constexpr postgres::Statement kReadGone = {
+    "dag_read_gone",
+    "SELECT generate_series(lower(r), upper(r) - 1) FROM weir_dagmanager.graph_change c,"
+    " unnest(c.gone_ids) r WHERE c.epoch > $1"};
+
 /// A new row that holds a name or binding which another row had: the other one is no more.
 void put_newer(GraphIndex& index, const QueueRecord& queue) {
   if (!index.queue(queue.row)) {
@@ -57,7 +63,7 @@ DeltaPlaces add_delta(Pipeline& pipeline, Epoch above) {
   at.uses = pipeline.add(sql::kReadTouchedUses, plain);
   at.queues = pipeline.add(sql::kReadTouchedQueues, limited);
   at.contexts = pipeline.add(sql::kReadTouchedContexts, plain);
-  at.gone = pipeline.add(sql::kReadGone, plain);
+  at.gone = pipeline.add(kReadGone, plain);
   return at;
 }
 

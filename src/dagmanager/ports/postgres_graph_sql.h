@@ -34,12 +34,6 @@ inline constexpr Statement kReadPosition = {"dag_read_position",
 inline constexpr Statement kLockEpoch = {
     "dag_lock_epoch", "SELECT epoch, stamp, event_seq FROM weir_dagmanager.graph_epoch FOR UPDATE"};
 
-/// The fence of a change that needs no lock of the epoch: nobody removes a binding before it has
-/// committed. Refused with kBindingsRemoved where somebody did so after epoch $1.
-inline constexpr Statement kShareRemoval = {"dag_share_removal",
-                                            "SELECT weir_dagmanager.share_removal($1)"};
-inline constexpr const char* kBindingsRemoved = "WR010";
-
 inline constexpr Statement kRaiseEpoch = {
     "dag_raise_epoch",
     "UPDATE weir_dagmanager.graph_epoch SET epoch = $1, stamp = $2, event_seq = $3"};
@@ -50,12 +44,6 @@ inline constexpr Statement kReadChanges = {
     "SELECT epoch, stamp, ARRAY(SELECT " WEIR_DAG_EACH("n") " FROM unnest(node_seqs) n),"
     " ARRAY(SELECT " WEIR_DAG_EACH("q") " FROM unnest(queue_ids) q)"
     " FROM weir_dagmanager.graph_change WHERE epoch > $1 ORDER BY epoch LIMIT $2"};
-
-/// Queues that changes after $1 removed.
-inline constexpr Statement kReadGone = {
-    "dag_read_gone",
-    "SELECT " WEIR_DAG_EACH("r") " FROM weir_dagmanager.graph_change c, unnest(c.gone_ids) r"
-    " WHERE c.epoch > $1"};
 
 inline constexpr Statement kInsertChange = {
     "dag_insert_change",

@@ -165,7 +165,7 @@ def test_the_same_command_after_a_kill_leaves_what_an_undisturbed_run_leaves(
         wait_until(lambda: holds(server), 15)
         assert gc(server, f"s{number}").returncode == 0
     assert standing(dsn) == (kept, kept)
-    assert query(dsn, "SELECT count(*) FROM weir_dagmanager.queue WHERE state <> 'active'") == [["0"]]
+    assert query(dsn, "SELECT topic FROM weir_dagmanager.queue WHERE state <> 'active'") == []
     all_gone = set().union(*gone)
     told = query(dsn, "SELECT topic FROM weir_dagmanager.outbox WHERE kind = 'queue_lifecycle'")
     assert sorted(topic for [topic] in told) == sorted(all_gone), "each once"
