@@ -85,6 +85,7 @@ Result<void> QueueCollector::finish_leaving(const LoopFence& fence, const std::s
   for (std::size_t at = 0; at < leaving.size(); at += kGcBatch) {
     const std::size_t count = std::min(kGcBatch, leaving.size() - at);
     std::vector<graph::TopicName> topics;
+    topics.reserve(count);
     for (std::size_t i = 0; i < count; ++i) topics.push_back(leaving[at + i].topic);
     if (parts_.holds && !parts_.holds(fence)) return loop_lost(fence);
     WEIR_TRY(const std::vector<bool> gone, parts_.topics.remove(topics));
@@ -99,7 +100,7 @@ Result<void> QueueCollector::finish_leaving(const LoopFence& fence, const std::s
 }
 
 /// A broker whose load is not known is taken for a busy one.
-std::size_t QueueCollector::batch_size() {
+std::size_t QueueCollector::batch_size() const {
   if (parts_.load == nullptr || rules_.capacity <= 0) return kGcBatch;
   const auto load = parts_.load->messages_per_second();
   const bool busy = !load.ok() || *load > kBusyShare * rules_.capacity;
@@ -107,7 +108,7 @@ std::size_t QueueCollector::batch_size() {
 }
 
 QueueCollector::Batch QueueCollector::choose(const OrphanReport& seen, const std::string& cause,
-                                             GcReport& report) {
+                                             GcReport& report) const {
   Batch batch{.collection = {.queues = {},
                              .held = seen.held,
                              .deploys_kept = rules_.gc.deploys_kept,
@@ -133,7 +134,7 @@ QueueCollector::Batch QueueCollector::choose(const OrphanReport& seen, const std
 }
 
 /// Step 1. What cannot be archived stays.
-bool QueueCollector::archive(const JudgedOrphan& orphan, GcItem& item, QueueEnd& end) {
+bool QueueCollector::archive(const JudgedOrphan& orphan, GcItem& item, QueueEnd& end) const {
   item.archive_status = "missing_client";
   if (parts_.archiver != nullptr) {
     const auto kept = parts_.archiver->archive({.topic = orphan.topic,

@@ -87,9 +87,9 @@ class QueueCollector {
   };
 
   Result<void> finish_leaving(const LoopFence& fence, const std::string& cause);
-  std::size_t batch_size();
-  Batch choose(const OrphanReport& seen, const std::string& cause, GcReport& report);
-  bool archive(const JudgedOrphan& orphan, GcItem& item, QueueEnd& end);
+  std::size_t batch_size() const;
+  Batch choose(const OrphanReport& seen, const std::string& cause, GcReport& report) const;
+  bool archive(const JudgedOrphan& orphan, GcItem& item, QueueEnd& end) const;
   static void skip(GcItem item, GcReport& report);
 
   const Parts parts_;

@@ -17,7 +17,9 @@ Error ambiguous(const std::string& id, const std::set<Bearer>& bearers) {
   std::string names;
   for (const auto& [world, sentinel] : bearers) {
     if (!names.empty()) names += ", ";
-    names += sentinel + (world.empty() ? "" : " in world " + world);
+    names += sentinel;
+    if (!world.empty()) names += " in world ";
+    names += world;
   }
   return base::failed_precondition(
       "ambiguous_sentinel",
