@@ -152,6 +152,7 @@ Result<Locked> lock_graph(postgres::Connection& connection, const LoopFence& fen
                 .deploys = {},
                 .collection = collection};
   std::vector<RowId> free;
+  free.reserve(read[queues_at].size());
   for (std::size_t row = 0; row < read[queues_at].size(); ++row) {
     free.push_back(read[queues_at].int64(row, 0));
   }
@@ -277,6 +278,7 @@ Result<std::vector<LeavingQueue>> read_leaving(postgres::Pool& pool, const LoopF
   WEIR_CHECK(judge_fence(read[fence_at], fence));
   std::vector<LeavingQueue> queues;
   const Rows& rows = read[rows_at];
+  queues.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     queues.push_back({rows.int64(row, 0), graph::TopicName(rows.text(row, 1))});
   }
@@ -350,6 +352,7 @@ Result<std::size_t> write_cleanup(postgres::Pool& pool, const Cleanup& cleanup) 
   WEIR_TRY(const auto read, reading.run());
   const Rows& rows = read[rows_at];
   std::vector<CleanupRow> found;
+  found.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     found.push_back({.key = std::string(rows.text(row, 0)),
                      .strategy = graph::StrategyId(rows.text(row, 1)),
