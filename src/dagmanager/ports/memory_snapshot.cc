@@ -261,7 +261,6 @@ MemoryOutbox with_lifecycles(const MemoryOutbox& outbox, const Lifecycles& told)
   }
   return whole;
 }
-constexpr const char* kRolloutsPart = "rollouts";
 /// False if a part is not known, or not what it should be.
 bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
   if (!reader.ok() || reader.at_end()) return reader.ok();
