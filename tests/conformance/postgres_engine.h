@@ -31,11 +31,11 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::HitStore& hits() override { return hits_; }
   dagmanager::RedoStore& redo() override { return redo_; }
   postgres::Pool& pool() { return pool_; }
+  dagmanager::PostgresGraphStore& postgres_store() { return store_; }
 
  private:
   SharedRandom random_;
   postgres::Pool pool_;
-  dagmanager::PostgresGraphStore& postgres_store() { return store_; }
   dagmanager::PostgresGraphStore store_;
   dagmanager::PostgresControlBus bus_;
   dagmanager::PostgresEventLog events_;

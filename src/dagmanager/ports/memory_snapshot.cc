@@ -101,6 +101,15 @@ void field(A& a, WeightUpdate& u) {
   fields(a, u.sentinel, u.version, u.world, u.weight);
 }
 template <class A>
+void field(A& a, LifecycleUpdate& u) {
+  fields(a, u.queue, u.action, u.reason, u.tag, u.interval, u.archive_status, u.scope.world_id,
+         u.scope.execution_domain);
+}
+template <class A>
+void field(A& a, GoneQueue& g) {
+  fields(a, g.row, g.topic, g.global, g.last_event);
+}
+template <class A>
 void field(A& a, OutboxRow& r) {
   fields(a, r.id, r.key_seq, r.revision, r.created_at, r.queues, r.weight);
 }
@@ -140,17 +149,9 @@ void audit_words(A& archive, std::vector<AuditRow>& audit) {
   }
 }
 
-/// A part that came later than the format: under its name, and only where there is something, so
-/// that an older build reads a graph without it. A build that does not know a part refuses it.
-void field(A& a, LifecycleUpdate& u) {
-  fields(a, u.queue, u.action, u.reason, u.tag, u.interval, u.archive_status, u.scope.world_id,
-         u.scope.execution_domain);
-}
-template <class A>
-void field(A& a, GoneQueue& g) {
-  fields(a, g.row, g.topic, g.global, g.last_event);
-}
-template <class A>
+/// A part that came later than the format: under its name, and only where there
+/// is something, so that an older build reads a graph without it. A build that
+/// does not know a part refuses it.
 template <class Describe>
 void write_part(SnapshotWriter& writer, const std::string& name, const Describe& describe) {
   std::string content;
@@ -184,50 +185,6 @@ constexpr const char* kDeployWordsPart = "deploy_words";
 constexpr const char* kAuditWordsPart = "audit_words";
 constexpr const char* kHitsPart = "hits";
 constexpr const char* kOrphansPart = "orphans";
-
-std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
-  std::vector<OrphanRecord> orphans;
-  orphans.reserve(graph.orphans.size());
-  for (const auto& [row, orphan] : graph.orphans) orphans.push_back(orphan);
-  return orphans;
-}
-
-void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
-  const bool has_words = std::ranges::any_of(
-      graph.audit, [](const AuditRow& row) { return !row.subject.empty() || !row.note.empty(); });
-  const bool has_weights = std::ranges::any_of(
-      graph.sentinels, [](const SentinelRecord& sentinel) { return sentinel.peak_weight > 0; });
-  const bool has_deploy_words =
-      std::ranges::any_of(graph.deploys.order(), [&](const std::string& key) {
-        const DeployRecord& deploy = *std::as_const(graph).deploys.find(key);
-        return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
-      });
-  const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
-  EndParts ends = end_parts(graph);
-  if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
-    field(writer, graph.audit);
-  }
-  if (has_words) {
-    write_part(writer, kAuditWordsPart,
-               [&](SnapshotWriter& part) { audit_words(part, graph.audit); });
-  }
-  if (has_weights) {
-    write_part(writer, kSentinelWeightsPart,
-               [&](SnapshotWriter& part) { sentinel_weights(part, graph.sentinels); });
-  }
-  if (has_deploy_words) {
-    write_part(writer, kDeployWordsPart,
-               [&](SnapshotWriter& part) { deploy_words(part, graph.deploys); });
-  }
-  if (!graph.hits.empty()) {
-    write_part(writer, kHitsPart, [&](SnapshotWriter& part) { field(part, graph.hits); });
-  }
-  if (!graph.orphans.empty()) {
-    std::vector<OrphanRecord> orphans = orphan_list(graph);
-    write_part(writer, kOrphansPart, [&](SnapshotWriter& part) { field(part, orphans); });
-  }
-}
-
 constexpr const char* kLifecyclesPart = "lifecycles";
 constexpr const char* kCollectingPart = "collecting";
 constexpr const char* kGonePart = "gone";
@@ -261,14 +218,14 @@ MemoryOutbox with_lifecycles(const MemoryOutbox& outbox, const Lifecycles& told)
   }
   return whole;
 }
-/// False if a part is not known, or not what it should be.
-bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
-  if (!reader.ok() || reader.at_end()) return reader.ok();
-  field(reader, graph.audit);
-  while (reader.ok() && !reader.at_end()) {
-    std::string name;
-    std::string content;
-    fields(reader, name, content);
+
+std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
+  std::vector<OrphanRecord> orphans;
+  orphans.reserve(graph.orphans.size());
+  for (const auto& [row, orphan] : graph.orphans) orphans.push_back(orphan);
+  return orphans;
+}
+
 /// Queues at their end, and what was told of it.
 struct EndParts {
   Lifecycles lifecycles;
@@ -279,9 +236,8 @@ struct EndParts {
 };
 
 EndParts end_parts(const MemoryGraph& graph) {
-  EndParts parts{lifecycles_of(graph.outbox),
-                 {graph.collecting.begin(), graph.collecting.end()},
-                 {}};
+  EndParts parts{
+      lifecycles_of(graph.outbox), {graph.collecting.begin(), graph.collecting.end()}, {}};
   for (const auto& [row, queue] : graph.gone) parts.gone.push_back(queue);
   return parts;
 }
@@ -322,6 +278,51 @@ bool read_end_part(const std::string& name, SnapshotReader& part, MemoryGraph& g
   return true;
 }
 
+void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
+  const bool has_words = std::ranges::any_of(
+      graph.audit, [](const AuditRow& row) { return !row.subject.empty() || !row.note.empty(); });
+  const bool has_weights = std::ranges::any_of(
+      graph.sentinels, [](const SentinelRecord& sentinel) { return sentinel.peak_weight > 0; });
+  const bool has_deploy_words =
+      std::ranges::any_of(graph.deploys.order(), [&](const std::string& key) {
+        const DeployRecord& deploy = *std::as_const(graph).deploys.find(key);
+        return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
+      });
+  const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
+  EndParts ends = end_parts(graph);
+  if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
+    field(writer, graph.audit);
+  }
+  if (has_words) {
+    write_part(writer, kAuditWordsPart,
+               [&](SnapshotWriter& part) { audit_words(part, graph.audit); });
+  }
+  if (has_weights) {
+    write_part(writer, kSentinelWeightsPart,
+               [&](SnapshotWriter& part) { sentinel_weights(part, graph.sentinels); });
+  }
+  if (has_deploy_words) {
+    write_part(writer, kDeployWordsPart,
+               [&](SnapshotWriter& part) { deploy_words(part, graph.deploys); });
+  }
+  if (!graph.hits.empty()) {
+    write_part(writer, kHitsPart, [&](SnapshotWriter& part) { field(part, graph.hits); });
+  }
+  if (!graph.orphans.empty()) {
+    std::vector<OrphanRecord> orphans = orphan_list(graph);
+    write_part(writer, kOrphansPart, [&](SnapshotWriter& part) { field(part, orphans); });
+  }
+  write_end_parts(writer, ends);
+}
+
+/// False if a part is not known, or not what it should be.
+bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
+  if (!reader.ok() || reader.at_end()) return reader.ok();
+  field(reader, graph.audit);
+  while (reader.ok() && !reader.at_end()) {
+    std::string name;
+    std::string content;
+    fields(reader, name, content);
     SnapshotReader part(content);
     if (name == kAuditWordsPart) {
       audit_words(part, graph.audit);
@@ -347,7 +348,9 @@ bool read_end_part(const std::string& name, SnapshotReader& part, MemoryGraph& g
 
 Error damaged(const std::string& what) {
   return {Code::DataLoss, "snapshot_damaged",
-          what + "; restore it from a backup, or move it away to begin with an empty graph"};
+          what +
+              "; restore it from a backup, or move it away to begin with an "
+              "empty graph"};
 }
 
 Error write_failed(const std::string& path) {
@@ -357,7 +360,6 @@ Error write_failed(const std::string& path) {
 
 bool write_file(const std::string& path, std::string_view bytes) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  write_end_parts(writer, ends);
   if (file < 0) return false;
   const bool good = files::write_durably(file, bytes);
   return ::close(file) == 0 && good;
@@ -390,9 +392,11 @@ std::string encode_snapshot(const MemoryGraph& graph) {
     writer.text(key);
     writer.number(revision);
   }
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter
+  // only reads
   describe_rest(writer, const_cast<MemoryGraph&>(graph));
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter
+  // only reads
   write_parts(writer, const_cast<MemoryGraph&>(graph));
   writer.bytes(base::blake3(out));
   return out;

@@ -54,6 +54,7 @@ Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
   WEIR_CHECK(alter([&](MemoryGraph& graph, const TellWeight& tell) -> Result<bool> {
     WEIR_TRY(outcome, decide_weight(graph.sentinels, change.request, graph.fence()));
     if (!outcome.changed) return false;
+    WEIR_CHECK(check_queues(graph, outcome));
     SentinelRecord& stored = *graph.find_sentinel(outcome.sentinel);
     graph.audit.push_back(audit_of(outcome, stored.traffic_weight, change));
     stored = outcome.sentinel;
@@ -66,7 +67,6 @@ Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
 /// A weight that is refused is left out: the one that is stored stays.
 void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& committed) {
   SentinelRecord wanted = *change.sentinel;
-    WEIR_CHECK(check_queues(graph, outcome));
   if (change.handover) wanted.traffic_weight.reset();  // it takes another one over
   std::optional<SentinelRecord> last;
   for (const SentinelRecord& sentinel : graph_.sentinels) {
