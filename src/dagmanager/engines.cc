@@ -27,8 +27,10 @@
 #include "dagmanager/ports/queues/registry_topic_content.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
+#include "dagmanager/ports/rollouts/memory_rollout_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
+#include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "drivers/postgres/pool.h"
@@ -70,6 +72,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
+    engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops);
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.loops = std::move(loops);
@@ -89,6 +92,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.traffic = std::make_unique<PostgresTrafficStore>(*pool, random);
   engines.hits = std::make_unique<PostgresHitStore>(*pool, random);
   engines.redo = std::make_unique<PostgresRedoStore>(*pool, random);
+  engines.rollouts = std::make_unique<PostgresRolloutStore>(*pool, random);
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
   engines.alerts = std::make_unique<PostgresAlertStore>(*pool);
   engines.life = std::make_unique<PostgresQueueLife>(*pool, *store, random);

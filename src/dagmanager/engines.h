@@ -18,6 +18,7 @@
 #include "dagmanager/ports/queues/topic_content.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
+#include "dagmanager/ports/rollouts/rollout_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
@@ -45,6 +46,7 @@ struct Engines {
   std::unique_ptr<TrafficStore> traffic;
   std::unique_ptr<HitStore> hits;
   std::unique_ptr<RedoStore> redo;
+  std::unique_ptr<RolloutStore> rollouts;
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
   std::unique_ptr<AlertStore> alerts;
   std::unique_ptr<QueueLifeStore> life;

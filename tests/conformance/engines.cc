@@ -5,12 +5,14 @@
 
 #include <cstdlib>
 
+#include "dagmanager/ports/loops/memory_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
+#include "dagmanager/ports/rollouts/memory_rollout_store.h"
 #include "tests/conformance/postgres_engine.h"
 #include "tests/must.h"
 
@@ -29,7 +31,9 @@ class MemoryGraph final : public GraphEngine {
         bell_(*store_),
         traffic_(*store_),
         hits_(*store_, random_),
-        redo_(*store_) {}
+        redo_(*store_),
+        loops_(real_clock()),
+        rollouts_(*store_, loops_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
   server::EventLog& events() override { return events_; }
@@ -37,6 +41,8 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::TrafficStore& traffic() override { return traffic_; }
   dagmanager::HitStore& hits() override { return hits_; }
   dagmanager::RedoStore& redo() override { return redo_; }
+  dagmanager::RolloutStore& rollouts() override { return rollouts_; }
+  dagmanager::LoopLeases& loops() override { return loops_; }
 
  private:
   SharedRandom random_;
@@ -47,6 +53,8 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryTrafficStore traffic_;
   dagmanager::MemoryHitStore hits_;
   dagmanager::MemoryRedoStore redo_;
+  dagmanager::MemoryLoopLeases loops_;
+  dagmanager::MemoryRolloutStore rollouts_;
 };
 
 class MemoryTopics final : public TopicEngine {
@@ -67,6 +75,8 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::TrafficStore& traffic() override { return instance_->traffic(); }
   dagmanager::HitStore& hits() override { return instance_->hits(); }
   dagmanager::RedoStore& redo() override { return instance_->redo(); }
+  dagmanager::RolloutStore& rollouts() override { return instance_->rollouts(); }
+  dagmanager::LoopLeases& loops() override { return instance_->loops(); }
 
  private:
   PostgresGraph graph_;
@@ -124,7 +134,9 @@ PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
       bell_(pool_.connect_options()),
       traffic_(pool_, random_),
       hits_(pool_, random_),
-      redo_(pool_, random_) {}
+      redo_(pool_, random_),
+      rollouts_(pool_, random_),
+      loops_(pool_) {}
 
 PostgresGraph::PostgresGraph() : database_(fresh_database()), owner_(database_->connect()) {
   EXPECT_TRUE(must(dagmanager::prepare_graph_schema(*owner_)).service_role);

@@ -10,8 +10,10 @@
 #include "base/random.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
+#include "dagmanager/ports/rollouts/rollout_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
@@ -63,6 +65,8 @@ class GraphEngine {
   virtual dagmanager::TrafficStore& traffic() = 0;
   virtual dagmanager::HitStore& hits() = 0;
   virtual dagmanager::RedoStore& redo() = 0;
+  virtual dagmanager::RolloutStore& rollouts() = 0;
+  virtual dagmanager::LoopLeases& loops() = 0;
 };
 
 /// A topic admin, without topics at first.

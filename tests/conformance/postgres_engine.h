@@ -8,10 +8,12 @@
 #include "dagmanager/ports/events/postgres_control_bus.h"
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
+#include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
+#include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
 #include "tests/integration/postgres_fixture.h"
@@ -30,6 +32,8 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::TrafficStore& traffic() override { return traffic_; }
   dagmanager::HitStore& hits() override { return hits_; }
   dagmanager::RedoStore& redo() override { return redo_; }
+  dagmanager::RolloutStore& rollouts() override { return rollouts_; }
+  dagmanager::LoopLeases& loops() override { return loops_; }
   postgres::Pool& pool() { return pool_; }
   dagmanager::PostgresGraphStore& postgres_store() { return store_; }
 
@@ -43,6 +47,8 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresTrafficStore traffic_;
   dagmanager::PostgresHitStore hits_;
   dagmanager::PostgresRedoStore redo_;
+  dagmanager::PostgresRolloutStore rollouts_;
+  dagmanager::PostgresLoopLeases loops_;
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

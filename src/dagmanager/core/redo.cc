@@ -45,13 +45,15 @@ graph::VersionLabel next_hotfix(const SentinelHistory& history,
   }
 }
 
-const SentinelRecord* find_sentinel(std::span<const SentinelRecord> sentinels,
-                                    const DeployHead& deploy) {
+const SentinelRecord* find_sentinel(const SentinelHistory& history, const DeployHead& deploy) {
   const graph::SentinelId id = graph::sentinel_id(deploy.strategy);
-  const auto found = std::ranges::find_if(sentinels, [&](const SentinelRecord& one) {
-    return one.id == id && one.world == deploy.world && one.version == deploy.version;
-  });
-  return found == sentinels.end() ? nullptr : &*found;
+  for (const auto* sentinels : {&history.sentinels, &history.baseline_sentinels}) {
+    const auto found = std::ranges::find_if(*sentinels, [&](const SentinelRecord& one) {
+      return one.id == id && one.world == deploy.world && one.version == deploy.version;
+    });
+    if (found != sentinels->end()) return &*found;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -79,6 +81,8 @@ Result<SentinelHistory> in_world(SentinelHistory history, const graph::WorldId& 
   }
   std::erase_if(history.deploys, elsewhere);
   std::erase_if(history.sentinels, elsewhere);
+  std::erase_if(history.baselines, elsewhere);
+  std::erase_if(history.baseline_sentinels, elsewhere);
   if (history.deploys.empty()) {
     std::string what = "no sentinel " + history.id.text();
     if (!world.empty()) what += " in world " + world.text();
@@ -114,6 +118,8 @@ HotfixPlan plan_hotfix(const SentinelHistory& history, const std::string& node_s
 Result<RollbackPlan> plan_rollback(const SentinelHistory& history) {
   const DeployHead& taken = history.deploys.back();
   const DeployHead* predecessor = nullptr;
+  const auto other = std::ranges::find(history.baselines, taken.baseline, &DeployHead::key);
+  if (other != history.baselines.end()) return RollbackPlan{taken, *other};
   for (const DeployHead& deploy : history.deploys) {
     const bool is_baseline = !taken.baseline.empty() && deploy.key == taken.baseline;
     if (is_baseline) {
@@ -138,7 +144,8 @@ Result<std::vector<WeightStep>> handover_weights(const SentinelRecord& former,
   std::vector<WeightStep> steps;
   if (!former.traffic_weight || former.version == gains.version) return steps;
   const double weight = *former.traffic_weight;
-  WEIR_CHECK(check_fence(fence, gains.traffic_weight.value_or(0), weight));
+  WEIR_CHECK(check_fence(fence, former.world, {weight, 0}));
+  WEIR_CHECK(check_fence(fence, gains.world, {gains.traffic_weight.value_or(0), weight}));
   if (weight > 0) {
     steps.push_back({former, former.traffic_weight, false});  // both have one id: no event
     give_weight(steps.back().sentinel, 0);
@@ -206,10 +213,10 @@ AuditRow audit_of(const WeightStep& step, const StepCause& cause) {
           .note = cause.note};
 }
 
-std::vector<WeightStep> rollback_weights(const RollbackPlan& plan,
-                                         std::span<const SentinelRecord> sentinels) {
-  const SentinelRecord* loses = find_sentinel(sentinels, plan.taken);
-  const SentinelRecord* gains = find_sentinel(sentinels, plan.predecessor);
+std::vector<WeightStep> rollback_weights(const RollbackPlan& plan, const SentinelHistory& history,
+                                         std::optional<double> former) {
+  const SentinelRecord* loses = find_sentinel(history, plan.taken);
+  const SentinelRecord* gains = find_sentinel(history, plan.predecessor);
   if (loses == gains) return {};  // one sentinel for both
   std::vector<WeightStep> steps;
   const bool one_id = loses != nullptr && gains != nullptr && loses->id == gains->id;
@@ -220,7 +227,7 @@ std::vector<WeightStep> rollback_weights(const RollbackPlan& plan,
   }
   if (gains != nullptr) {
     WeightStep step{*gains, gains->traffic_weight, true};
-    give_weight(step.sentinel, last_live_weight(*gains).value_or(1));
+    give_weight(step.sentinel, former ? *former : last_live_weight(*gains).value_or(1));
     if (step.sentinel.traffic_weight != gains->traffic_weight) steps.push_back(std::move(step));
   }
   return steps;

@@ -40,6 +40,9 @@ struct SentinelHistory {
   graph::SentinelId id;
   std::vector<DeployHead> deploys;        ///< that are due a sentinel, newest last
   std::vector<SentinelRecord> sentinels;  ///< its versions, newest last
+  /// Deploys of other sentinels that deploys of this one took over from, and those sentinels.
+  std::vector<DeployHead> baselines = {};
+  std::vector<SentinelRecord> baseline_sentinels = {};
 };
 
 /// The strategies whose sentinel this is: with the suffix taken off, and itself.
@@ -109,9 +112,10 @@ StepCause cause_of(const RollbackPlan& plan, const std::string& actor, Instant a
 /// The row of a rollback itself, whatever weights it moves.
 AuditRow audit_of(const RollbackPlan& plan, const StepCause& cause);
 
-/// The weights of a rollback, the side that loses first.
-std::vector<WeightStep> rollback_weights(const RollbackPlan& plan,
-                                         std::span<const SentinelRecord> sentinels);
+/// The weights of a rollback, the side that loses first. The predecessor gets `former`, if given,
+/// else the last above 0 that it had.
+std::vector<WeightStep> rollback_weights(const RollbackPlan& plan, const SentinelHistory& history,
+                                         std::optional<double> former = {});
 
 /// What a stored deploy was answered, and the queues that it stands on.
 struct StoredAnswer {

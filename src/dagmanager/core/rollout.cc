@@ -48,6 +48,7 @@ void go_on(RolloutMove& move, Instant now) {
   }
   ++move.next.step;
   move.next.held = Duration::zero();
+  move.next.step_since = now;
   move.next.judged_at = now;
   move.next.failures.clear();
   move.weights_change = true;

@@ -57,6 +57,7 @@ struct Rollout {
   std::vector<RolloutStep> steps;
   std::size_t step = 0;  ///< whose weight is set
   Duration held{};       ///< of the step, all checks holding
+  Instant step_since{};  ///< when its weight was set
   Instant judged_at{};   ///< the last judgement, or when the step began or went on
   std::optional<Verdict> verdict = {};
   std::string reason;                         ///< what the last judgement found, or who ended it

@@ -9,8 +9,6 @@ namespace {
 
 constexpr double kSame = 1e-6;
 
-bool same_weight(double one, double other) { return std::abs(one - other) <= kSame; }
-
 Result<graph::WorldId> world_of_sentinel(std::span<const SentinelRecord> stored,
                                          const WeightRequest& request) {
   if (!request.world.empty()) return request.world;
@@ -28,6 +26,8 @@ Result<graph::WorldId> world_of_sentinel(std::span<const SentinelRecord> stored,
 }
 
 }  // namespace
+
+bool same_weight(double one, double other) { return std::abs(one - other) <= kSame; }
 
 Result<void> check_weight(const WeightRequest& request) {
   if (request.sentinel.empty()) {
@@ -52,13 +52,22 @@ std::optional<double> last_live_weight(const SentinelRecord& sentinel) {
   return sentinel.live_weight;
 }
 
-Result<void> check_fence(const WeightFence& fence, double from, double to) {
-  if (fence.hit_open && to > from && !same_weight(from, to)) {
+Error cross_context_hit_open() {
+  return base::failed_precondition(
+      "cross_context_hit_open",
+      "no share of traffic rises while a cross-context hit is open; see `weir dagmanager "
+      "cross-context list`, mend its cause, acknowledge it");
+}
+
+Result<void> check_fence(const WeightFence& fence, const graph::WorldId& world, WeightMove move) {
+  if (same_weight(move.from, move.to)) return {};
+  if (std::ranges::find(fence.rollouts, world) != fence.rollouts.end()) {
     return base::failed_precondition(
-        "cross_context_hit_open",
-        "no share of traffic rises while a cross-context hit is open; see `weir dagmanager "
-        "cross-context list`, mend its cause, acknowledge it");
+        "rollout_running",
+        "a rollout moves this sentinel's share of traffic; see `weir dagmanager canary list`, "
+        "abort it or wait for its end");
   }
+  if (fence.hit_open && move.to > move.from) return cross_context_hit_open();
   return {};
 }
 
@@ -87,7 +96,7 @@ Result<WeightOutcome> decide_weight(std::span<const SentinelRecord> stored,
   WeightOutcome outcome{.sentinel = *found, .previous = current};
   outcome.changed = !found->traffic_weight || !same_weight(current, request.weight);
   if (!outcome.changed) return outcome;
-  WEIR_CHECK(check_fence(fence, current, request.weight));
+  WEIR_CHECK(check_fence(fence, found->world, {current, request.weight}));
   give_weight(outcome.sentinel, request.weight);
   return outcome;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "dagmanager/core/records.h"
@@ -42,7 +43,7 @@ struct WeightOutcome {
 struct AuditRow {
   Instant at{};
   std::string actor;
-  std::string action;  ///< `set_weight`, `ack_cross_context`, `hotfix`, `rollback`
+  std::string action;  ///< `set_weight`, `ack_cross_context`, `hotfix`, `rollback`, `rollout`
   graph::WorldId world = {};
   graph::SentinelId sentinel = {};
   graph::VersionLabel version = {};
@@ -63,10 +64,22 @@ std::optional<double> last_live_weight(const SentinelRecord& sentinel);
 /// What goes on beside a sentinel, in the transaction that would change its weight.
 struct WeightFence {
   bool hit_open = false;  ///< a cross-context hit waits to be acknowledged (section 3.21)
+  /// Worlds in which the sentinel is a side of a rollout that has not ended (section 3.22).
+  std::vector<graph::WorldId> rollouts = {};
 };
 
-/// FAILED_PRECONDITION `cross_context_hit_open`: the weight may not become this one now.
-Result<void> check_fence(const WeightFence& fence, double from, double to);
+/// Weights as far apart as this are the same.
+bool same_weight(double one, double other);
+
+/// A weight that would change.
+struct WeightMove {
+  double from = 0;
+  double to = 0;
+};
+/// FAILED_PRECONDITION `rollout_running`, `cross_context_hit_open`: the weight of the sentinel in
+/// `world` may not become this one now.
+Result<void> check_fence(const WeightFence& fence, const graph::WorldId& world, WeightMove move);
+Error cross_context_hit_open();
 
 /// INVALID_ARGUMENT `weight_out_of_range`, `missing_field`: what is wrong whatever is stored.
 Result<void> check_weight(const WeightRequest& request);

@@ -17,6 +17,7 @@
 #include "dagmanager/core/cross_context_hits.h"
 #include "dagmanager/core/queue_life.h"
 #include "dagmanager/core/redo.h"
+#include "dagmanager/core/rollout_plan.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/memory_rows.h"
@@ -53,13 +54,14 @@ struct MemoryGraph {
   std::map<RowId, GoneQueue> gone;        ///< by row
   Epoch removal = 0;                      ///< last that removed a binding; not in the snapshot
   std::map<RowId, Instant> joined_at;
+  std::vector<RolloutRecord> rollouts;    ///< oldest first
 
   /// The sentinel of the same id, world and version; null if it is not stored.
   SentinelRecord* find_sentinel(const SentinelRecord& like);
   const SentinelRecord* find_sentinel(const SentinelRecord& like) const;
 
-  /// What goes on beside every sentinel.
-  WeightFence fence() const { return {.hit_open = hits_open > 0}; }
+  /// What goes on beside a sentinel.
+  WeightFence fence(const graph::SentinelId& sentinel) const;
 };
 
 /// Where a memory store keeps its snapshot.

@@ -87,6 +87,47 @@ void field(A& a, OrphanRecord& o) {
   fields(a, o.queue, o.tag, o.since, o.size, o.grown_at);
 }
 template <class A>
+void field(A& a, RolloutStep& s) {
+  auto hold = s.hold.count();
+  fields(a, s.weight, hold);
+  s.hold = Duration(hold);
+}
+template <class A>
+void field(A& a, RolloutSide& s) {
+  fields(a, s.sentinel, s.version);
+}
+template <class A>
+void field(A& a, Backtest& b) {
+  fields(a, b.name, b.passed, b.report_hash);
+}
+template <class A>
+void field(A& a, GateEvidence& e) {
+  fields(a, e.node_set, e.lint_errors, e.lint_warnings, e.backtests);
+}
+template <class A>
+void field(A& a, Rollout& r) {
+  auto held = r.held.count();
+  std::vector<std::string> failing;
+  std::vector<int> failing_for;
+  for (const auto& [name, count] : r.failures) {
+    failing.push_back(name);
+    failing_for.push_back(count);
+  }
+  fields(a, r.state, r.steps, r.step, r.step_since, held, r.judged_at, r.verdict, r.reason, failing,
+         failing_for, r.unknown_since, r.undecided_told, r.baseline_before, r.ended_at);
+  r.held = Duration(held);
+  if constexpr (A::kReads) {
+    for (std::size_t at = 0; at < failing.size() && at < failing_for.size(); ++at) {
+      r.failures[failing[at]] = failing_for[at];
+    }
+  }
+}
+template <class A>
+void field(A& a, RolloutRecord& r) {
+  fields(a, r.id, r.world, r.candidate, r.baseline, r.rollout, r.evidence, r.started_by,
+         r.started_at);
+}
+template <class A>
 void field(A& a, TopicLogRow& r) {
   fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause,
          r.result, r.at);
@@ -149,9 +190,8 @@ void audit_words(A& archive, std::vector<AuditRow>& audit) {
   }
 }
 
-/// A part that came later than the format: under its name, and only where there
-/// is something, so that an older build reads a graph without it. A build that
-/// does not know a part refuses it.
+/// A part that came later than the format: under its name, and only where there is something, so
+/// that an older build reads a graph without it. A build that does not know a part refuses it.
 template <class Describe>
 void write_part(SnapshotWriter& writer, const std::string& name, const Describe& describe) {
   std::string content;
@@ -218,6 +258,7 @@ MemoryOutbox with_lifecycles(const MemoryOutbox& outbox, const Lifecycles& told)
   }
   return whole;
 }
+constexpr const char* kRolloutsPart = "rollouts";
 
 std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
   std::vector<OrphanRecord> orphans;
@@ -288,7 +329,8 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
         const DeployRecord& deploy = *std::as_const(graph).deploys.find(key);
         return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
       });
-  const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty();
+  const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty() ||
+                         !graph.rollouts.empty();
   EndParts ends = end_parts(graph);
   if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
     field(writer, graph.audit);
@@ -307,6 +349,9 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
   }
   if (!graph.hits.empty()) {
     write_part(writer, kHitsPart, [&](SnapshotWriter& part) { field(part, graph.hits); });
+  }
+  if (!graph.rollouts.empty()) {
+    write_part(writer, kRolloutsPart, [&](SnapshotWriter& part) { field(part, graph.rollouts); });
   }
   if (!graph.orphans.empty()) {
     std::vector<OrphanRecord> orphans = orphan_list(graph);
@@ -332,6 +377,8 @@ bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
       deploy_words(part, graph.deploys);
     } else if (name == kHitsPart) {
       field(part, graph.hits);
+    } else if (name == kRolloutsPart) {
+      field(part, graph.rollouts);
     } else if (name == kOrphansPart) {
       std::vector<OrphanRecord> orphans;
       field(part, orphans);

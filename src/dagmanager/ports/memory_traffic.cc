@@ -42,6 +42,17 @@ const SentinelRecord* MemoryGraph::find_sentinel(const SentinelRecord& like) con
   return found == sentinels.end() ? nullptr : &*found;
 }
 
+WeightFence MemoryGraph::fence(const graph::SentinelId& sentinel) const {
+  WeightFence fence{.hit_open = hits_open > 0};
+  for (const RolloutRecord& record : rollouts) {
+    if (record.rollout.ended()) continue;
+    if (record.candidate.sentinel == sentinel || record.baseline.sentinel == sentinel) {
+      fence.rollouts.push_back(record.world);
+    }
+  }
+  return fence;
+}
+
 void MemoryGraphStore::tell_weight(const SentinelRecord& sentinel, Instant at) {
   OutboxRow row = new_event(at);
   row.weight =
@@ -52,7 +63,8 @@ void MemoryGraphStore::tell_weight(const SentinelRecord& sentinel, Instant at) {
 Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
   WeightOutcome outcome;
   WEIR_CHECK(alter([&](MemoryGraph& graph, const TellWeight& tell) -> Result<bool> {
-    WEIR_TRY(outcome, decide_weight(graph.sentinels, change.request, graph.fence()));
+    WEIR_TRY(outcome, decide_weight(graph.sentinels, change.request,
+                                    graph.fence(change.request.sentinel)));
     if (!outcome.changed) return false;
     WEIR_CHECK(check_queues(graph, outcome));
     SentinelRecord& stored = *graph.find_sentinel(outcome.sentinel);
@@ -81,7 +93,7 @@ void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& comm
   }
   if (wanted.traffic_weight) {
     const double from = stored.traffic_weight.value_or(0);
-    const auto allowed = check_fence(graph_.fence(), from, *wanted.traffic_weight);
+    const auto allowed = check_fence(graph_.fence(wanted.id), wanted.world, {from, *wanted.traffic_weight});
     if (allowed.ok()) {
       give_weight(stored, *wanted.traffic_weight);
     } else {
@@ -104,7 +116,7 @@ Result<std::vector<WeightStep>> MemoryGraphStore::handover_steps(const GraphChan
   SentinelRecord gains = *change.sentinel;
   gains.traffic_weight.reset();
   if (const SentinelRecord* known = graph_.find_sentinel(gains)) gains = *known;
-  return handover_weights(*stored_former, gains, graph_.fence());
+  return handover_weights(*stored_former, gains, graph_.fence(gains.id));
 }
 
 void MemoryGraphStore::apply_handover(const GraphChange& change,

@@ -231,7 +231,7 @@ void PostgresGraphStore::Commit::add_sentinel(Pipeline& pipeline) {
   SentinelRecord without_weight = sentinel;
   if (sentinel.traffic_weight || change_.handover) {
     places_.weight = add_weight(pipeline, sentinel);
-    places_.fence = pipeline.add(kReadWeightFence);
+    places_.fence = add_weight_fence(pipeline, sentinel.id);
     without_weight.traffic_weight.reset();
   }
   if (change_.handover) places_.former = add_weight(pipeline, former_sentinel());
@@ -405,7 +405,8 @@ void PostgresGraphStore::Commit::judge_weight() {
   if (!places_.weight) return;
   const double from = read_weight(results_[*places_.weight]).value_or(0);
   const WeightFence fence = read_weight_fence(results_[*places_.fence]);
-  const auto allowed = check_fence(fence, from, *change_.sentinel->traffic_weight);
+  const auto allowed =
+      check_fence(fence, change_.sentinel->world, {from, *change_.sentinel->traffic_weight});
   if (allowed.ok()) {
     weighed_ = change_.sentinel;
   } else {

@@ -60,7 +60,7 @@ Result<WeightOutcome> PostgresTrafficStore::write_weight(const WeightChange& cha
   Params which;
   which.text(change.request.sentinel.view()).int64(kSentinelVersionsMax);
   const std::size_t sentinels_at = reading.add(kReadSentinels, std::move(which));
-  const std::size_t fence_at = reading.add(kReadWeightFence);
+  const std::size_t fence_at = add_weight_fence(reading, change.request.sentinel);
   WEIR_TRY(const auto read, reading.run());
   const Rows& rows = read[sentinels_at];
   std::vector<SentinelRecord> stored;

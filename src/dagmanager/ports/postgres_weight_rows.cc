@@ -31,6 +31,18 @@ constexpr Statement kSetWeight = {
     " ELSE live_weight END, peak_weight = greatest(peak_weight, traffic_weight, $4)"
     " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
 
+constexpr Statement kSetWeights = {
+    "dag_set_weights",
+    "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4, live_weight = $5, peak_weight = $6"
+    " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
+
+constexpr Statement kReadWeightFence = {
+    "dag_read_weight_fence",
+    "SELECT EXISTS (SELECT 1 FROM weir_dagmanager.cross_context_hit WHERE state = 'open'),"
+    " ARRAY(SELECT world_id FROM weir_dagmanager.rollout WHERE ended_at IS NULL"
+    " AND sentinel_id = $1 UNION SELECT world_id FROM weir_dagmanager.rollout"
+    " WHERE ended_at IS NULL AND baseline_id <> '' AND baseline_id = $1)"};
+
 constexpr Statement kInsertWeightEvent = {
     "dag_insert_weight_event",
     "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, world_id, sentinel_id,"
@@ -45,11 +57,17 @@ Params key_of(const SentinelRecord& sentinel) {
 
 }  // namespace
 
-constexpr Statement kReadWeightFence = {
-    "dag_read_weight_fence",
-    "SELECT EXISTS (SELECT 1 FROM weir_dagmanager.cross_context_hit WHERE state = 'open')"};
+WeightFence read_weight_fence(const Rows& rows) {
+  WeightFence fence{.hit_open = rows.boolean(0, 0)};
+  for (const std::string_view world : rows.text_array(0, 1)) fence.rollouts.emplace_back(world);
+  return fence;
+}
 
-WeightFence read_weight_fence(const Rows& rows) { return {.hit_open = rows.boolean(0, 0)}; }
+std::size_t add_weight_fence(postgres::Pipeline& pipeline, const graph::SentinelId& sentinel) {
+  Params params;
+  params.text(sentinel.view());
+  return pipeline.add(kReadWeightFence, std::move(params));
+}
 
 std::size_t add_weight(postgres::Pipeline& pipeline, const SentinelRecord& sentinel) {
   return pipeline.add(kReadWeight, key_of(sentinel));
@@ -64,6 +82,18 @@ void set_weight(postgres::Pipeline& pipeline, const SentinelRecord& sentinel) {
   Params params = key_of(sentinel);
   params.number(*sentinel.traffic_weight);
   pipeline.add(kSetWeight, std::move(params));
+}
+
+void set_weights(postgres::Pipeline& pipeline, const SentinelRecord& sentinel) {
+  Params params = key_of(sentinel);
+  params.number(*sentinel.traffic_weight);
+  if (sentinel.live_weight) {
+    params.number(*sentinel.live_weight);
+  } else {
+    params.null(postgres::Type::Float8);
+  }
+  params.number(sentinel.peak_weight);
+  pipeline.add(kSetWeights, std::move(params));
 }
 
 void tell_weight(postgres::Pipeline& pipeline, const WeightEvent& event) {

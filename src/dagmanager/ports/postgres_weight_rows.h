@@ -38,8 +38,12 @@ void add_audit(postgres::Pipeline& pipeline, const AuditRow& row);
 Result<std::vector<std::pair<RowId, AuditRow>>> read_audit(postgres::Connection& connection,
                                                            RowId after, std::size_t limit);
 
-/// The fence as it is now; its row is read by read_weight_fence.
-extern const postgres::Statement kReadWeightFence;
+/// Stores the version's weights as they are in the record: the share, the last above 0, the
+/// highest. Where set_weight derives the last two, a rollout states them.
+void set_weights(postgres::Pipeline& pipeline, const SentinelRecord& sentinel);
+
+/// The fence of a sentinel as it is now; its row is read by read_weight_fence.
+std::size_t add_weight_fence(postgres::Pipeline& pipeline, const graph::SentinelId& sentinel);
 WeightFence read_weight_fence(const postgres::Rows& rows);
 
 }  // namespace weir::dagmanager

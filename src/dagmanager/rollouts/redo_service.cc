@@ -47,7 +47,7 @@ Result<wire::DiffResult> RedoService::redo(const wire::RedoDiffRequest& request,
     if (!request.rollback()) {
       WEIR_TRY(const DeployRecord deploy, whole(current_deploy(history)));
       WEIR_TRY(const StoredAnswer answer, stored_answer(deploy));
-      return result_of(history, deploy, answer);
+      return result_of(deploy, answer);
     }
     result = roll_back(history, actor);
     const bool again = !result.ok() && (result.error().reason() == "graph_moved" ||
@@ -108,7 +108,7 @@ Result<wire::DiffResult> RedoService::roll_back(const SentinelHistory& history,
                                        {"to", plan.predecessor.version},
                                        {"actor", actor}});
   }
-  return result_of(history, predecessor, answer);
+  return result_of(predecessor, answer);
 }
 
 Result<DeployRecord> RedoService::whole(const DeployHead& head) {
@@ -122,11 +122,10 @@ Result<StoredAnswer> RedoService::stored_answer(const DeployRecord& deploy) {
   return answer_of(deploy, view.index(), parts_.compute_key_in_queue_map);
 }
 
-wire::DiffResult RedoService::result_of(const SentinelHistory& history, const DeployRecord& deploy,
-                                        const StoredAnswer& answer) const {
+wire::DiffResult RedoService::result_of(const DeployRecord& deploy, const StoredAnswer& answer) {
   wire::DiffResult result;
   for (const auto& [key, topic] : answer.map) (*result.mutable_queue_map())[key] = topic.text();
-  result.set_sentinel_id(history.id.text());
+  result.set_sentinel_id(graph::sentinel_id(deploy.key.strategy).text());
   result.set_version(deploy.key.version.text());
   return result;
 }

@@ -60,8 +60,7 @@ class RedoService {
   Result<wire::DiffResult> roll_back(const SentinelHistory& history, const std::string& actor);
   Result<DeployRecord> whole(const DeployHead& head);
   Result<StoredAnswer> stored_answer(const DeployRecord& deploy);
-  wire::DiffResult result_of(const SentinelHistory& history, const DeployRecord& deploy,
-                             const StoredAnswer& answer) const;
+  static wire::DiffResult result_of(const DeployRecord& deploy, const StoredAnswer& answer);
 
   Parts parts_;
 };

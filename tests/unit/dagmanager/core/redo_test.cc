@@ -134,8 +134,10 @@ TEST(Redo, MovesTheWeightsOfARollbackWithTheLosingSideFirst) {
   ASSERT_TRUE(plan.ok());
   SentinelRecord gains = sentinel("v1", 0.5);
   give_weight(gains, 0);
-  const std::vector<SentinelRecord> stored = {gains, sentinel("v2", 0.25)};
-  const auto steps = rollback_weights(*plan, stored);
+  const auto with = [](std::vector<SentinelRecord> sentinels) {
+    return SentinelHistory{.id = {}, .deploys = {}, .sentinels = std::move(sentinels)};
+  };
+  const auto steps = rollback_weights(*plan, with({gains, sentinel("v2", 0.25)}));
   ASSERT_EQ(steps.size(), 2U);
   EXPECT_EQ(steps[0].sentinel.version.text(), "v2");
   EXPECT_EQ(steps[0].sentinel.traffic_weight, 0);
@@ -143,9 +145,9 @@ TEST(Redo, MovesTheWeightsOfARollbackWithTheLosingSideFirst) {
   EXPECT_EQ(steps[1].sentinel.version.text(), "v1");
   EXPECT_EQ(steps[1].sentinel.traffic_weight, 0.5);
   EXPECT_TRUE(steps[1].told);
-  EXPECT_TRUE(rollback_weights(*plan, {}).empty());
-  const std::vector<SentinelRecord> never = {sentinel("v1", std::nullopt), sentinel("v2", 0)};
-  const auto first = rollback_weights(*plan, never);
+  EXPECT_TRUE(rollback_weights(*plan, with({})).empty());
+  const auto first =
+      rollback_weights(*plan, with({sentinel("v1", std::nullopt), sentinel("v2", 0)}));
   ASSERT_EQ(first.size(), 1U);
   EXPECT_EQ(first[0].sentinel.traffic_weight, 1);
 }
@@ -155,7 +157,8 @@ TEST(Redo, LeavesTheWeightOfOneSentinelForBothAlone) {
   again.key = "key-other-set";
   const auto plan = plan_rollback(history({head("v1", 1), again}));
   ASSERT_TRUE(plan.ok());
-  const std::vector<SentinelRecord> stored = {sentinel("v1", 0.5)};
+  SentinelHistory stored;
+  stored.sentinels = {sentinel("v1", 0.5)};
   EXPECT_TRUE(rollback_weights(*plan, stored).empty());
 }
 

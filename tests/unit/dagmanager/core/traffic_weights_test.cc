@@ -101,7 +101,20 @@ TEST(TrafficWeights, DoNotRiseWhileAHitIsOpen) {
   EXPECT_EQ(decide(0.26), "cross_context_hit_open");
   EXPECT_EQ(decide(0.25), "ok");
   EXPECT_EQ(decide(0), "ok");
-  EXPECT_TRUE(check_fence({}, 0, 1).ok());
+  EXPECT_TRUE(check_fence({}, graph::WorldId("w1"), {0, 1}).ok());
+}
+
+TEST(TrafficWeights, AreARolloutsAsLongAsItRuns) {
+  const WeightFence fence{.hit_open = true, .rollouts = {graph::WorldId("w1")}};
+  const auto word = [&](const char* world, WeightMove move) {
+    const auto checked = check_fence(fence, graph::WorldId(world), move);
+    return checked.ok() ? "ok" : checked.error().reason();
+  };
+  EXPECT_EQ(word("w1", {0.5, 0}), "rollout_running");
+  EXPECT_EQ(word("w1", {0.5, 1}), "rollout_running");
+  EXPECT_EQ(word("w1", {0.5, 0.5}), "ok") << "it stays as it is";
+  EXPECT_EQ(word("w2", {0.5, 0}), "ok");
+  EXPECT_EQ(word("w2", {0.5, 1}), "cross_context_hit_open");
 }
 
 }  // namespace
