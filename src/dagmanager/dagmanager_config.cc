@@ -62,6 +62,7 @@ class Reader {
     read_service();
     read_alerts();
     read_gc();
+    read_canary();
     if (const auto valid = out_.validate(); !valid.ok()) {
       for (const Fault& fault : valid.error().faults()) {
         // A missing DSN is no gap of its own where one was given and refused.
@@ -306,6 +307,54 @@ class Reader {
 
   std::string token_file_of(const std::string& stem) const {
     return config_.given(stem + "token_file") ? config_.text(stem + "token_file") : "";
+  }
+
+  void read_canary() {
+    out_.canary.interval = seconds(config_.number("canary.interval_seconds"));
+    out_.canary.failure_limit = static_cast<int>(config_.integer("canary.failure_limit"));
+    out_.canary_half_hold = seconds(config_.number("canary.half_hold_seconds"));
+    out_.prometheus_url = config_.text("canary.prometheus_url");
+    out_.gate.required =
+        config_.given("gate.required") ? config_.boolean("gate.required") : out_.prod;
+    out_.gate.backtests_min = static_cast<std::size_t>(config_.integer("gate.backtests_min"));
+    if (!out_.prometheus_url.empty() && !out_.prometheus_url.starts_with("http://")) {
+      fault("value_not_allowed", "canary.prometheus_url",
+            "must be the address of a Prometheus: http://host:port");
+    }
+    read_checks();
+  }
+
+  void read_checks() {
+    for (const std::string& name : config_.names("canary.checks.<name>.query")) {
+      const std::string stem = "canary.checks." + name + ".";
+      CanaryCheck check{.name = name, .query = config_.text(stem + "query")};
+      const bool has_min = config_.given(stem + "min");
+      const bool has_max = config_.given(stem + "max");
+      if (has_min) check.min = config_.number(stem + "min");
+      if (has_max) check.max = config_.number(stem + "max");
+      if (!has_min && !has_max) {
+        fault("value_not_allowed", stem + "query", "needs a bound beside it: min, max or both");
+      } else if (check.min > check.max) {
+        fault("value_not_allowed", stem + "min", "is above max: nothing could pass");
+      }
+      if (out_.prometheus_url.empty()) {
+        fault("value_not_allowed", stem + "query", "needs canary.prometheus_url to ask");
+      }
+      out_.canary_checks.push_back(std::move(check));
+    }
+    for (const char* bound : {"min", "max"}) {
+      for (const std::string& name : config_.names(std::string("canary.checks.<name>.") + bound)) {
+        const std::string query = "canary.checks." + name + ".query";
+        if (!config_.given(query)) {
+          fault("value_not_allowed", "canary.checks." + name + "." + bound,
+                "is the bound of no query: give " + query);
+        }
+      }
+    }
+    if (out_.canary_checks.size() > kCanaryChecksMax) {
+      fault("value_not_allowed", "canary.checks." + out_.canary_checks.back().name + ".query",
+            "is one of more than " + std::to_string(kCanaryChecksMax) + " checks");
+    }
   }
 
   bool refused(std::string_view key) const {

@@ -11,6 +11,7 @@
 #include "dagmanager/core/diff_planner.h"
 #include "dagmanager/monitors/alert_route.h"
 #include "dagmanager/queues/orphan_watch.h"
+#include "dagmanager/rollouts/canary_checks.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/config/config_key.h"
@@ -81,6 +82,14 @@ struct DagmanagerConfig {
     double capacity = 0;
   };
   Gc gc;
+  /// How rollouts are judged, and what one needs to begin.
+  RolloutPolicy canary;
+  /// How long half of the traffic is held where a rollout names no steps.
+  Duration canary_half_hold = std::chrono::hours(1);
+  /// `http://host:port` of a Prometheus; empty: none is asked.
+  std::string prometheus_url;
+  std::vector<CanaryCheck> canary_checks;
+  GatePolicy gate;
 
   /// Gives all faults at once, each with the key: INVALID_ARGUMENT `config_invalid`. What a profile
   /// or two keys together forbid; single values were checked when they were read.

@@ -197,6 +197,64 @@ Keys alert_keys() {
   };
 }
 
+Keys canary_keys() {
+  return {
+      {.key = "canary.interval_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "30",
+       .meaning = "Time between two judgements of a rollout.",
+       .unit = "seconds",
+       .at_least = 0.1,
+       .at_most = kSecondsMax},
+      {.key = "canary.half_hold_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "3600",
+       .meaning = "How long a rollout that names no steps holds at half of the traffic.",
+       .unit = "seconds",
+       .at_least = 0,
+       .at_most = 30 * kSecondsMax},
+      {.key = "canary.failure_limit",
+       .kind = ValueKind::Integer,
+       .default_text = "3",
+       .meaning = "Judgements running in which a check is false, after which a rollout goes back.",
+       .at_least = 1,
+       .at_most = 1000},
+      {.key = "canary.prometheus_url",
+       .meaning = "The Prometheus that is asked for the gateway's share and skew and for the "
+                  "checks of a rollout. Without it only Weir's own checks decide.",
+       .example = "http://localhost:9090"},
+      {.key = "canary.checks.<name>.query",
+       .meaning = "A query of at most 20 that must come to one sample within its bounds. "
+                  "`$sentinel_id`, `$version` and `$world` are the candidate's, for use inside "
+                  "quotes.",
+       .example = "sum(rate(order_errors_total{version=\"$version\"}[5m]))"},
+      {.key = "canary.checks.<name>.min",
+       .kind = ValueKind::Number,
+       .meaning = "The least that the sample may be.",
+       .example = "0"},
+      {.key = "canary.checks.<name>.max",
+       .kind = ValueKind::Number,
+       .meaning = "The most that the sample may be.",
+       .example = "0.01"},
+  };
+}
+
+Keys gate_keys() {
+  return {
+      {.key = "gate.required",
+       .kind = ValueKind::Boolean,
+       .meaning = "Whether a rollout begins only with evidence of lint and backtests.",
+       .example = "true",
+       .default_words = "`false`, in profile prod `true`"},
+      {.key = "gate.backtests_min",
+       .kind = ValueKind::Integer,
+       .default_text = "20",
+       .meaning = "Backtests of different names that evidence must show as passed.",
+       .at_least = 0,
+       .at_most = 10'000},
+  };
+}
+
 Keys later_engine_keys() {
   return {
       {.key = "neo4j_user", .default_text = "neo4j", .meaning = "User of a Neo4j graph store."},
@@ -337,43 +395,22 @@ Keys later_upkeep_keys() {
   };
 }
 
-Keys later_rollout_keys() {
+Keys later_gate_keys() {
   return {
-      {.key = "canary.interval_seconds",
-       .kind = ValueKind::Number,
-       .default_text = "30",
-       .meaning = "Time between two looks at a rollout.",
-       .unit = "seconds",
-       .at_least = 1},
-      {.key = "canary.half_hold_seconds",
-       .kind = ValueKind::Number,
-       .default_text = "3600",
-       .meaning = "How long a rollout holds at half of the traffic.",
-       .unit = "seconds",
-       .at_least = 0},
-      {.key = "canary.failure_limit",
-       .kind = ValueKind::Integer,
-       .default_text = "3",
-       .meaning = "Failed looks in a row that end a rollout.",
-       .at_least = 1},
-      {.key = "canary.prometheus_url", .meaning = "Where the checks of a rollout are asked."},
-      {.key = "canary.checks", .kind = ValueKind::TextList, .meaning = "The checks of a rollout."},
-      {.key = "gate.required",
-       .kind = ValueKind::Boolean,
-       .meaning = "Whether a rollout needs evidence.",
-       .default_words = "`false`, in profile prod `true`"},
-      {.key = "gate.backtest_command", .meaning = "The program that runs one backtest."},
-      {.key = "gate.backtests_min",
-       .kind = ValueKind::Integer,
-       .default_text = "20",
-       .meaning = "Backtests that must pass.",
-       .at_least = 0},
+      {.key = "gate.backtest_command",
+       .kind = ValueKind::TextList,
+       .meaning = "The program that runs the backtests of `weir dagmanager promote`."},
       {.key = "gate.backtest_timeout_seconds",
        .kind = ValueKind::Number,
        .default_text = "3600",
-       .meaning = "How long one backtest may take.",
+       .meaning = "How long it may take.",
        .unit = "seconds",
        .at_least = 1},
+  };
+}
+
+Keys later_telemetry_keys() {
+  return {
       {.key = "telemetry.otel_exporter_endpoint",
        .meaning = "Where traces are sent.",
        .top_level = true},
@@ -400,6 +437,8 @@ std::vector<server::KeyDescription> available_config_keys() {
   append(keys, alert_keys());
   append(keys, upkeep_keys());
   append(keys, gc_keys());
+  append(keys, canary_keys());
+  append(keys, gate_keys());
   return keys;
 }
 
@@ -407,7 +446,8 @@ std::vector<server::KeyDescription> later_config_keys() {
   Keys keys = later_engine_keys();
   append(keys, later_access_keys());
   append(keys, later_upkeep_keys());
-  append(keys, later_rollout_keys());
+  append(keys, later_gate_keys());
+  append(keys, later_telemetry_keys());
   for (KeyDescription& key : keys) {
     key.meaning += ' ';
     key.meaning += kNotAvailableYet;

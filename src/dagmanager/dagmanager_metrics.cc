@@ -12,6 +12,17 @@ namespace {
 const std::vector<double> kDurationBuckets = {1,   2,   5,   10,   20,   40,  80,
                                               100, 200, 500, 1000, 2000, 5000};
 
+/// Counted and logged; who watches the process is told by either.
+void rollout_alert(server::Metrics& metrics, const char* alert, const RolloutRecord& rollout) {
+  metrics.counter({"rollout_alerts_total", "Alerts raised by rollouts."}, {{"alert", alert}})
+      .Increment();
+  server::log().warning(alert, {{"rollout", rollout.id},
+                                {"sentinel", rollout.candidate.sentinel},
+                                {"version", rollout.candidate.version},
+                                {"world", rollout.world},
+                                {"reason", rollout.rollout.reason}});
+}
+
 std::string or_unset(const std::string& value) { return value.empty() ? "__unset__" : value; }
 
 }  // namespace
@@ -183,6 +194,25 @@ Result<void> DagmanagerMetrics::shared_topics(
 void DagmanagerMetrics::loop_failed(const std::string& loop) {
   metrics_.counter({"loop_failures_total", "Passes of a loop that failed."}, {{"loop", loop}})
       .Increment();
+}
+
+void DagmanagerMetrics::judged(Verdict verdict) {
+  metrics_
+      .counter({"rollout_verdicts_total", "Judgements of rollouts, by verdict."},
+               {{"verdict", std::string(verdict_text(verdict))}})
+      .Increment();
+}
+
+void DagmanagerMetrics::weighs(const std::string& version, double weight) {
+  version_weight(version, weight);
+}
+
+void DagmanagerMetrics::rolled_back(const RolloutRecord& rollout) {
+  rollout_alert(metrics_, "RolloutRolledBack", rollout);
+}
+
+void DagmanagerMetrics::undecided(const RolloutRecord& rollout) {
+  rollout_alert(metrics_, "RolloutUndecided", rollout);
 }
 
 }  // namespace weir::dagmanager

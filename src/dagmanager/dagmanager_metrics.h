@@ -11,6 +11,7 @@
 #include "dagmanager/loops/periodic_loop.h"
 #include "dagmanager/monitors/alert_sender.h"
 #include "dagmanager/monitors/health_watch.h"
+#include "dagmanager/rollouts/canary_executor.h"
 #include "dagmanager/topics/reconciler.h"
 #include "graph/dag.h"
 #include "server/metrics.h"
@@ -22,7 +23,8 @@ namespace weir::dagmanager {
 class DagmanagerMetrics final : public DiffObserver,
                                 public LoopObserver,
                                 public NoticeObserver,
-                                public ReconcileObserver {
+                                public ReconcileObserver,
+                                public CanaryObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
 
@@ -53,6 +55,10 @@ class DagmanagerMetrics final : public DiffObserver,
   void topics_unowned(std::size_t count) override;
   void topic_recreated(const graph::TopicName& topic) override;
   Result<void> shared_topics(const std::vector<CrossContextViolation>& violations) override;
+  void judged(Verdict verdict) override;
+  void weighs(const std::string& version, double weight) override;
+  void rolled_back(const RolloutRecord& rollout) override;
+  void undecided(const RolloutRecord& rollout) override;
 
   server::Metrics& registry() { return metrics_; }
 

@@ -151,6 +151,10 @@ void refresh_process_gauges(const HttpParts& parts) {
     metrics.gauge({"cross_context_hits_open", "Cross-context hits that nobody has cleared."})
         .Set(static_cast<double>(*open));
   }
+  if (const auto rollouts = parts.rollouts.unfinished(); rollouts.ok()) {
+    metrics.gauge({"rollouts_active", "Rollouts that have not ended."})
+        .Set(static_cast<double>(rollouts->size()));
+  }
   const auto backlog = parts.bus.backlog();
   if (!backlog.ok()) return;
   const auto age = backlog->pending == 0 ? Duration::zero() : parts.clock.now() - backlog->oldest;

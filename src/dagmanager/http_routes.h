@@ -10,12 +10,13 @@
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
-#include "dagmanager/rollouts/hit_service.h"
+#include "dagmanager/ports/rollouts/rollout_store.h"
 #include "dagmanager/queues/cleanup_service.h"
+#include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
-#include "server/events/event_stream.h"
 #include "server/breaker.h"
+#include "server/events/event_stream.h"
 #include "server/http/router.h"
 #include "server/worker_pool.h"
 
@@ -29,6 +30,7 @@ struct HttpParts {
   TrafficService& traffic;
   HitService& hits;
   CleanupService& cleanup;
+  RolloutStore& rollouts;
   const LoopKeeper& loops;
   StoreHealth& health;
   DagmanagerMetrics& metrics;

@@ -36,14 +36,6 @@ grpc::ServerUnaryReactor* run_on(server::WorkerPool& pool, grpc::CallbackServerC
   return reactor;
 }
 
-grpc::ServerUnaryReactor* not_available(grpc::CallbackServerContext& context,
-                                        const std::string& what) {
-  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
-  reactor->Finish(server::finish_with(
-      context, base::unimplemented("not_available_yet", what + " is not part of this release")));
-  return reactor;
-}
-
 /// The ids to describe, with the names they had in the deploy asked for.
 struct Described {
   std::vector<NodeView> nodes;
@@ -273,19 +265,31 @@ grpc::ServerUnaryReactor* AdminServer::AckCrossContextHit(
                 });
 }
 grpc::ServerUnaryReactor* AdminServer::StartRollout(grpc::CallbackServerContext* context,
-                                                    const wire::StartRolloutRequest*,
-                                                    wire::Rollout*) {
-  return not_available(*context, "StartRollout");
+                                                    const wire::StartRolloutRequest* request,
+                                                    wire::Rollout* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply, actor = context->peer()]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.rollouts.start(*request, actor));
+                  return {};
+                });
 }
 grpc::ServerUnaryReactor* AdminServer::ChangeRollout(grpc::CallbackServerContext* context,
-                                                     const wire::ChangeRolloutRequest*,
-                                                     wire::Rollout*) {
-  return not_available(*context, "ChangeRollout");
+                                                     const wire::ChangeRolloutRequest* request,
+                                                     wire::Rollout* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply, actor = context->peer()]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.rollouts.change(*request, actor));
+                  return {};
+                });
 }
 grpc::ServerUnaryReactor* AdminServer::ListRollouts(grpc::CallbackServerContext* context,
-                                                    const wire::ListRolloutsRequest*,
-                                                    wire::ListRolloutsReply*) {
-  return not_available(*context, "ListRollouts");
+                                                    const wire::ListRolloutsRequest* request,
+                                                    wire::ListRolloutsReply* reply) {
+  return run_on(parts_.pool, *context, parts_.random, draining_,
+                [this, request, reply]() -> Result<void> {
+                  WEIR_TRY(*reply, parts_.rollouts.list(*request));
+                  return {};
+                });
 }
 
 grpc::ServerUnaryReactor* HealthServer::Status(grpc::CallbackServerContext* context,

@@ -14,6 +14,7 @@
 #include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
+#include "dagmanager/rollouts/rollout_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
 #include "dagmanager/wire.h"
@@ -32,6 +33,7 @@ struct QueryParts {
   HitService& hits;
   RedoService& redo;
   CleanupService& cleanup;
+  RolloutService& rollouts;
   const Clock& clock;
   Random& random;
 };
@@ -51,7 +53,6 @@ class TagQueryServer final
   const std::atomic<bool>& draining_;
 };
 
-/// Calls that later releases bring answer UNIMPLEMENTED `not_available_yet`.
 class AdminServer final : public wire::AdminService::CallbackService {
  public:
   AdminServer(QueryParts parts, const std::atomic<bool>& draining)

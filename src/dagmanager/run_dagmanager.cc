@@ -20,11 +20,14 @@
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/loops/periodic_loop.h"
 #include "dagmanager/monitors/watchers.h"
+#include "dagmanager/ports/rollouts/prometheus_reader.h"
 #include "dagmanager/query_service.h"
 #include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/queues/limits.h"
+#include "dagmanager/rollouts/canary_executor.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
+#include "dagmanager/rollouts/rollout_service.h"
 #include "dagmanager/topics/reconciler.h"
 #include "server/breaker_prober.h"
 #include "server/events/event_stream.h"
@@ -75,6 +78,9 @@ class Dagmanager {
                   .full_reason = "diff_queue_full"}));
     WEIR_TRY(role->queries_,
              server::WorkerPool::create({.name = "query", .concurrency = kQueryThreads}));
+    if (!config.prometheus_url.empty()) {
+      WEIR_TRY(role->prometheus_, PrometheusReader::create(config.prometheus_url, role->clock_));
+    }
     WEIR_CHECK(role->wire());
     return role;
   }
@@ -90,6 +96,7 @@ class Dagmanager {
     gc_loop_->start();
     watchers_->start();
     reconciler_loop_->start();
+    canary_loop_->start();
     loops_->start();
     engines_.bell->start(
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
@@ -167,8 +174,10 @@ class Dagmanager {
                          double weight) { dagmanager_metrics_.version_weight(version, weight); },
         .compute_key_in_queue_map = config_.compute_key_in_queue_map});
     wire_gc();
-    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_, *traffic_,
-                           *hits_,          *redo_,           *cleanup_, clock_,   random_};
+    wire_rollouts();
+    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_,
+                           *traffic_,       *hits_,           *redo_,    *cleanup_,
+                           *rollouts_,      clock_,           random_};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -195,6 +204,7 @@ class Dagmanager {
         .loop = "reconciler",
         .period = config_.reconciler_interval,
         .work = [this](const LoopFence& fence) { return reconciler_->run_once(fence); }});
+    wire_canary();
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
     return wire_watchers();
@@ -252,7 +262,42 @@ class Dagmanager {
                                   }});
   }
 
+  void wire_rollouts() {
+    rollouts_ = std::make_unique<RolloutService>(
+        RolloutService::Parts{.rollouts = *engines_.rollouts,
+                              .redo = *engines_.redo,
+                              .graph = *engines_.store,
+                              .clock = clock_,
+                              .random = random_,
+                              .gate = config_.gate,
+                              .half_hold = config_.canary_half_hold,
+                              .weighs = [this](const std::string& version, double weight) {
+                                dagmanager_metrics_.version_weight(version, weight);
+                              }});
+  }
+
+  void wire_canary() {
+    canary_ = std::make_unique<CanaryExecutor>(
+        CanaryExecutor::Config{config_.canary, config_.canary_checks},
+        CanaryExecutor::Parts{.rollouts = *engines_.rollouts,
+                              .clock = clock_,
+                              .observer = dagmanager_metrics_,
+                              .metrics = prometheus_.get()});
+    canary_loop_ = std::make_unique<PeriodicLoop>(
+        PeriodicLoop::Parts{.keeper = *loops_,
+                            .clock = clock_,
+                            .log = server::log(),
+                            .observer = dagmanager_metrics_,
+                            .loop = "canary",
+                            .period = config_.canary.interval,
+                            .work = [this](const LoopFence& fence) -> Result<void> {
+                              WEIR_CHECK(canary_->run_once(fence));
+                              return {};
+                            }});
+  }
+
   void stop_loops() {
+    if (canary_loop_) canary_loop_->stop();
     if (gc_loop_) gc_loop_->stop();
     if (watchers_) watchers_->stop();
     if (reconciler_loop_) reconciler_loop_->stop();
@@ -261,8 +306,8 @@ class Dagmanager {
 
   server::Router make_http_routes() {
     return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *cleanup_,
-                        *loops_, *health_, dagmanager_metrics_, *admission_, clock_, draining_,
-                        instance_, config_.warnings(), breakers_});
+                        *engines_.rollouts, *loops_, *health_, dagmanager_metrics_, *admission_,
+                        clock_, draining_, instance_, config_.warnings(), breakers_});
   }
 
   Result<void> listen_grpc() {
@@ -303,6 +348,7 @@ class Dagmanager {
   std::unique_ptr<StoreHealth> health_;
   std::unique_ptr<HitService> hits_;
   std::unique_ptr<RedoService> redo_;
+  std::unique_ptr<RolloutService> rollouts_;
   std::unique_ptr<DiffWitness> witness_;
   std::unique_ptr<DiffExecutor> executor_;
   std::unique_ptr<DiffServer> diffs_;
@@ -313,6 +359,9 @@ class Dagmanager {
   std::unique_ptr<server::EventStream> events_;
   std::unique_ptr<EventRelay> relay_;
   std::unique_ptr<LoopKeeper> loops_;
+  std::unique_ptr<PrometheusReader> prometheus_;
+  std::unique_ptr<CanaryExecutor> canary_;
+  std::unique_ptr<PeriodicLoop> canary_loop_;
   std::unique_ptr<TopicArchiver> archiver_;
   std::unique_ptr<QueueCollector> collector_;
   std::unique_ptr<CleanupService> cleanup_;

@@ -175,6 +175,20 @@ Result<wire::CrossContextHit> DagmanagerClient::acknowledge_hit(
                                     kCallTimeout);
 }
 
+Result<wire::Rollout> DagmanagerClient::start_rollout(const wire::StartRolloutRequest& request) {
+  return ask<wire::Rollout>(request, &wire::AdminService::Stub::StartRollout, kCallTimeout);
+}
+
+Result<wire::Rollout> DagmanagerClient::change_rollout(const wire::ChangeRolloutRequest& request) {
+  return ask<wire::Rollout>(request, &wire::AdminService::Stub::ChangeRollout, kCallTimeout);
+}
+
+Result<wire::ListRolloutsReply> DagmanagerClient::list_rollouts(
+    const wire::ListRolloutsRequest& request) {
+  return ask<wire::ListRolloutsReply>(request, &wire::AdminService::Stub::ListRollouts,
+                                      kCallTimeout);
+}
+
 Result<std::vector<wire::NodeRecord>> DagmanagerClient::describe_nodes(
     const std::vector<std::string>& ids) {
   std::vector<wire::NodeRecord> records;

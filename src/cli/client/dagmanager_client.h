@@ -55,6 +55,13 @@ class DagmanagerClient {
   /// Clears one. A repeat is harmless.
   Result<wire::CrossContextHit> acknowledge_hit(const wire::AckCrossContextHitRequest& request);
 
+  /// Begins a rollout (section 3.22). A repeat is refused and names the one that runs.
+  Result<wire::Rollout> start_rollout(const wire::StartRolloutRequest& request);
+  /// Steers one.
+  Result<wire::Rollout> change_rollout(const wire::ChangeRolloutRequest& request);
+  /// The newest 1,000, newest first.
+  Result<wire::ListRolloutsReply> list_rollouts(const wire::ListRolloutsRequest& request);
+
   /// What the store knows of these nodes, any number.
   Result<std::vector<wire::NodeRecord>> describe_nodes(const std::vector<std::string>& ids);
   /// The same of a strategy's newest deploy in a world.

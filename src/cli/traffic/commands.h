@@ -12,5 +12,7 @@ namespace weir::cli {
 void add_redo_diff(CLI::App& parent, Session& session);
 /// `cross-context list|ack`.
 void add_cross_context(CLI::App& parent, Session& session);
+/// `canary start|list|show|pause|resume|advance|abort`.
+void add_canary(CLI::App& parent, Session& session);
 
 }  // namespace weir::cli

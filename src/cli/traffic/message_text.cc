@@ -31,6 +31,57 @@ std::string result_json(const wire::DiffResult& result) {
   return out + "\n";
 }
 
+std::string rollout_json(const wire::Rollout& rollout) {
+  std::string out;
+  JsonLine line(out);
+  line.text("rollout_id", rollout.rollout_id());
+  line.text("state", rollout.state());
+  line.text("world_id", rollout.world_id());
+  line.text("sentinel_id", rollout.sentinel_id());
+  line.text("version", rollout.version());
+  line.text("baseline_sentinel_id", rollout.baseline_sentinel_id());
+  line.text("baseline_version", rollout.baseline_version());
+  line.key("steps");
+  base::append_json_list(out, rollout.steps(), [&](const wire::RolloutStep& step) {
+    JsonLine(out).number("weight", step.weight()).number("hold_seconds", step.hold_seconds()).end();
+  });
+  line.number("step", rollout.step());
+  line.number("held_seconds", rollout.held_seconds());
+  line.text("verdict", rollout.verdict());
+  line.text("reason", rollout.reason());
+  line.text("started_by", rollout.started_by());
+  line.text("started_at", rollout.started_at());
+  line.text("ended_at", rollout.ended_at());
+  line.end();
+  return out + "\n";
+}
+
+std::string rollout_line(const wire::Rollout& rollout) {
+  std::string line = rollout.rollout_id() + " " + rollout.state() + ": " + rollout.sentinel_id() +
+                     " " + rollout.version();
+  if (!rollout.world_id().empty()) line += " in world " + rollout.world_id();
+  if (!rollout.baseline_sentinel_id().empty()) {
+    line += " after ";
+    if (rollout.baseline_sentinel_id() != rollout.sentinel_id()) {
+      line += rollout.baseline_sentinel_id() + " ";
+    }
+    line += rollout.baseline_version();
+  }
+  const auto at = static_cast<int>(rollout.step());
+  if (rollout.ended_at().empty() && at < rollout.steps_size()) {
+    const wire::RolloutStep& step = rollout.steps(at);
+    std::string weight;
+    JsonLine(weight).number("w", step.weight());
+    line += "\n  step " + std::to_string(at + 1) + " of " + std::to_string(rollout.steps_size()) +
+            ": weight " + weight.substr(weight.find(':') + 1) + ", held " +
+            std::to_string(rollout.held_seconds()) + " of " + std::to_string(step.hold_seconds()) +
+            " s";
+  }
+  if (!rollout.verdict().empty()) line += "\n  last verdict: " + rollout.verdict();
+  if (!rollout.reason().empty()) line += "\n  " + rollout.reason();
+  return line + "\n";
+}
+
 std::string result_text(const wire::DiffResult& result) {
   std::string text = "version " + result.version() + " of sentinel " + result.sentinel_id() + "\n";
   for (const auto& [key, topic] : sorted_map(result)) {

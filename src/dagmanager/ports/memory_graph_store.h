@@ -50,11 +50,11 @@ struct MemoryGraph {
   std::size_t hits_open = 0;
   std::map<RowId, OrphanRecord> orphans;  ///< by queue
   /// When intents were last joined. Not in the snapshot: whoever joined ends with the process.
-  std::set<RowId> collecting;             ///< queues whose topics are being deleted
-  std::map<RowId, GoneQueue> gone;        ///< by row
-  Epoch removal = 0;                      ///< last that removed a binding; not in the snapshot
+  std::set<RowId> collecting;       ///< queues whose topics are being deleted
+  std::map<RowId, GoneQueue> gone;  ///< by row
+  Epoch removal = 0;                ///< last that removed a binding; not in the snapshot
   std::map<RowId, Instant> joined_at;
-  std::vector<RolloutRecord> rollouts;    ///< oldest first
+  std::vector<RolloutRecord> rollouts;  ///< oldest first
 
   /// The sentinel of the same id, world and version; null if it is not stored.
   SentinelRecord* find_sentinel(const SentinelRecord& like);

@@ -63,8 +63,8 @@ void MemoryGraphStore::tell_weight(const SentinelRecord& sentinel, Instant at) {
 Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
   WeightOutcome outcome;
   WEIR_CHECK(alter([&](MemoryGraph& graph, const TellWeight& tell) -> Result<bool> {
-    WEIR_TRY(outcome, decide_weight(graph.sentinels, change.request,
-                                    graph.fence(change.request.sentinel)));
+    WEIR_TRY(outcome,
+             decide_weight(graph.sentinels, change.request, graph.fence(change.request.sentinel)));
     if (!outcome.changed) return false;
     WEIR_CHECK(check_queues(graph, outcome));
     SentinelRecord& stored = *graph.find_sentinel(outcome.sentinel);
@@ -93,7 +93,8 @@ void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& comm
   }
   if (wanted.traffic_weight) {
     const double from = stored.traffic_weight.value_or(0);
-    const auto allowed = check_fence(graph_.fence(wanted.id), wanted.world, {from, *wanted.traffic_weight});
+    const auto allowed =
+        check_fence(graph_.fence(wanted.id), wanted.world, {from, *wanted.traffic_weight});
     if (allowed.ok()) {
       give_weight(stored, *wanted.traffic_weight);
     } else {
