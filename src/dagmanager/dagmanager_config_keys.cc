@@ -443,10 +443,10 @@ std::vector<server::KeyDescription> available_config_keys() {
 }
 
 std::vector<server::KeyDescription> later_config_keys() {
-  Keys keys = later_engine_keys();
+  Keys keys = later_gate_keys();  // first, for the sample has one place for all keys of `gate`
+  append(keys, later_engine_keys());
   append(keys, later_access_keys());
   append(keys, later_upkeep_keys());
-  append(keys, later_gate_keys());
   append(keys, later_telemetry_keys());
   for (KeyDescription& key : keys) {
     key.meaning += ' ';

@@ -42,8 +42,7 @@ struct HttpParts {
   std::vector<const server::Breaker*> breakers;  ///< of engines that are not this process
 };
 
-/// The routes of contract section 1.3 that this release serves; those of later releases answer 501
-/// `not_available_yet`.
+/// The routes of contract section 1.3.
 server::Router make_routes(HttpParts parts);
 
 }  // namespace weir::dagmanager

@@ -67,7 +67,8 @@ Duration LoopKeeper::run_once() {
   return next;
 }
 
-/// What to call of the loops that were not this instance's before, or were lost and won again.
+/// What to call of the loops that were not this instance's before, or were lost and won again, or
+/// have something left for them.
 std::vector<std::function<void()>> LoopKeeper::take_over(const std::vector<LoopLease>& leases) {
   std::vector<std::function<void()>> gained;
   for (const LoopLease& lease : leases) {
@@ -79,10 +80,11 @@ std::vector<std::function<void()>> LoopKeeper::take_over(const std::vector<LoopL
     if (lease.last_run && (!loop.last_run || *loop.last_run < *lease.last_run)) {
       loop.last_run = lease.last_run;
     }
+    if (own && lease.asked && loop.gained) gained.push_back(loop.gained);
     if (loop.fence == before) continue;
     parts_.log.info(own ? "runs a loop" : "a loop runs elsewhere",
                     {{"loop", lease.loop}, {"fence", lease.fence}});
-    if (own && loop.gained) gained.push_back(loop.gained);
+    if (own && !lease.asked && loop.gained) gained.push_back(loop.gained);
   }
   return gained;
 }

@@ -35,7 +35,8 @@ class LoopKeeper {
   LoopKeeper& operator=(const LoopKeeper&) = delete;
 
   /// A loop that this instance would run, before start(). `gained` is called when its row becomes
-  /// this instance's, from the keeper's thread; it must not block.
+  /// this instance's, and while another has left something for it, from the keeper's thread; it
+  /// must not block.
   void add(const std::string& loop, std::function<void()> gained);
 
   void start();

@@ -6,6 +6,7 @@
 
 #include "base/crash_point.h"
 #include "base/uuid.h"
+#include "dagmanager/monitors/limits.h"
 
 namespace weir::dagmanager {
 
@@ -93,7 +94,9 @@ void AlertDesk::heard(const NoticeKey& key, std::optional<NoticeOutcome> outcome
 
 void AlertDesk::sleep_until_due(const AlertBook& book) {
   const Instant now = parts_.clock.now();
-  const auto next = next_notice_due(book);
+  auto next = next_notice_due(book);
+  if (!book.conditions.empty())
+    next = std::min(next.value_or(now + kHealthEvery), now + kHealthEvery);
   if (!next || *next <= now) return;  // none, or under way: its outcome asks for a pass
   {
     const base::MutexLock lock(mutex_);

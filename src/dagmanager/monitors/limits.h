@@ -9,8 +9,10 @@
 /// Bounds of the watchers (contract section 3.14).
 namespace weir::dagmanager {
 
-/// Between two passes of the loop `health`.
+/// Between two looks of an instance, and two passes of the loop `health` while there are faults.
 inline constexpr Duration kHealthEvery = std::chrono::seconds(5);
+/// Between two passes while there are none: what an instance sees asks for one (loop_leases.h).
+inline constexpr Duration kHealthIdle = std::chrono::minutes(1);
 
 /// The bound of the 95th percentile of diffs, milliseconds.
 inline constexpr double kDiffDurationAlertMs = 200;

@@ -63,7 +63,7 @@ void Watchers::add_desks() {
       .log = parts_.log,
       .observer = parts_.loops,
       .loop = kHealthLoop,
-      .period = kHealthEvery,
+      .period = kHealthIdle,
       .work = [this](const LoopFence& fence) { return desk_->run_once(fence); }});
 }
 

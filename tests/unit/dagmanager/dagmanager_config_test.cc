@@ -176,14 +176,14 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
       "dagmanager:\n"
       "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
-      "  s3: {secret_key: k}\n  gate: {required: true}\n";
+      "  s3: {secret_key: k}\n  gate: {backtest_command: [c]}\n";
   EXPECT_THAT(
       faults(yaml),
       UnorderedElementsAre("not_available_yet acl.readers", "not_available_yet acl.writers",
                            "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
                            "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
                            "not_available_yet legacy_topics", "not_available_yet s3.secret_key",
-                           "not_available_yet gate.required",
+                           "not_available_yet gate.backtest_command",
                            "not_available_yet telemetry.otel_exporter_endpoint"));
 }
 

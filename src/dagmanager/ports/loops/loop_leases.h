@@ -46,6 +46,7 @@ struct LoopLease {
   std::int64_t fence = 0;
   Duration left{};  ///< until it lapses, by the store's clock; negative: it has
   std::optional<Instant> last_run = {};
+  bool asked = false;  ///< an instance has left something for its next pass
 };
 
 /// Port: the rows. Of one graph store, whose faults it has; any thread.

@@ -17,7 +17,8 @@ using postgres::Statement;
 
 /// In the order of the loops, so that two instances never wait for each other. The rows of others
 /// are as they were at the beginning: one that was `holder`'s then, and is not renewed, was lost to
-/// whoever this waited for.
+/// whoever this waited for. What other instances see is made alerts of by the holder of `health`,
+/// which hears of it with this, rather than by a statement of its own every few seconds.
 constexpr Statement kRenewLoops = {
     "dag_renew_loops",
     "WITH mine AS (INSERT INTO weir_dagmanager.loop_lease AS l (loop, holder, fence, until,"
@@ -29,7 +30,8 @@ constexpr Statement kRenewLoops = {
     " WHERE l.holder = excluded.holder OR l.until <= now()"
     " RETURNING loop, holder, fence, until, last_run)"
     " SELECT a.loop, a.holder, a.fence,"
-    " (extract(epoch FROM a.until - now()) * 1000000)::bigint, a.last_run FROM"
+    " (extract(epoch FROM a.until - now()) * 1000000)::bigint, a.last_run,"
+    " a.loop = 'health' AND EXISTS (SELECT FROM weir_dagmanager.alert_condition) FROM"
     " (SELECT * FROM mine UNION ALL SELECT loop,"
     " CASE WHEN holder = $1 THEN '' ELSE holder END, fence, until, last_run"
     " FROM weir_dagmanager.loop_lease WHERE loop NOT IN (SELECT loop FROM mine)) a"
@@ -67,7 +69,8 @@ Result<std::vector<LoopLease>> PostgresLoopLeases::renew(const std::string& hold
                       .holder = std::string(rows.text(row, 1)),
                       .fence = rows.int64(row, 2),
                       .left = Duration(rows.int64(row, 3)),
-                      .last_run = rows.instant_if(row, 4)});
+                      .last_run = rows.instant_if(row, 4),
+                      .asked = rows.boolean(row, 5)});
   }
   return leases;
 }

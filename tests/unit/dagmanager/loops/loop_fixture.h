@@ -23,12 +23,16 @@ class UnreachableLeases final : public LoopLeases {
     if (!reachable) return base::unavailable("graph_unavailable", "no store");
     auto leases = inner_.renew(holder, claims);
     if (clock_ != nullptr) clock_->sleep_for(takes);
+    if (leases.ok()) {
+      for (LoopLease& lease : *leases) lease.asked = asked;
+    }
     return leases;
   }
   Result<void> give_back(const std::string& holder) override { return inner_.give_back(holder); }
 
   bool reachable = true;
-  Duration takes{};  ///< on its way back
+  bool asked = false;  ///< every loop
+  Duration takes{};    ///< on its way back
 
  private:
   LoopLeases& inner_;

@@ -47,6 +47,21 @@ TEST_F(LoopKeeperTest, HoldsALoopThatNobodyRunsAndSaysSoOnce) {
   EXPECT_EQ(gained_, 1);
 }
 
+TEST_F(LoopKeeperTest, CallsALoopForWhichSomethingWasLeftAsLongAsItIsThere) {
+  const auto one = make("one");
+  const auto other = make("other");
+  one->run_once();
+  leases_.asked = true;
+  other->run_once();
+  EXPECT_EQ(gained_, 1) << "it is not the other's loop";
+  one->run_once();
+  one->run_once();
+  EXPECT_EQ(gained_, 3);
+  leases_.asked = false;
+  one->run_once();
+  EXPECT_EQ(gained_, 3);
+}
+
 TEST_F(LoopKeeperTest, LeavesALoopToItsHolderAndComesWhenTheRowLapses) {
   const auto one = make("one");
   const auto other = make("other");
