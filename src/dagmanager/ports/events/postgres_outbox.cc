@@ -32,14 +32,14 @@ OutboxRow read_event(const Rows& rows, std::size_t row) {
   event.created_at = rows.instant(row, 13);
   const std::string_view kind = rows.text(row, 2);
   if (kind == "queue_lifecycle") {
-    event.lifecycle = LifecycleUpdate{
-        .queue = graph::TopicName(rows.text(row, 14)),
-        .action = std::string(rows.text(row, 15)),
-        .reason = std::string(rows.text(row, 16)),
-        .tag = std::string(rows.text(row, 17)),
-        .interval = rows.int64_if(row, 5),
-        .archive_status = std::string(rows.text(row, 18)),
-        .scope = {std::string(rows.text(row, 7)), std::string(rows.text(row, 8))}};
+    event.lifecycle =
+        LifecycleUpdate{.queue = graph::TopicName(rows.text(row, 14)),
+                        .action = std::string(rows.text(row, 15)),
+                        .reason = std::string(rows.text(row, 16)),
+                        .tag = std::string(rows.text(row, 17)),
+                        .interval = rows.int64_if(row, 5),
+                        .archive_status = std::string(rows.text(row, 18)),
+                        .scope = {std::string(rows.text(row, 7)), std::string(rows.text(row, 8))}};
   } else if (kind == "queue_updated") {
     QueueUpdate update;
     for (const std::string_view tag : rows.text_array(row, 4)) update.query.tags.emplace_back(tag);

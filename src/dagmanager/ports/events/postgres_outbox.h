@@ -17,8 +17,8 @@ namespace weir::dagmanager {
 
 /// What a SELECT of read_outbox() begins with. Kinds that this build knows; rows of others are left
 /// alone.
-#define WEIR_DAG_OUTBOX_COLUMNS                                                     \
-  "key_seq, id::text, kind, revision, tags, interval_seconds, match_all, world_id," \
+#define WEIR_DAG_OUTBOX_COLUMNS                                                                    \
+  "key_seq, id::text, kind, revision, tags, interval_seconds, match_all, world_id,"                \
   " execution_domain, queue_ids, sentinel_id, version, weight, created_at, topic, action, reason," \
   " tag, archive_status"
 #define WEIR_DAG_OUTBOX_KINDS \
