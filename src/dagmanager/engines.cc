@@ -72,8 +72,8 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
-    engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops);
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
+    engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops, *engines.alerts);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);

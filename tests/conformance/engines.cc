@@ -8,6 +8,7 @@
 #include "dagmanager/ports/loops/memory_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
+#include "dagmanager/ports/monitors/memory_alert_store.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
@@ -33,7 +34,8 @@ class MemoryGraph final : public GraphEngine {
         hits_(*store_, random_),
         redo_(*store_),
         loops_(real_clock()),
-        rollouts_(*store_, loops_) {}
+        alerts_(loops_),
+        rollouts_(*store_, loops_, alerts_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
   server::EventLog& events() override { return events_; }
@@ -43,6 +45,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::RedoStore& redo() override { return redo_; }
   dagmanager::RolloutStore& rollouts() override { return rollouts_; }
   dagmanager::LoopLeases& loops() override { return loops_; }
+  dagmanager::AlertStore& alerts() override { return alerts_; }
 
  private:
   SharedRandom random_;
@@ -54,6 +57,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryHitStore hits_;
   dagmanager::MemoryRedoStore redo_;
   dagmanager::MemoryLoopLeases loops_;
+  dagmanager::MemoryAlertStore alerts_;
   dagmanager::MemoryRolloutStore rollouts_;
 };
 
@@ -77,6 +81,7 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::RedoStore& redo() override { return instance_->redo(); }
   dagmanager::RolloutStore& rollouts() override { return instance_->rollouts(); }
   dagmanager::LoopLeases& loops() override { return instance_->loops(); }
+  dagmanager::AlertStore& alerts() override { return instance_->alerts(); }
 
  private:
   PostgresGraph graph_;

@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
+#include "dagmanager/ports/monitors/alert_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/rollouts/rollout_store.h"
@@ -67,6 +68,7 @@ class GraphEngine {
   virtual dagmanager::RedoStore& redo() = 0;
   virtual dagmanager::RolloutStore& rollouts() = 0;
   virtual dagmanager::LoopLeases& loops() = 0;
+  virtual dagmanager::AlertStore& alerts() = 0;
 };
 
 /// A topic admin, without topics at first.

@@ -9,6 +9,7 @@
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
+#include "dagmanager/ports/monitors/postgres_alert_store.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
@@ -34,6 +35,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::RedoStore& redo() override { return redo_; }
   dagmanager::RolloutStore& rollouts() override { return rollouts_; }
   dagmanager::LoopLeases& loops() override { return loops_; }
+  dagmanager::AlertStore& alerts() override { return alerts_; }
   postgres::Pool& pool() { return pool_; }
   dagmanager::PostgresGraphStore& postgres_store() { return store_; }
 
@@ -49,6 +51,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresRedoStore redo_;
   dagmanager::PostgresRolloutStore rollouts_;
   dagmanager::PostgresLoopLeases loops_;
+  dagmanager::PostgresAlertStore alerts_{pool_};
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/ports/queues/queue_life_store.h"
+#include "dagmanager/ports/monitors/memory_alert_store.h"
+#include "dagmanager/ports/rollouts/memory_rollout_store.h"
+#include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 
 #include <gmock/gmock.h>
 
@@ -67,6 +70,7 @@ class LifeEngine {
   virtual TrafficStore& traffic() = 0;
   virtual LoopLeases& loops() = 0;
   virtual QueueLifeStore& life() = 0;
+  virtual RolloutStore& rollouts() = 0;
 };
 
 class MemoryLife final : public LifeEngine {
@@ -77,6 +81,7 @@ class MemoryLife final : public LifeEngine {
   TrafficStore& traffic() override { return traffic_; }
   LoopLeases& loops() override { return loops_; }
   QueueLifeStore& life() override { return life_; }
+  RolloutStore& rollouts() override { return rollouts_; }
 
  private:
   test::SharedRandom random_{1};
@@ -84,6 +89,8 @@ class MemoryLife final : public LifeEngine {
   MemoryLoopLeases loops_;
   MemoryTrafficStore traffic_{*store_};
   MemoryQueueLife life_{*store_, loops_, random_};
+  MemoryAlertStore alerts_{loops_};
+  MemoryRolloutStore rollouts_{*store_, loops_, alerts_};
 };
 
 class PostgresLife final : public LifeEngine {
@@ -92,6 +99,7 @@ class PostgresLife final : public LifeEngine {
   TrafficStore& traffic() override { return instance_->traffic(); }
   LoopLeases& loops() override { return loops_; }
   QueueLifeStore& life() override { return life_; }
+  RolloutStore& rollouts() override { return rollouts_; }
 
  private:
   test::PostgresGraph graph_;
@@ -99,6 +107,7 @@ class PostgresLife final : public LifeEngine {
   PostgresLoopLeases loops_{instance_->pool()};
   test::SharedRandom random_{2};
   PostgresQueueLife life_{instance_->pool(), instance_->postgres_store(), random_};
+  PostgresRolloutStore rollouts_{instance_->pool(), random_};
 };
 
 class QueueLifeStoreTest : public testing::TestWithParam<test::Adapter> {
@@ -196,6 +205,35 @@ TEST_P(QueueLifeStoreTest, TellsOfEachDeployWhatDecidesHowLongItHolds) {
     EXPECT_FALSE(one.live);
     EXPECT_EQ(one.was_live, (one.last_seen - at(0)) / hours(1) == 1) << "it is not forgotten";
   }
+}
+
+TEST_P(QueueLifeStoreTest, HoldsBothSidesOfARolloutUntilItEnds) {
+  deploy("s", "v1", {"x"}, 0.5);
+  clock_.sleep_for(hours(1));
+  deploy("s", "v2", {"y"}, 0);
+  const auto live = [&] {
+    std::vector<bool> found;
+    for (const DeployStanding& one : test::must(engine_->life().deploys()))
+      found.push_back(one.live);
+    return found;
+  };
+  EXPECT_THAT(live(), ElementsAre(true, false));
+  RolloutWish wish{.sentinel = graph::SentinelId("s-sentinel"), .steps = {{1, {}}}};
+  const std::string candidate =
+      test::must(engine_->rollouts().versions(wish.sentinel)).back().deploy_key;
+  const std::string id = "00000000-0000-4000-8000-000000000001";
+  test::must(engine_->rollouts().begin({.wish = wish,
+                                        .start = {.id = id, .actor = "me", .at = clock_.now()},
+                                        .gate = {},
+                                        .deploy = candidate,
+                                        .queues = {}}));
+  EXPECT_THAT(live(), ElementsAre(true, true)) << "the baseline has no traffic any more";
+  test::must(engine_->rollouts().change({.id = id,
+                                         .action = RolloutAction::Advance,
+                                         .expect = {},
+                                         .actor = "me",
+                                         .at = clock_.now()}));
+  EXPECT_THAT(live(), ElementsAre(false, true));
 }
 
 TEST_P(QueueLifeStoreTest, TellsWhatDeploysAreBoundTo) {

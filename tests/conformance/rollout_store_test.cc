@@ -245,6 +245,11 @@ TEST_P(RolloutStoreTest, GoesBackToTheFormerWeights) {
       << "where both fall, the later of one id's two";
   EXPECT_EQ(stored().state, RolloutState::RolledBack);
   EXPECT_EQ(stored().reason, "lag: it says so");
+  const auto book = engine_->alerts().read();
+  ASSERT_TRUE(succeeded(book));
+  ASSERT_EQ(book->conditions.size(), 1U) << "it is told with the step";
+  EXPECT_EQ(book->conditions[0].key, (AlertKey{"RolloutRolledBack", "s-sentinel@v2 in w1"}));
+  EXPECT_EQ(book->conditions[0].detail, std::string("rollout ") + kId + "1: lag: it says so");
   EXPECT_EQ(reason_of(order(RolloutAction::Advance)), "state_changed");
   EXPECT_EQ(reason_of(order(RolloutAction::Abort)), "state_changed");
 }

@@ -10,6 +10,16 @@ namespace weir::dagmanager {
 
 namespace {
 
+/// Whether it has traffic, or is a side of a rollout that has not ended.
+bool is_live(const MemoryGraph& graph, const SentinelRecord& sentinel) {
+  if (sentinel.traffic_weight.value_or(0) > 0) return true;
+  const RolloutSide side{sentinel.id, sentinel.version};
+  return std::ranges::any_of(graph.rollouts, [&](const RolloutRecord& one) {
+    return !one.rollout.ended() && one.world == sentinel.world &&
+           (one.candidate == side || one.baseline == side);
+  });
+}
+
 std::vector<DeployStanding> standings_of(const MemoryGraph& graph) {
   std::vector<DeployStanding> deploys;
   std::int64_t order = 0;
@@ -26,7 +36,7 @@ std::vector<DeployStanding> standings_of(const MemoryGraph& graph) {
                        .strategy = deploy.key.strategy,
                        .world = world,
                        .safe_mode = deploy.key.context.safe_mode,
-                       .live = known && own->traffic_weight.value_or(0) > 0,
+                       .live = known && is_live(graph, *own),
                        .was_live = known && own->peak_weight > 0,
                        .ended = deploy.ended_at.has_value(),
                        .last_seen = deploy.last_seen,

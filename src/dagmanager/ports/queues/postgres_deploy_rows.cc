@@ -40,7 +40,11 @@ DeployBindings read_deploy_bindings(const Rows& rows, std::size_t row) {
 const Statement kReadStandings = {
     "dag_read_standings",
     "SELECT d.deploy_key, d.strategy_id, d.world_id, d.safe_mode,"
-    " coalesce(s.traffic_weight > 0, false), coalesce(s.peak_weight > 0, false),"
+    " coalesce(s.traffic_weight > 0, false) OR EXISTS (SELECT FROM weir_dagmanager.rollout r"
+    " WHERE r.ended_at IS NULL AND r.world_id = s.world_id"
+    " AND ((r.sentinel_id = s.sentinel_id AND r.version = s.version)"
+    " OR (r.baseline_id = s.sentinel_id AND r.baseline_version = s.version))),"
+    " coalesce(s.peak_weight > 0, false),"
     " d.ended_at IS NOT NULL, d.last_seen, d.seq FROM weir_dagmanager.deploy d"
     " LEFT JOIN weir_dagmanager.sentinel s ON d.sentinel_due AND s.sentinel_id = CASE"
     " WHEN d.strategy_id LIKE '%-sentinel' THEN d.strategy_id ELSE d.strategy_id || '-sentinel' END"

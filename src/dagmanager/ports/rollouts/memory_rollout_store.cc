@@ -85,6 +85,7 @@ Result<RolloutOutcome> MemoryRolloutStore::change(const RolloutOrder& order) {
     outcome = write_move(graph, *stored, std::move(move), cause, tell);
     return true;
   }));
+  WEIR_CHECK(alerts_.raise(conditions_of(outcome, order.at)));
   return outcome;
 }
 
@@ -105,6 +106,7 @@ Result<RolloutOutcome> MemoryRolloutStore::judge(const LoopFence& fence,
     outcome.judged = true;
     return true;
   }));
+  WEIR_CHECK(alerts_.raise(conditions_of(outcome, judgement.at)));
   return outcome;
 }
 

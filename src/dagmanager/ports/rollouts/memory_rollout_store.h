@@ -3,15 +3,16 @@
 
 #include "dagmanager/ports/loops/memory_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
+#include "dagmanager/ports/monitors/alert_store.h"
 #include "dagmanager/ports/rollouts/rollout_store.h"
 
 namespace weir::dagmanager {
 
-/// RolloutStore of a memory store and its rows of loops, which both outlive it.
+/// RolloutStore of a memory store, its rows of loops and its alerts, which all outlive it.
 class MemoryRolloutStore final : public RolloutStore {
  public:
-  MemoryRolloutStore(MemoryGraphStore& store, MemoryLoopLeases& loops)
-      : store_(store), loops_(loops) {}
+  MemoryRolloutStore(MemoryGraphStore& store, MemoryLoopLeases& loops, AlertStore& alerts)
+      : store_(store), loops_(loops), alerts_(alerts) {}
 
   Result<RolloutOutcome> begin(const RolloutBegin& command) override;
   Result<RolloutOutcome> change(const RolloutOrder& order) override;
@@ -25,6 +26,7 @@ class MemoryRolloutStore final : public RolloutStore {
  private:
   MemoryGraphStore& store_;
   MemoryLoopLeases& loops_;
+  AlertStore& alerts_;
 };
 
 }  // namespace weir::dagmanager

@@ -6,6 +6,7 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
+#include "dagmanager/ports/monitors/postgres_alert_store.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_limits.h"
@@ -55,6 +56,7 @@ struct WeightWriter {
 
 std::vector<SentinelRecord> read_sides(const Rows& rows) {
   std::vector<SentinelRecord> sides;
+  sides.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) sides.push_back(read_sentinel(rows, row));
   return sides;
 }
@@ -109,6 +111,9 @@ class PostgresRolloutStore::Change {
     store_rollout(writing, outcome.record);
     if (!step->cause.note.empty()) {
       add_audit(writing, rollout_audit(outcome.record, step->cause));
+    }
+    for (const Condition& condition : conditions_of(outcome, step->cause.at)) {
+      add_condition(writing, condition);
     }
     if (step->move.weights_change) {
       outcome.weights = WeightWriter{random_, read[epoch_at], step->cause}.write(

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "dagmanager/core/monitors/alert_catalog.h"
+
 namespace weir::dagmanager {
 
 Error sides_moved() {
@@ -26,6 +28,21 @@ std::string order_words(const RolloutOrder& order, const Rollout& after) {
 std::string judgement_words(const Rollout& before, const RolloutMove& move) {
   const bool moved = before.state != move.next.state || before.step != move.next.step;
   return moved ? rollout_words(move.next) : std::string();
+}
+
+std::vector<Condition> conditions_of(const RolloutOutcome& outcome, Instant at) {
+  const RolloutRecord& record = outcome.record;
+  std::string subject = record.candidate.sentinel.text() + "@" + record.candidate.version.text();
+  if (!record.world.empty()) subject += " in " + record.world.text();
+  const std::string detail = "rollout " + record.id + ": " + record.rollout.reason;
+  std::vector<Condition> conditions;
+  if (outcome.rolled_back) {
+    conditions.push_back(make_condition(kRolloutRolledBack, subject, detail, at));
+  }
+  if (outcome.undecided) {
+    conditions.push_back(make_condition(kRolloutUndecided, subject, detail, at));
+  }
+  return conditions;
 }
 
 bool still_fits(const Rollout& rollout, const RolloutJudgement& judgement) {

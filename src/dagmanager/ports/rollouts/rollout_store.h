@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dagmanager/core/monitors/alerts.h"
 #include "dagmanager/core/rollout_plan.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 
@@ -44,8 +45,8 @@ struct RolloutOutcome {
   RolloutRecord record;
   std::vector<SentinelRecord> weights = {};  ///< with the weights that were set
   bool judged = false;                       ///< the verdict is of this call
-  bool rolled_back = false;                  ///< alert RolloutRolledBack
-  bool undecided = false;                    ///< alert RolloutUndecided
+  bool rolled_back = false;                  ///< alert RolloutRolledBack, raised with it
+  bool undecided = false;                    ///< alert RolloutUndecided, raised with it
 };
 
 /// What adapters decide alike.
@@ -54,6 +55,8 @@ RolloutChange order_change(const RolloutOrder& order, bool hit_open);
 /// What an order, or a judgement, is kept as; empty: nothing but the verdict changed.
 std::string order_words(const RolloutOrder& order, const Rollout& after);
 std::string judgement_words(const Rollout& before, const RolloutMove& move);
+/// What is to be told of it, if anything.
+std::vector<Condition> conditions_of(const RolloutOutcome& outcome, Instant at);
 /// Whether a rollout is still as it was checked.
 bool still_fits(const Rollout& rollout, const RolloutJudgement& judgement);
 
