@@ -86,12 +86,16 @@ logged() {
   return "$code"
 }
 
+# first_lines N: of what it reads, to the end: who closes a pipe early kills the writer, and with
+# pipefail the script.
+first_lines() { awk -v most="$1" 'NR <= most'; }
+
 # show_failure LOG [PATTERN]: the end of a log, from the first line that matches where there is one.
 show_failure() {
   local log=$LOGS/$1 from=''
   if [ -n "${2:-}" ]; then from=$(grep -nE -m 1 "$2" "$log" | cut -d: -f1) || true; fi
   if [ -n "$from" ]; then from=+$from; fi
-  tail -n "${from:-$FAILURE_LINES}" "$log" | head -n "$FAILURE_LINES"
+  tail -n "${from:-$FAILURE_LINES}" "$log" | first_lines "$FAILURE_LINES"
   say "whole log: ${log#"$ROOT"/}"
 }
 

@@ -171,7 +171,7 @@ Result<wire::ListRolloutsReply> RolloutService::list(const wire::ListRolloutsReq
   return reply;
 }
 
-void RolloutService::tell(const RolloutOutcome& outcome) {
+void RolloutService::tell(const RolloutOutcome& outcome) const {
   for (const SentinelRecord& sentinel : outcome.weights) {
     parts_.weighs(sentinel.version.text(), sentinel.traffic_weight.value_or(0));
   }

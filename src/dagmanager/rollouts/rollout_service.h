@@ -54,7 +54,7 @@ class RolloutService {
  private:
   Result<RolloutOutcome> begin(const RolloutWish& wish, const std::string& actor);
   Result<std::vector<RowId>> queues_of(const DeployRecord& deploy);
-  void tell(const RolloutOutcome& outcome);
+  void tell(const RolloutOutcome& outcome) const;
 
   Parts parts_;
 };
