@@ -439,11 +439,9 @@ std::string encode_snapshot(const MemoryGraph& graph) {
     writer.text(key);
     writer.number(revision);
   }
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter
-  // only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): a SnapshotWriter only reads
   describe_rest(writer, const_cast<MemoryGraph&>(graph));
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the SnapshotWriter
-  // only reads
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): a SnapshotWriter only reads
   write_parts(writer, const_cast<MemoryGraph&>(graph));
   writer.bytes(base::blake3(out));
   return out;
