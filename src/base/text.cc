@@ -138,6 +138,29 @@ std::size_t edits_between(std::string_view one, std::string_view other) {
   return row.back();
 }
 
+bool is_unreserved(char letter) {
+  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+         (letter >= '0' && letter <= '9') || letter == '-' || letter == '.' || letter == '_' ||
+         letter == '~';
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char letter : text) {
+    if (is_unreserved(letter)) {
+      encoded += letter;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(letter);
+    encoded += '%';
+    encoded += kDigits[byte >> 4U];
+    encoded += kDigits[byte & 15U];
+  }
+  return encoded;
+}
+
 bool is_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char byte) { return static_cast<signed char>(byte) >= 0; });
 }

@@ -34,6 +34,12 @@ std::string make_namespace(std::string_view world, std::string_view domain);
 /// what was meant.
 std::size_t edits_between(std::string_view one, std::string_view other);
 
+/// A letter, a digit, or one of `-._~`: what RFC 3986 (section 2.3) leaves as it is in a URL.
+bool is_unreserved(char letter);
+/// A part of a URL: a segment of its path, a value of its query. Every byte else is `%` and two
+/// hexadecimal digits.
+std::string percent_encode(std::string_view text);
+
 /// True if every byte is ASCII.
 bool is_ascii(std::string_view text);
 /// True if the bytes are well-formed UTF-8.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
 #include "base/uuid.h"
 #include "cli/client/limits.h"
 #include "server/auth/secret_file.h"
@@ -39,7 +40,7 @@ std::string why_of(const Result<http::Reply>& reply) {
 }  // namespace
 
 ApiPath& ApiPath::segment(std::string_view text) {
-  text_ += "/" + http::encode_segment(text);
+  text_ += "/" + base::percent_encode(text);
   return *this;
 }
 
@@ -47,7 +48,7 @@ ApiPath& ApiPath::query(std::string_view name, std::string_view value) {
   if (value.empty()) return *this;
   text_ += has_query_ ? "&" : "?";
   has_query_ = true;
-  text_.append(name).append("=").append(http::encode_segment(value));
+  text_.append(name).append("=").append(base::percent_encode(value));
   return *this;
 }
 

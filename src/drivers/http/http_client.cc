@@ -19,12 +19,6 @@ constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";
 
-bool is_unreserved(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         (letter >= '0' && letter <= '9') || letter == '-' || letter == '.' || letter == '_' ||
-         letter == '~';
-}
-
 /// A byte that could end a line or a part of one.
 bool is_blank_or_control(char letter) {
   return static_cast<unsigned char>(letter) <= ' ' || letter == '\x7f';
@@ -32,7 +26,7 @@ bool is_blank_or_control(char letter) {
 
 bool is_word(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char letter) {
-    return is_unreserved(letter) && letter != '~';
+    return base::is_unreserved(letter) && letter != '~';
   });
 }
 
@@ -217,23 +211,6 @@ BodySource file_source(int file) {
     }
     return static_cast<std::size_t>(got);
   };
-}
-
-std::string encode_segment(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  encoded.reserve(text.size());
-  for (const char letter : text) {
-    if (is_unreserved(letter)) {
-      encoded += letter;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(letter);
-    encoded += '%';
-    encoded += kDigits[byte >> 4U];
-    encoded += kDigits[byte & 15U];
-  }
-  return encoded;
 }
 
 }  // namespace weir::http

@@ -47,7 +47,7 @@ using BodySink = std::function<Result<void>(std::string_view)>;
 
 struct Call {
   std::string method = "GET";
-  std::string path = "/";  // with its query; percent-encoded by the caller (`encode_segment`)
+  std::string path = "/";  // with its query; percent-encoded by the caller
   std::vector<Field> headers = {};
   std::string body = {};
   /// Instead of `body`: a body of any size, in chunks, or with a length if that is known.
@@ -102,8 +102,5 @@ class HttpClient {
 
 /// Reads a file from where its descriptor stands to its end. The descriptor stays the caller's.
 BodySource file_source(int file);
-
-/// One segment of a path or a value of a query, percent-encoded: all but letters, digits, `-._~`.
-std::string encode_segment(std::string_view text);
 
 }  // namespace weir::http

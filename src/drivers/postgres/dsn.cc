@@ -53,23 +53,6 @@ Result<std::string> describe_dsn(const std::string& dsn) {
   return text + "/" + parts.database;
 }
 
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  constexpr std::string_view kPlain = "-_.~";
-  std::string out;
-  for (const char c : text) {
-    const bool letter_or_digit =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (letter_or_digit || kPlain.find(c) != std::string_view::npos) {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
-    }
-  }
-  return out;
-}
-
 std::string escape_option(std::string_view value) {
   std::string out;
   for (const char c : value) {

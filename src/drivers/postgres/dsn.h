@@ -24,9 +24,6 @@ Result<DsnParts> parse_dsn(const std::string& dsn);
 /// parse_dsn.
 Result<std::string> describe_dsn(const std::string& dsn);
 
-/// For a part of a postgresql:// URL.
-std::string percent_encode(std::string_view text);
-
 /// For a value in `options`, where blanks separate.
 std::string escape_option(std::string_view value);
 

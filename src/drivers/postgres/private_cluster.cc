@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/leftovers.h"
@@ -360,8 +361,8 @@ Result<void> PrivateCluster::make_role_and_database() const {
 }
 
 std::string PrivateCluster::make_dsn(const std::string& role, const std::string& database) const {
-  return "postgresql://" + percent_encode(role) + "@/" + percent_encode(database) +
-         "?host=" + percent_encode(socket_dir_.string()) + "&port=" + kPort;
+  return "postgresql://" + base::percent_encode(role) + "@/" + base::percent_encode(database) +
+         "?host=" + base::percent_encode(socket_dir_.string()) + "&port=" + kPort;
 }
 
 }  // namespace weir::postgres

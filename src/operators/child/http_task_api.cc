@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json_line.h"
+#include "base/text.h"
 #include "drivers/http/http_client.h"
 #include "operators/failure.h"
 #include "operators/json_members.h"
@@ -44,7 +45,7 @@ void add_parameter(std::string& path, std::string_view name, std::string_view va
   path += path.find('?') == std::string::npos ? '?' : '&';
   path += name;
   path += '=';
-  path += http::encode_segment(value);
+  path += base::percent_encode(value);
 }
 
 std::string rows_path(const RowsQuery& query) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/text.h"
 #include "drivers/postgres/dsn.h"
 #include "drivers/process/pid_fd.h"
 
@@ -66,7 +67,7 @@ CuttingProxy::~CuttingProxy() {
 std::string CuttingProxy::dsn() const {
   const auto parts = parse_dsn(server_dsn_);
   return "postgresql://" + parts->user + "@/" + parts->database +
-         "?host=" + percent_encode(folder_.string());
+         "?host=" + base::percent_encode(folder_.string());
 }
 
 void CuttingProxy::serve() {

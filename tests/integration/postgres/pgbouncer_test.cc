@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "drivers/postgres/cluster_files.h"
 #include "drivers/postgres/pipeline.h"
 #include "drivers/process/pid_fd.h"
@@ -66,7 +67,7 @@ class PgbouncerTest : public PostgresTest {
   }
   Result<std::unique_ptr<Connection>> connect(StatementMode mode = StatementMode::Unnamed) {
     return Connection::connect(
-        {.dsn = "postgresql://weir@/weir?host=" + percent_encode(folder_.string()),
+        {.dsn = "postgresql://weir@/weir?host=" + base::percent_encode(folder_.string()),
          .statements = mode});
   }
 

@@ -84,6 +84,11 @@ TEST(Namespace, JoinsTwoSegmentsOrIsEmpty) {
   EXPECT_EQ(namespace_from_text("..."), "");
 }
 
+TEST(PercentEncode, KeepsOnlyWhatIsUnreserved) {
+  EXPECT_EQ(percent_encode("aZ0-._~"), "aZ0-._~");
+  EXPECT_EQ(percent_encode("a/b ?\xC3\xA9%"), "a%2Fb%20%3F%C3%A9%25");
+}
+
 TEST(IsUtf8, RefusesWhatIsNotWellFormed) {
   EXPECT_TRUE(is_utf8(""));
   EXPECT_TRUE(is_utf8("aé€😀"));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/text.h"
 #include "drivers/http/http_client.h"
 #include "server/system_clock.h"
 #include "storage/folder_object_store.h"
@@ -210,7 +211,7 @@ TEST_F(TaskDoorTest, KeepsObjectsOfTheScratchAndGivesThemBack) {
   EXPECT_EQ(stored["size"], big.size());
   EXPECT_EQ(stored["uri"], "file://" + (folder_ / "objects") + "/scratch/" + task_ + "/1/a/b.bin");
   const http::Reply get =
-      call("GET", "/v1/task/objects?uri=" + http::encode_segment(stored["uri"].get<std::string>()));
+      call("GET", "/v1/task/objects?uri=" + base::percent_encode(stored["uri"].get<std::string>()));
   EXPECT_EQ(get.status, 200);
   EXPECT_TRUE(get.body == big);
 }
@@ -243,13 +244,13 @@ TEST_F(TaskDoorTest, ReadsNoObjectOutsideOfItsGrants) {
        {root + "/other/secret", root + "/scratch/" + task_ + "/1/../../../other/secret",
         root + "/scratch/" + task_ + "/10/x", std::string("file:///etc/passwd"),
         std::string("x")}) {
-    EXPECT_EQ(refusal_of("GET", "/v1/task/objects?uri=" + http::encode_segment(uri)),
+    EXPECT_EQ(refusal_of("GET", "/v1/task/objects?uri=" + base::percent_encode(uri)),
               "403 prefix_denied")
         << uri;
   }
   EXPECT_EQ(refusal_of("GET", "/v1/task/objects"), "400 invalid_request");
   EXPECT_EQ(refusal_of("GET", "/v1/task/objects?uri=" +
-                                  http::encode_segment(root + "/scratch/" + task_ + "/1/x")),
+                                  base::percent_encode(root + "/scratch/" + task_ + "/1/x")),
             "404 not_found");
 }
 
@@ -259,7 +260,7 @@ TEST_F(TaskDoorTest, FollowsNoLinkOutOfTheStore) {
   const std::string scratch = folder_ / ("objects/scratch/" + task_ + "/1/");
   std::filesystem::create_symlink("/etc/passwd", scratch + "link");
   EXPECT_EQ(refusal_of("GET", "/v1/task/objects?uri=" +
-                                  http::encode_segment("file://" + scratch + "link")),
+                                  base::percent_encode("file://" + scratch + "link")),
             "403 prefix_denied");
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/json_line.h"
+#include "base/text.h"
 #include "dagmanager/core/monitors/alert_catalog.h"
 #include "dagmanager/core/monitors/limits.h"
 
@@ -102,31 +103,12 @@ std::string chat_body(const AlertAccess& access, const Alert& alert, NoticeKind 
   return body;
 }
 
-std::string encode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char letter : text) {
-    const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-                       (letter >= '0' && letter <= '9') || letter == '-' || letter == '.' ||
-                       letter == '_' || letter == '~';
-    if (plain) {
-      encoded += letter;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(letter);
-    encoded += '%';
-    encoded += kDigits[byte >> 4U];
-    encoded += kDigits[byte & 15U];
-  }
-  return encoded;
-}
-
 AlertMessage opsgenie_message(const AlertAccess& access, const Alert& alert, NoticeKind kind) {
   AlertMessage message;
   if (kind == NoticeKind::Trigger) {
     message.body = opsgenie_body(access, alert);
   } else {
-    message.path = "/" + encode(dedup_key(alert.key)) + "/close?identifierType=alias";
+    message.path = "/" + base::percent_encode(dedup_key(alert.key)) + "/close?identifierType=alias";
     JsonLine(message.body).text("source", access.source).text("note", summary(alert)).end();
   }
   if (!access.token.empty()) {

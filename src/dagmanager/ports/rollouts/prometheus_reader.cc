@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "dagmanager/ports/rollouts/limits.h"
 #include "drivers/http/http_client.h"
 
@@ -66,7 +67,7 @@ PrometheusReader::~PrometheusReader() = default;
 
 Result<double> PrometheusReader::read(const std::string& query) {
   const auto reply =
-      client_->request({.path = prefix_ + "/api/v1/query?query=" + http::encode_segment(query)});
+      client_->request({.path = prefix_ + "/api/v1/query?query=" + base::percent_encode(query)});
   if (!reply.ok()) return unavailable(reply.error().message());
   if (reply->status == kOk) return read_sample(reply->body);
   const std::string said =

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "base/text.h"
+
 namespace weir::postgres {
 namespace {
 
@@ -35,8 +37,8 @@ TEST(Dsn, ReadsServerSettings) {
 }
 
 TEST(Dsn, EncodesWhatAUrlWouldTakeApart) {
-  EXPECT_EQ(percent_encode("/run/a b?&=%é"), "%2Frun%2Fa%20b%3F%26%3D%25%C3%A9");
-  const auto parts = parse_dsn("postgresql://u@/d?host=" + percent_encode("/run/a b?&=%"));
+  EXPECT_EQ(base::percent_encode("/run/a b?&=%é"), "%2Frun%2Fa%20b%3F%26%3D%25%C3%A9");
+  const auto parts = parse_dsn("postgresql://u@/d?host=" + base::percent_encode("/run/a b?&=%"));
   ASSERT_TRUE(parts.ok());
   EXPECT_EQ(parts->host, "/run/a b?&=%");
 }
