@@ -144,6 +144,41 @@ void add_deploy(Pipeline& pipeline, const GraphChange& change, ChangePlaces& pla
   places.touched_deploy = pipeline.add(sql::kTouchDeploy, std::move(params));
 }
 
+void tell_queue_updates(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
+                        const EventStamp& stamp) {
+  if (updates.empty()) return;
+  std::vector<std::string> ids;
+  std::vector<std::string> keys;
+  std::vector<std::string> tags;
+  std::vector<std::string> queues;
+  for (const QueueUpdate& update : updates) {
+    ids.push_back(base::uuid_v4(*stamp.random));
+    keys.push_back(key_hash(query_key(update.query)));
+    tags.push_back(array_text(update.query.tags));
+    queues.push_back(pack_ids(update.queues));
+  }
+  Params revisions;
+  revisions.bytes_array(keys, as_bytes);
+  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
+  using Update = QueueUpdate;
+  const auto world = [](const Update& one) { return std::string_view(one.query.scope.world_id); };
+  const auto domain = [](const Update& one) {
+    return std::string_view(one.query.scope.execution_domain);
+  };
+  Params params;
+  params.int64(stamp.event_seq)
+      .text_array(ids)
+      .bytes_array(keys, as_bytes)
+      .text_array(tags)
+      .int64_array(updates, [](const Update& one) { return one.query.interval; })
+      .boolean_array(updates, [](const Update& one) { return one.query.match_all; })
+      .bytes_array(queues, as_bytes)
+      .text_array(updates, world)
+      .text_array(updates, domain)
+      .instant(stamp.at);
+  pipeline.add(sql::kInsertQueueEvents, std::move(params));
+}
+
 ChangeRows take_rows(std::vector<Rows>& results, const ChangePlaces& places) {
   const auto take = [&](const std::optional<std::size_t>& place) {
     return place ? std::optional(std::move(results[*place])) : std::nullopt;

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/random.h"
 #include "base/result.h"
+#include "dagmanager/core/control_events.h"
 #include "dagmanager/core/graph_change.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "drivers/postgres/pipeline.h"
@@ -40,6 +44,17 @@ struct ChangeRows {
 /// The queues of a change that become active, and those it marks.
 void add_queues(postgres::Pipeline& pipeline, const GraphChange& change, ChangePlaces& places);
 void add_deploy(postgres::Pipeline& pipeline, const GraphChange& change, ChangePlaces& places);
+
+/// What the events of a change share. The first gets event_seq + 1.
+struct EventStamp {
+  Random* random = nullptr;  // of their ids
+  std::int64_t event_seq = 0;
+  Instant at{};
+};
+/// One event a query that has another answer now, each with the next revision of its query; for
+/// whoever holds the lock of the epoch (postgres_graph_sql.h).
+void tell_queue_updates(postgres::Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
+                        const EventStamp& stamp);
 
 /// Takes the results at the places, which are known to be there.
 ChangeRows take_rows(std::vector<postgres::Rows>& results, const ChangePlaces& places);

@@ -104,8 +104,6 @@ class PostgresGraphStore::Commit {
   bool touches_own(const Rows& changes, const GraphDelta* delta) const;
   Result<Committed> finish();
   void decide_events();
-  void add_queue_events(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
-                        std::int64_t event_seq);
   SentinelRecord former_sentinel() const;
   Result<std::vector<WeightStep>> handover_steps() const;
   void judge_weight();
@@ -310,7 +308,8 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
   std::int64_t event_seq = results_[places_.epoch].int64(0, 2);
   if (updates_at_ != locked_) decide_events();
   Pipeline pipeline(connection_);
-  if (!updates_.empty()) add_queue_events(pipeline, updates_, event_seq);
+  tell_queue_updates(pipeline, updates_,
+                     {.random = &random_, .event_seq = event_seq, .at = change_.at});
   event_seq += static_cast<std::int64_t>(updates_.size());
   WEIR_TRY(const std::vector<WeightStep> steps, handover_steps());
   Committed committed;
@@ -352,36 +351,6 @@ void PostgresGraphStore::Commit::decide_events() {
   const auto lock = mirror_.share_without_staged();  // events are of queues
   updates_ = changed_queries(mirror_.index(), change_);
   updates_at_ = mirror_.position();
-}
-
-void PostgresGraphStore::Commit::add_queue_events(Pipeline& pipeline,
-                                                  const std::vector<QueueUpdate>& updates,
-                                                  std::int64_t event_seq) {
-  std::vector<std::string> ids;
-  std::vector<std::string> keys;
-  std::vector<std::string> tags;
-  std::vector<std::string> queues;
-  for (const QueueUpdate& update : updates) {
-    ids.push_back(base::uuid_v4(random_));
-    keys.push_back(key_hash(query_key(update.query)));
-    tags.push_back(array_text(update.query.tags));
-    queues.push_back(pack_ids(update.queues));
-  }
-  Params revisions;
-  revisions.bytes_array(keys, as_bytes);
-  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
-  Params params;
-  params.int64(event_seq)
-      .text_array(ids)
-      .bytes_array(keys, as_bytes)
-      .text_array(tags)
-      .int64_array(updates, [](const QueueUpdate& update) { return update.query.interval; })
-      .boolean_array(updates, [](const QueueUpdate& update) { return update.query.match_all; })
-      .bytes_array(queues, as_bytes)
-      .text(change_.binding->scope.world_id)
-      .text(change_.binding->scope.execution_domain)
-      .instant(change_.at);
-  pipeline.add(sql::kInsertQueueEvents, std::move(params));
 }
 
 SentinelRecord PostgresGraphStore::Commit::former_sentinel() const {

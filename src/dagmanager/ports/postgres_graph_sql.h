@@ -280,11 +280,12 @@ inline constexpr Statement kInsertQueueEvents = {
     "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
     " match_all, world_id, execution_domain, queue_ids, created_at)"
     " SELECT $1 + u.place, u.id::uuid, 'queue_updated', s.revision, u.tags::text[],"
-    " u.interval_seconds, u.match_all, $8, $9, u.queue_ids, $10 FROM"
+    " u.interval_seconds, u.match_all, u.world_id, u.execution_domain, u.queue_ids, $10 FROM"
     " (SELECT generate_subscripts($2::text[], 1) AS place, unnest($2::text[]) AS id,"
     " unnest($3::bytea[]) AS query_key, unnest($4::text[]) AS tags,"
     " unnest($5::bigint[]) AS interval_seconds, unnest($6::boolean[]) AS match_all,"
-    " unnest($7::bytea[]) AS queue_ids) u"
+    " unnest($7::bytea[]) AS queue_ids, unnest($8::text[]) AS world_id,"
+    " unnest($9::text[]) AS execution_domain) u"
     " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
 
 #undef WEIR_DAG_INSTANT

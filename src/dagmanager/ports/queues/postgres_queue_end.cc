@@ -6,6 +6,7 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
+#include "dagmanager/ports/postgres_change_rows.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_graph_store.h"
@@ -68,20 +69,6 @@ constexpr Statement kInsertLifecycles = {
     " unnest($5::text[]) AS world_id, unnest($6::text[]) AS execution_domain,"
     " unnest($7::text[]) AS topic, unnest($8::text[]) AS action, unnest($9::text[]) AS reason,"
     " unnest($10::text[]) AS tag, unnest($11::text[]) AS archive_status) u"
-    " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
-
-/// As kInsertQueueEvents, of any scopes.
-constexpr Statement kInsertRemainders = {
-    "dag_insert_remainders",
-    "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
-    " match_all, world_id, execution_domain, queue_ids, created_at)"
-    " SELECT $1 + u.place, u.id::uuid, 'queue_updated', s.revision, u.tags::text[],"
-    " u.interval_seconds, u.match_all, u.world_id, u.execution_domain, u.queue_ids, $10 FROM"
-    " (SELECT generate_subscripts($2::text[], 1) AS place, unnest($2::text[]) AS id,"
-    " unnest($3::bytea[]) AS query_key, unnest($4::text[]) AS tags,"
-    " unnest($5::bigint[]) AS interval_seconds, unnest($6::boolean[]) AS match_all,"
-    " unnest($7::bytea[]) AS queue_ids, unnest($8::text[]) AS world_id,"
-    " unnest($9::text[]) AS execution_domain) u"
     " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
 
 constexpr Statement kReadLeaving = {"dag_read_leaving",
@@ -196,42 +183,6 @@ void add_lifecycles(Pipeline& pipeline, const CollectionPlan& plan, Random& rand
   pipeline.add(kInsertLifecycles, std::move(params));
 }
 
-void add_remainders(Pipeline& pipeline, const CollectionPlan& plan, Random& random,
-                    std::int64_t event_seq, Instant at) {
-  if (plan.updates.empty()) return;
-  std::vector<std::string> ids;
-  std::vector<std::string> keys;
-  std::vector<std::string> tags;
-  std::vector<std::string> queues;
-  for (const QueueUpdate& update : plan.updates) {
-    ids.push_back(base::uuid_v4(random));
-    keys.push_back(key_hash(query_key(update.query)));
-    tags.push_back(array_text(update.query.tags));
-    queues.push_back(pack_ids(update.queues));
-  }
-  Params revisions;
-  revisions.bytes_array(keys, as_bytes);
-  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
-  using Update = QueueUpdate;
-  const std::vector<Update>& all = plan.updates;
-  const auto world = [](const Update& one) { return std::string_view(one.query.scope.world_id); };
-  const auto domain = [](const Update& one) {
-    return std::string_view(one.query.scope.execution_domain);
-  };
-  Params params;
-  params.int64(event_seq)
-      .text_array(ids)
-      .bytes_array(keys, as_bytes)
-      .text_array(tags)
-      .int64_array(all, [](const Update& one) { return one.query.interval; })
-      .boolean_array(all, [](const Update& one) { return one.query.match_all; })
-      .bytes_array(queues, as_bytes)
-      .text_array(all, world)
-      .text_array(all, domain)
-      .instant(at);
-  pipeline.add(kInsertRemainders, std::move(params));
-}
-
 void add_log(Pipeline& pipeline, const std::vector<TopicLogRow>& log) {
   for (const auto batch : log_batches(log)) pipeline.add(sql::kInsertLog, log_params(batch));
 }
@@ -245,7 +196,8 @@ void add_plan(Pipeline& pipeline, const CollectionPlan& plan, const Locked& lock
   std::int64_t event_seq = locked.event_seq;
   add_lifecycles(pipeline, plan, random, event_seq, collection.at);
   event_seq += static_cast<std::int64_t>(plan.lifecycles.size());
-  add_remainders(pipeline, plan, random, event_seq, collection.at);
+  tell_queue_updates(pipeline, plan.updates,
+                     {.random = &random, .event_seq = event_seq, .at = collection.at});
   event_seq += static_cast<std::int64_t>(plan.updates.size());
   add_log(pipeline, plan.log);
   const Epoch raised = locked.position.epoch + 1;
