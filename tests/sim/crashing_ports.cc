@@ -89,13 +89,13 @@ CallFate::Kind CallFate::told(Kind kind, const char* what) {
 }
 
 Result<GraphView> CrashingGraphStore::read(const DeployKey* deploy) {
-  return read_call(fate_, store_down(), [&] { return inner_.read(deploy); });
+  return read_call(fate_, store_down(), [&] { return inner().read(deploy); });
 }
 
 Result<Reservation> CrashingGraphStore::reserve(const dagmanager::IntentBatch& batch,
                                                 const std::function<void()>& meanwhile) {
   return write_call(fate_, store_down(), outcome_unknown(), [&] {
-    auto reserved = inner_.reserve(batch, meanwhile);
+    auto reserved = inner().reserve(batch, meanwhile);
     if (reserved.ok()) {
       if (fate_.traces()) fate_.tell(outcomes_text(batch, *reserved));
       fate_.reserved_ = true;
@@ -110,7 +110,7 @@ Result<Reservation> CrashingGraphStore::reserve(const dagmanager::IntentBatch& b
 
 Result<dagmanager::Committed> CrashingGraphStore::commit(const dagmanager::GraphChange& change) {
   const auto call = [&] {
-    auto committed = inner_.commit(change);
+    auto committed = inner().commit(change);
     fate_.committed_ = fate_.committed_ || committed.ok();
     fate_.tell(committed.ok() ? "commit" : "commit: " + committed.error().describe());
     return committed;
@@ -122,32 +122,32 @@ Result<dagmanager::Committed> CrashingGraphStore::commit(const dagmanager::Graph
 
 Result<std::optional<DeployRecord>> CrashingGraphStore::newest_deploy(
     const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) {
-  return read_call(fate_, store_down(), [&] { return inner_.newest_deploy(strategy, world); });
+  return read_call(fate_, store_down(), [&] { return inner().newest_deploy(strategy, world); });
 }
 
 Result<std::optional<SentinelRecord>> CrashingGraphStore::newest_sentinel(
     const graph::SentinelId& id, const graph::WorldId& world) {
-  return read_call(fate_, store_down(), [&] { return inner_.newest_sentinel(id, world); });
+  return read_call(fate_, store_down(), [&] { return inner().newest_sentinel(id, world); });
 }
 
 Result<std::vector<std::pair<dagmanager::RowId, TopicLogRow>>> CrashingGraphStore::topic_log(
     dagmanager::RowId after, std::size_t limit) {
-  return read_call(fate_, store_down(), [&] { return inner_.topic_log(after, limit); });
+  return read_call(fate_, store_down(), [&] { return inner().topic_log(after, limit); });
 }
 
 Result<void> CrashingGraphStore::ping() {
-  return read_call(fate_, store_down(), [&] { return inner_.ping(); });
+  return read_call(fate_, store_down(), [&] { return inner().ping(); });
 }
 
 Result<std::vector<CreateAnswer>> CrashingTopicAdmin::create(std::span<const TopicSpec> topics) {
   return write_call(fate_, broker_down(), broker_down(), [&] {
     if (fate_.traces()) fate_.tell(names_text("create", topics));
-    return inner_.create(topics);
+    return inner().create(topics);
   });
 }
 
 Result<std::vector<TopicSeen>> CrashingTopicAdmin::look(std::span<const graph::TopicName> topics) {
-  return read_call(fate_, broker_down(), [&] { return inner_.look(topics); });
+  return read_call(fate_, broker_down(), [&] { return inner().look(topics); });
 }
 
 }  // namespace weir::sim

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "tests/sim/forwarding_ports.h"
 
 /// Ports of one simulated process: calls that are lost before or after they are carried out, that
 /// arrive twice, or during which the process dies.
@@ -81,9 +82,10 @@ class CallFate {
   bool lost_a_commit_ = false;  // it came about, its reply was lost
 };
 
-class CrashingGraphStore final : public GraphStore {
+class CrashingGraphStore final : public ForwardingGraphStore {
  public:
-  CrashingGraphStore(GraphStore& inner, CallFate& fate) : inner_(inner), fate_(fate) {}
+  CrashingGraphStore(GraphStore& inner, CallFate& fate)
+      : ForwardingGraphStore(inner), fate_(fate) {}
 
   Result<GraphView> read(const DeployKey* deploy) override;
   Result<Reservation> reserve(const dagmanager::IntentBatch& batch,
@@ -98,29 +100,18 @@ class CrashingGraphStore final : public GraphStore {
   Result<void> ping() override;
 
  private:
-  GraphStore& inner_;
   CallFate& fate_;
 };
 
-class CrashingTopicAdmin final : public TopicAdmin {
+class CrashingTopicAdmin final : public ForwardingTopicAdmin {
  public:
-  CrashingTopicAdmin(TopicAdmin& inner, CallFate& fate) : inner_(inner), fate_(fate) {}
+  CrashingTopicAdmin(TopicAdmin& inner, CallFate& fate)
+      : ForwardingTopicAdmin(inner), fate_(fate) {}
 
   Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override;
   Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override;
-  Result<std::vector<TopicSeen>> list() override { return inner_.list(); }
-  Result<std::vector<std::optional<std::int64_t>>> sizes(
-      std::span<const graph::TopicName> topics) override {
-    return inner_.sizes(topics);
-  }
-  Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override {
-    return inner_.remove(topics);
-  }
-  Result<int> broker_count() override { return inner_.broker_count(); }
-  Result<void> ping() override { return inner_.ping(); }
 
  private:
-  TopicAdmin& inner_;
   CallFate& fate_;
 };
 

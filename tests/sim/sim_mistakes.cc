@@ -2,42 +2,35 @@
 #include "tests/sim/sim_mistakes.h"
 
 #include <map>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "tests/sim/forwarding_ports.h"
 
 namespace weir::sim {
 namespace {
 
 using dagmanager::CreateAnswer;
-using dagmanager::DeployKey;
-using dagmanager::DeployRecord;
 using dagmanager::GraphChange;
 using dagmanager::GraphStore;
 using dagmanager::GraphView;
 using dagmanager::IntentBatch;
 using dagmanager::QueueView;
 using dagmanager::Reservation;
-using dagmanager::RowId;
-using dagmanager::SentinelRecord;
 using dagmanager::TopicAdmin;
-using dagmanager::TopicLogRow;
 using dagmanager::TopicSeen;
 using dagmanager::TopicSpec;
 
-class MistakenGraphStore final : public GraphStore {
+class MistakenGraphStore final : public ForwardingGraphStore {
  public:
   MistakenGraphStore(GraphStore& inner, bool leaves_out, bool shares)
-      : inner_(inner), leaves_out_(leaves_out), shares_(shares) {}
-
-  Result<GraphView> read(const DeployKey* deploy) override { return inner_.read(deploy); }
+      : ForwardingGraphStore(inner), leaves_out_(leaves_out), shares_(shares) {}
 
   Result<Reservation> reserve(const IntentBatch& batch,
                               const std::function<void()>& meanwhile) override {
-    WEIR_TRY(Reservation reserved, inner_.reserve(batch, meanwhile));
+    WEIR_TRY(Reservation reserved, inner().reserve(batch, meanwhile));
     if (!shares_) return reserved;
-    WEIR_TRY(const GraphView view, inner_.read(nullptr));
+    WEIR_TRY(const GraphView view, inner().read(nullptr));
     for (std::size_t i = 0; i < batch.intents.size(); ++i) {
       const QueueView holder =
           view.index().queue_by_topic(graph::topic_key(batch.intents[i].topic));
@@ -49,64 +42,39 @@ class MistakenGraphStore final : public GraphStore {
   }
 
   Result<dagmanager::Committed> commit(const GraphChange& change) override {
-    if (!leaves_out_ || change.queues.empty()) return inner_.commit(change);
+    if (!leaves_out_ || change.queues.empty()) return inner().commit(change);
     GraphChange less = change;
     less.queues.pop_back();
-    return inner_.commit(less);
+    return inner().commit(less);
   }
-
-  Result<std::optional<DeployRecord>> newest_deploy(
-      const graph::StrategyId& strategy, const std::optional<graph::WorldId>& world) override {
-    return inner_.newest_deploy(strategy, world);
-  }
-  Result<std::optional<SentinelRecord>> newest_sentinel(const graph::SentinelId& id,
-                                                        const graph::WorldId& world) override {
-    return inner_.newest_sentinel(id, world);
-  }
-  Result<std::vector<std::pair<RowId, TopicLogRow>>> topic_log(RowId after,
-                                                               std::size_t limit) override {
-    return inner_.topic_log(after, limit);
-  }
-  Result<void> ping() override { return inner_.ping(); }
 
  private:
-  GraphStore& inner_;
   bool leaves_out_;
   bool shares_;
 };
 
-class MistakenTopicAdmin final : public TopicAdmin {
+class MistakenTopicAdmin final : public ForwardingTopicAdmin {
  public:
-  MistakenTopicAdmin(TopicAdmin& inner, bool forgets) : inner_(inner), forgets_(forgets) {}
+  MistakenTopicAdmin(TopicAdmin& inner, bool forgets)
+      : ForwardingTopicAdmin(inner), forgets_(forgets) {}
 
   Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override {
-    if (!forgets_ || topics.empty()) return inner_.create(topics);
-    WEIR_TRY(auto answers, inner_.create(topics.first(topics.size() - 1)));
+    if (!forgets_ || topics.empty()) return inner().create(topics);
+    WEIR_TRY(auto answers, inner().create(topics.first(topics.size() - 1)));
     answers.push_back(CreateAnswer::Created);
     pretended_.emplace(topics.back().topic.text(), topics.back().shape);
     return answers;
   }
   Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override {
-    WEIR_TRY(auto seen, inner_.look(topics));
+    WEIR_TRY(auto seen, inner().look(topics));
     for (const graph::TopicName& topic : topics) {
       const auto pretended = pretended_.find(topic.text());
       if (pretended != pretended_.end()) seen.push_back({topic, pretended->second});
     }
     return seen;
   }
-  Result<std::vector<TopicSeen>> list() override { return inner_.list(); }
-  Result<std::vector<std::optional<std::int64_t>>> sizes(
-      std::span<const graph::TopicName> topics) override {
-    return inner_.sizes(topics);
-  }
-  Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override {
-    return inner_.remove(topics);
-  }
-  Result<int> broker_count() override { return inner_.broker_count(); }
-  Result<void> ping() override { return inner_.ping(); }
 
  private:
-  TopicAdmin& inner_;
   bool forgets_;
   std::map<std::string, graph::TopicShape> pretended_;
 };

@@ -15,6 +15,7 @@
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "tests/sim/crashing_ports.h"
 #include "tests/sim/sim_checks.h"
+#include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_graphs.h"
 #include "tests/sim/sim_upkeep.h"
 
@@ -30,16 +31,6 @@ enum class SimMistake {
   ForgetsATopic,     ///< the broker says Created and shows it, and does not have it
   LeavesOutAQueue,   ///< a commit does not promote its last intent
   SharesATakenName,  ///< a reservation hands out a name that another binding holds
-};
-
-class SimClock final : public Clock {
- public:
-  Instant now() const override { return Instant(since_); }
-  Duration monotonic() const override { return since_; }
-  void sleep_for(Duration span) override { since_ += span; }
-
- private:
-  Duration since_ = std::chrono::hours(480'000);
 };
 
 class SimWorld {
