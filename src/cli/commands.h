@@ -15,8 +15,8 @@ const char* version();
 void add_up(CLI::App& parent, Session& session);
 void add_down(CLI::App& parent, Session& session);
 
-/// `dagmanager server|diff|submit|explain|queue-stats|events|weight|lint|snapshot`, and what
-/// cli/traffic/commands.h and cli/topics/commands.h add to the group.
+/// `dagmanager server|diff|submit|explain|queue-stats|events|weight|lint|promote|snapshot`, and
+/// what cli/traffic/commands.h and cli/topics/commands.h add to the group.
 void add_dagmanager(CLI::App& parent, Session& session);
 void add_server(CLI::App& parent, Session& session);
 void add_diff(CLI::App& parent, Session& session);
@@ -26,6 +26,7 @@ void add_queue_stats(CLI::App& parent, Session& session);
 void add_events(CLI::App& parent, Session& session);
 void add_weight(CLI::App& parent, Session& session);
 void add_lint(CLI::App& parent, Session& session);
+void add_promote(CLI::App& parent, Session& session);
 void add_snapshot(CLI::App& parent, Session& session);
 
 /// The roles of the task plane, and hidden: the process of a built-in operator.

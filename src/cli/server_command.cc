@@ -64,6 +64,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_cross_context(*group, session);
   add_canary(*group, session);
   add_lint(*group, session);
+  add_promote(*group, session);
   add_topic_log(*group, session);
   add_restore_topics(*group, session);
   add_snapshot(*group, session);

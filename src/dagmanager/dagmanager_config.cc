@@ -317,9 +317,10 @@ class Reader {
     out_.gate.required =
         config_.given("gate.required") ? config_.boolean("gate.required") : out_.prod;
     out_.gate.backtests_min = static_cast<std::size_t>(config_.integer("gate.backtests_min"));
-    if (!out_.prometheus_url.empty() && !out_.prometheus_url.starts_with("http://")) {
+    if (!out_.prometheus_url.empty() && !out_.prometheus_url.starts_with("http://") &&
+        !out_.prometheus_url.starts_with("https://")) {
       fault("value_not_allowed", "canary.prometheus_url",
-            "must be the address of a Prometheus: http://host:port");
+            "must be the address of a Prometheus: http://host:port, or https");
     }
     read_checks();
   }
@@ -438,6 +439,12 @@ std::vector<std::string> DagmanagerConfig::warnings() const {
     warnings.emplace_back("memory_repo_path has no effect beside graph_dsn");
   }
   return warnings;
+}
+
+BacktestHook backtest_hook(const server::Config& config) {
+  return {.command = config.text_list("gate.backtest_command"),
+          .runs_min = static_cast<std::size_t>(config.integer("gate.backtests_min")),
+          .timeout = seconds(config.number("gate.backtest_timeout_seconds"))};
 }
 
 Result<DagmanagerConfig> make_dagmanager_config(const server::Config& config) {

@@ -99,6 +99,15 @@ struct DagmanagerConfig {
   std::vector<std::string> warnings() const;
 };
 
+/// What proves a candidate before it gets traffic (section 3.23): for `promote`, which needs no
+/// other key and no server's.
+struct BacktestHook {
+  std::vector<std::string> command;  ///< program and arguments; empty: none
+  std::size_t runs_min = 20;         ///< backtests of different names that must pass
+  Duration timeout = std::chrono::hours(1);
+};
+BacktestHook backtest_hook(const server::Config& config);
+
 /// The typed form of a loaded configuration, checked whole: keys of parts that are not built yet,
 /// engines that are not, values that are no such engine's, and validate(). All faults come in one
 /// INVALID_ARGUMENT `config_invalid`, each with its place (`weir.yml:3:5`) and its key.

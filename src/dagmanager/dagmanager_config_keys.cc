@@ -252,6 +252,19 @@ Keys gate_keys() {
        .meaning = "Backtests of different names that evidence must show as passed.",
        .at_least = 0,
        .at_most = 10'000},
+      {.key = "gate.backtest_command",
+       .kind = ValueKind::TextList,
+       .meaning = "The program, and its arguments, that runs the backtests of `weir dagmanager "
+                  "promote`. It finds the graph in the file `WEIR_DAG_FILE`, the hash of its node "
+                  "ids in `WEIR_NODE_SET`, and leaves its report in the file `WEIR_REPORT`.",
+       .example = "[/usr/local/bin/run-backtests, --all]"},
+      {.key = "gate.backtest_timeout_seconds",
+       .kind = ValueKind::Number,
+       .default_text = "3600",
+       .meaning = "How long it may take; then it is killed with all that it started.",
+       .unit = "seconds",
+       .at_least = 1,
+       .at_most = kSecondsMax},
   };
 }
 
@@ -395,20 +408,6 @@ Keys later_upkeep_keys() {
   };
 }
 
-Keys later_gate_keys() {
-  return {
-      {.key = "gate.backtest_command",
-       .kind = ValueKind::TextList,
-       .meaning = "The program that runs the backtests of `weir dagmanager promote`."},
-      {.key = "gate.backtest_timeout_seconds",
-       .kind = ValueKind::Number,
-       .default_text = "3600",
-       .meaning = "How long it may take.",
-       .unit = "seconds",
-       .at_least = 1},
-  };
-}
-
 Keys later_telemetry_keys() {
   return {
       {.key = "telemetry.otel_exporter_endpoint",
@@ -443,8 +442,7 @@ std::vector<server::KeyDescription> available_config_keys() {
 }
 
 std::vector<server::KeyDescription> later_config_keys() {
-  Keys keys = later_gate_keys();  // first, for the sample has one place for all keys of `gate`
-  append(keys, later_engine_keys());
+  Keys keys = later_engine_keys();
   append(keys, later_access_keys());
   append(keys, later_upkeep_keys());
   append(keys, later_telemetry_keys());

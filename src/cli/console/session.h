@@ -13,6 +13,8 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;  // also a configuration that does not start
 inline constexpr int kExitChanges = 3;
 inline constexpr int kExitFindings = 3;
+inline constexpr int kExitBacktests = 4;
+inline constexpr int kExitRolledBack = 5;
 
 enum class OutputForm : std::uint8_t { Text, Json };
 

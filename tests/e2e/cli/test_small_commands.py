@@ -67,7 +67,8 @@ def test_version_and_help():
     assert ok("--version") == ok("version")
     assert "dagmanager" in ok("--help")
     commands = ok("dagmanager", "--help")
-    for name in ("canary", "cross-context", "events", "gc", "lint", "redo-diff", "weight"):
+    for name in ("canary", "cross-context", "events", "gc", "lint", "promote", "redo-diff",
+                 "weight"):
         assert name in commands
     for name in ("export-schema", "neo4j-init"):
         assert name not in commands

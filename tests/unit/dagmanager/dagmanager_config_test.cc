@@ -176,15 +176,36 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
       "dagmanager:\n"
       "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
-      "  s3: {secret_key: k}\n  gate: {backtest_command: [c]}\n";
+      "  s3: {secret_key: k}\n";
   EXPECT_THAT(
       faults(yaml),
       UnorderedElementsAre("not_available_yet acl.readers", "not_available_yet acl.writers",
                            "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
                            "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
                            "not_available_yet legacy_topics", "not_available_yet s3.secret_key",
-                           "not_available_yet gate.backtest_command",
                            "not_available_yet telemetry.otel_exporter_endpoint"));
+}
+
+TEST_F(DagmanagerConfigTest, ReadsTheGateAndWhatProvesACandidate) {
+  const Result<DagmanagerConfig> open = read("dagmanager:\n");
+  ASSERT_TRUE(open.ok()) << open.error().describe();
+  EXPECT_FALSE(open->gate.required);
+  EXPECT_EQ(open->gate.backtests_min, 20U);
+  const std::string yaml =
+      "dagmanager:\n  gate: {required: true, backtests_min: 3, backtest_command: [/b, -a, 'c d'],"
+      " backtest_timeout_seconds: 1.5}\n";
+  const Result<DagmanagerConfig> closed = read(yaml);
+  ASSERT_TRUE(closed.ok()) << closed.error().describe();
+  EXPECT_TRUE(closed->gate.required);
+  EXPECT_EQ(closed->gate.backtests_min, 3U);
+  const auto loaded =
+      server::load_config(dagmanager_config_keys(), dagmanager_load_options(folder_ / "weir.yml"));
+  ASSERT_TRUE(loaded.ok()) << loaded.error().describe();
+  const BacktestHook hook = backtest_hook(*loaded);
+  EXPECT_THAT(hook.command, ElementsAre("/b", "-a", "c d"));
+  EXPECT_EQ(hook.runs_min, 3U);
+  EXPECT_EQ(hook.timeout, std::chrono::milliseconds(1500));
+  EXPECT_FALSE(read("dagmanager:\n  gate: {backtest_timeout_seconds: 0}\n").ok());
 }
 
 TEST_F(DagmanagerConfigTest, ReadsWhoIsToldOfAlerts) {
