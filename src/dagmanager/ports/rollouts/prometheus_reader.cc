@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/ports/rollouts/prometheus_reader.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <string_view>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "dagmanager/ports/rollouts/limits.h"
 #include "drivers/http/http_client.h"
 
 namespace weir::dagmanager {
@@ -45,17 +45,18 @@ Result<double> value_of(JsonValue pair) {
 
 }  // namespace
 
-Result<std::unique_ptr<PrometheusReader>> PrometheusReader::create(const std::string& url,
-                                                                   const Clock& clock) {
+Result<std::unique_ptr<PrometheusReader>> PrometheusReader::create(
+    const std::string& url, const Clock& clock, std::chrono::milliseconds timeout) {
   const std::size_t scheme = url.find("://");
   const std::size_t path = url.find('/', scheme == std::string::npos ? 0 : scheme + 3);
   std::string prefix = path == std::string::npos ? std::string() : url.substr(path);
   while (prefix.ends_with('/')) prefix.pop_back();
-  WEIR_TRY(auto client, http::HttpClient::create({.base = url.substr(0, path),
-                                                  .connect_timeout = kSampleConnectTimeout,
-                                                  .total_timeout = kSampleTimeout,
-                                                  .body_bytes_max = kSampleBytesMax},
-                                                 clock));
+  WEIR_TRY(auto client,
+           http::HttpClient::create({.base = url.substr(0, path),
+                                     .connect_timeout = std::min(kSampleConnectTimeout, timeout),
+                                     .total_timeout = timeout,
+                                     .body_bytes_max = kSampleBytesMax},
+                                    clock));
   return std::unique_ptr<PrometheusReader>(
       new PrometheusReader(std::move(client), std::move(prefix)));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "dagmanager/ports/rollouts/limits.h"
 #include "dagmanager/ports/rollouts/metric_reader.h"
 
 namespace weir::http {
@@ -19,9 +21,10 @@ namespace weir::dagmanager {
 class PrometheusReader final : public MetricReader {
  public:
   /// `url`: `http://host:port`, a path before `/api` may follow. INVALID_ARGUMENT `bad_base`.
-  /// `clock` outlives the reader.
-  static Result<std::unique_ptr<PrometheusReader>> create(const std::string& url,
-                                                          const Clock& clock);
+  /// `clock` outlives the reader. `timeout`: of one sample.
+  static Result<std::unique_ptr<PrometheusReader>> create(
+      const std::string& url, const Clock& clock,
+      std::chrono::milliseconds timeout = kSampleTimeout);
   ~PrometheusReader() override;
   PrometheusReader(const PrometheusReader&) = delete;
   PrometheusReader& operator=(const PrometheusReader&) = delete;
