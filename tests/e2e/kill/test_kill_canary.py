@@ -228,20 +228,27 @@ def test_a_rollout_goes_on_after_a_kill(start_server, monkeypatch, figures, labe
 
 @pytest.mark.parametrize("label", ("rollout.before_commit", "rollout.after_commit"))
 def test_a_start_that_is_killed_is_whole_or_nothing(start_server, monkeypatch, figures, label):
-    monkeypatch.setenv("WEIR_CRASH_AT", f"{label}:1")
     server = start_server("postgres")
     dsn = server.settings["graph_dsn"]
     deploy_both(server)
     words = ("start", "--sentinel", SENTINEL, "--steps", "0.1:1h,1")
-    assert canary(server, *words).returncode == 1
-    assert server.process.wait(30) == KILLED
-    monkeypatch.delenv("WEIR_CRASH_AT")
-    server.start()
-    again = canary(server, *words)
-    if label == "rollout.before_commit":
-        assert again.returncode == 0, again.stderr
-    else:
-        assert " rollout_running: " in again.stderr
-    assert one(server)["state"] == "running"
-    assert weights_of(dsn) == [0.9, 0.1]
+    for _ in range(3):
+        server.stop()
+        monkeypatch.setenv("WEIR_CRASH_AT", f"{label}:1")
+        server.start()
+        assert canary(server, *words).returncode == 1
+        assert server.process.wait(30) == KILLED
+        monkeypatch.delenv("WEIR_CRASH_AT")
+        server.start()
+        again = canary(server, *words)
+        if label == "rollout.before_commit":
+            assert again.returncode == 0, again.stderr
+        else:
+            assert " rollout_running: " in again.stderr
+        newest = rollouts(server)[0]
+        assert newest["state"] == "running"
+        assert weights_of(dsn) == [0.9, 0.1]
+        assert canary(server, "abort", newest["rollout_id"]).returncode == 0
+        assert weights_of(dsn) == [1, 0]
+    assert [rollout["state"] for rollout in rollouts(server)] == ["rolled_back"] * 3
     server.stop()
