@@ -92,10 +92,14 @@ Result<SentinelHistory> in_world(SentinelHistory history, const graph::WorldId& 
 }
 
 const DeployHead& current_deploy(const SentinelHistory& history) {
+  const DeployHead* newest = nullptr;
   for (const DeployHead& deploy : std::views::reverse(history.deploys)) {
-    if (!deploy.taken_back) return deploy;
+    if (deploy.taken_back) continue;
+    const SentinelRecord* sentinel = find_sentinel(history, deploy);
+    if (sentinel != nullptr && sentinel->traffic_weight.value_or(0) > 0) return deploy;
+    if (newest == nullptr) newest = &deploy;
   }
-  return history.deploys.back();
+  return newest == nullptr ? history.deploys.back() : *newest;
 }
 
 HotfixPlan plan_hotfix(const SentinelHistory& history, const std::string& node_set,

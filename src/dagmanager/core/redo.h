@@ -54,7 +54,8 @@ graph::SentinelId with_suffix(const std::string& id);
 /// NOT_FOUND `unknown_sentinel`; never without a deploy.
 Result<SentinelHistory> in_world(SentinelHistory history, const graph::WorldId& world);
 
-/// The newest deploy that is not taken back; the newest if all are.
+/// What a hotfix comes after: the newest deploy that has traffic, so not a candidate that waits or
+/// that a rollout took down; without traffic the newest. None that is taken back, unless all are.
 const DeployHead& current_deploy(const SentinelHistory& history);
 
 /// How a graph goes out under a sentinel that is there.

@@ -90,6 +90,21 @@ TEST(Redo, TakesTheStatedVersionAndHandsOverFromTheCurrentOne) {
   EXPECT_EQ(plan.handover->baseline, "key-v2");
 }
 
+TEST(Redo, FollowsWhatHasTrafficAndNotACandidateThatWentBack) {
+  SentinelHistory known = history({head("v1", 1), head("v2", 2), head("v3", 3)});
+  known.sentinels = {sentinel("v1", 0), sentinel("v2", 1), sentinel("v3", 0)};
+  const HotfixPlan plan = plan_hotfix(known, "another set", {});
+  EXPECT_EQ(plan.version.text(), "v2-hotfix");
+  EXPECT_EQ(plan.handover->former.text(), "v2");
+  known.sentinels[0].traffic_weight = 0.5;
+  known.sentinels[1].traffic_weight = 0.5;
+  EXPECT_EQ(current_deploy(known).version.text(), "v2") << "of two that have traffic the newer";
+  known.deploys[1].taken_back = true;
+  EXPECT_EQ(current_deploy(known).version.text(), "v1");
+  known.sentinels[0].traffic_weight = 0;
+  EXPECT_EQ(current_deploy(known).version.text(), "v3") << "without traffic the newest";
+}
+
 TEST(Redo, MakesNothingNewOfTheGraphThatIsOut) {
   const HotfixPlan plan =
       plan_hotfix(history({head("v1", 1), head("v2", 2)}), "set-v2", graph::VersionLabel("v9"));
