@@ -91,6 +91,7 @@ constexpr std::array kGraphRights = {
     Right{"alert", "DELETE"},
     Right{"alert_notice", "SELECT"},
     Right{"alert_notice", "INSERT"},
+    Right{"alert_notice", "UPDATE"},
     Right{"alert_notice", "DELETE"},
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/ports/monitors/postgres_alert_store.h"
 
+#include <array>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -66,17 +67,25 @@ constexpr Statement kPutAlerts = {
     " ORDER BY u.place ON CONFLICT (alert_id) DO UPDATE SET detail = excluded.detail,"
     " resolved_at = excluded.resolved_at, settled = excluded.settled"};
 
+// Notices of these alerts that are no more, and those that are. What bears a target, kind or state
+// of a newer build is left alone: $1 to $3 are the words of this one.
 constexpr Statement kDropNotices = {
     "dag_drop_notices",
-    "DELETE FROM weir_dagmanager.alert_notice WHERE alert_id = ANY ($1::uuid[])"};
+    "DELETE FROM weir_dagmanager.alert_notice n WHERE n.alert_id = ANY ($4::uuid[])"
+    " AND n.target = ANY ($1) AND n.kind = ANY ($2) AND n.state = ANY ($3)"
+    " AND (n.alert_id, n.target, n.kind) NOT IN"
+    " (SELECT unnest($5::text[])::uuid, unnest($6::text[]), unnest($7::text[]))"};
 
 constexpr Statement kPutNotices = {
     "dag_put_notices",
-    "INSERT INTO weir_dagmanager.alert_notice (alert_id, place, target, kind, state, attempts,"
-    " made_at, due, done_at, error) SELECT unnest($1::text[])::uuid, unnest($2::bigint[])::int,"
-    " unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[])::int,"
-    " unnest($7::timestamptz[]), unnest($8::timestamptz[]), unnest($9::timestamptz[]),"
-    " unnest($10::text[])"};
+    "INSERT INTO weir_dagmanager.alert_notice AS n (alert_id, place, target, kind, state, attempts,"
+    " made_at, due, done_at, error) SELECT unnest($2::text[])::uuid, unnest($3::bigint[])::int,"
+    " unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), unnest($7::bigint[])::int,"
+    " unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::timestamptz[]),"
+    " unnest($11::text[]) ON CONFLICT (alert_id, target, kind) DO UPDATE SET"
+    " place = excluded.place, state = excluded.state, attempts = excluded.attempts,"
+    " made_at = excluded.made_at, due = excluded.due, done_at = excluded.done_at,"
+    " error = excluded.error WHERE n.state = ANY ($1)"};
 
 constexpr Statement kDropConditions = {
     "dag_drop_conditions",
@@ -161,12 +170,29 @@ NoticeRows notice_rows(const std::vector<Alert>& alerts) {
   return rows;
 }
 
-void add_notices(postgres::Pipeline& pipeline, const NoticeRows& rows) {
+constexpr std::array kTargets = {AlertTarget::Pagerduty, AlertTarget::Slack, AlertTarget::Opsgenie};
+constexpr std::array kKinds = {NoticeKind::Trigger, NoticeKind::Resolve};
+constexpr std::array kStates = {NoticeState::Pending, NoticeState::Sent, NoticeState::Dead};
+
+void add_notices(postgres::Pipeline& pipeline, const std::vector<Alert>& alerts,
+                 const NoticeRows& rows) {
+  const auto target = [](const Notice& one) { return target_text(one.target); };
+  const auto kind = [](const Notice& one) { return notice_kind_text(one.kind); };
+  Params drop;
+  drop.text_array(kTargets, target_text)
+      .text_array(kKinds, notice_kind_text)
+      .text_array(kStates, notice_state_text)
+      .text_array(alerts, &Alert::id)
+      .text_array(rows.alerts)
+      .text_array(rows.notices, target)
+      .text_array(rows.notices, kind);
+  pipeline.add(kDropNotices, std::move(drop));
   Params params;
-  params.text_array(rows.alerts)
+  params.text_array(kStates, notice_state_text)
+      .text_array(rows.alerts)
       .int64_array(rows.places)
-      .text_array(rows.notices, [](const Notice& one) { return target_text(one.target); })
-      .text_array(rows.notices, [](const Notice& one) { return notice_kind_text(one.kind); })
+      .text_array(rows.notices, target)
+      .text_array(rows.notices, kind)
       .text_array(rows.notices, [](const Notice& one) { return notice_state_text(one.state); })
       .int64_array(rows.notices, [](const Notice& one) { return std::int64_t{one.attempts}; })
       .instant_array(rows.notices, &Notice::made_at)
@@ -188,10 +214,7 @@ void add_alerts(postgres::Pipeline& pipeline, const std::vector<Alert>& alerts) 
       .instant_array(alerts, &Alert::resolved_at)
       .boolean_array(alerts, &Alert::settled);
   pipeline.add(kPutAlerts, std::move(put));
-  Params ids;
-  ids.text_array(alerts, &Alert::id);
-  pipeline.add(kDropNotices, std::move(ids));
-  add_notices(pipeline, notice_rows(alerts));
+  add_notices(pipeline, alerts, notice_rows(alerts));
 }
 
 void add_gone(postgres::Pipeline& pipeline, const std::vector<Condition>& gone) {
