@@ -2,6 +2,8 @@
 """Item 12 of section 6.4: what a server tells, fed to the gateway's consumer."""
 
 import json
+import threading
+import time
 import uuid
 
 import grpc
@@ -14,6 +16,9 @@ from wire import Wire
 REVISIONS = 5
 NODES = 4
 WEIGHTS = (0.1, 0.5, 0.1, 1, 0)
+GOES_SECONDS_MAX = 60
+GOES_AT_ONCE = {"gc_interval_seconds": 1, "gc_policies": {
+    tag: {"ttl_days": 0, "grace_days": 0, "action": "delete"} for tag in ("raw", "indicator")}}
 
 
 def graph_of_tag(tag, sentinel=None, version="v1"):
@@ -91,3 +96,26 @@ async def test_12_every_weight_is_delivered(own_server):
                if envelope["type"] == "sentinel_weight_updated"]
     assert weights[-len(WEIGHTS):] == list(WEIGHTS)
     assert consumer.weights == {sentinel: WEIGHTS[-1]}
+
+
+@asynchronous
+async def test_12_every_queue_that_goes_is_told_and_is_in_no_set_any_more(own_server):
+    server = own_server(**GOES_AT_ONCE)
+    tag, name = nonce(), str(uuid.uuid4())
+    async with Wire(server.target) as wire:
+        await submit(wire, graph_of_tag(tag), name, "w1")
+    done = run_weir("dagmanager", "gc", "--sentinel", name, "--target", server.target)
+    assert done.returncode == 0, done.stderr
+    end = time.monotonic() + GOES_SECONDS_MAX
+    pause = threading.Event()
+    while True:
+        envelopes = told(server)
+        gone = [one["data"]["queue"] for one in envelopes if one["type"] == "queue_lifecycle"]
+        if len(gone) >= NODES or time.monotonic() > end:
+            break
+        pause.wait(0.1)
+    consumer = consumed(envelopes)
+    assert_all_taken(consumer, envelopes)
+    assert len(set(gone)) == len(gone) == NODES
+    assert all(queue.startswith("w1.live.") for queue in gone)
+    assert consumer.queues == {((tag,), 60, "any", "w1", "live"): []}
