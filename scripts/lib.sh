@@ -134,9 +134,11 @@ install_packages() {
 }
 
 # need_packages GROUP...: installs what is missing of these groups of scripts/packages. PostgreSQL's
-# package would make a cluster of its own and start it: a drop-in says no during the installation.
+# package would make a cluster of its own, and Prometheus' start a server, now and with the machine:
+# drop-ins say no during the installation.
 need_packages() {
   local missing drop_in=/etc/postgresql-common/createcluster.d/weir.conf code=0
+  local policy=/usr/sbin/policy-rc.d own_policy=false
   command -v dpkg-query >/dev/null || die "this is not a Debian system (no dpkg-query)" \
     "use Debian 12, or its container or chroot; scripts/packages lists what is needed by name"
   missing=$(missing_packages "$@" | tr '\n' ' ')
@@ -148,9 +150,24 @@ need_packages() {
       echo "create_main_cluster = false" | as_root tee "$drop_in" >/dev/null
       ;;
   esac
+  case " $missing" in
+    *" prometheus "*)
+      if [ ! -e "$policy" ]; then
+        own_policy=true
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+      fi
+      ;;
+  esac
   # shellcheck disable=SC2086  # one word a package
   logged install.log install_packages $missing || code=$?
   if [ -e "$drop_in" ]; then as_root rm -f "$drop_in"; fi
+  if [ "$own_policy" = true ]; then
+    as_root rm -f "$policy"
+    if command -v systemctl >/dev/null; then
+      as_root systemctl disable --quiet prometheus.service 2>/dev/null || true
+    fi
+  fi
   if [ "$code" -ne 0 ]; then
     show_failure install.log '^(E|W): '
     die "apt-get could not install: ${missing% }" \
