@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/promote/backtest_hook.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -52,22 +55,31 @@ class RunFolder {
 };
 
 // Read in a signal handler, so an atomic that no lock is behind.
-std::atomic<pid_t> running_group = 0;
+constexpr pid_t kNoGroup = -1;
+constexpr pid_t kStarting = 0;  ///< there is about to be one
+std::atomic<pid_t> running_group = kNoGroup;
 static_assert(std::atomic<pid_t>::is_always_lock_free);
 
 /// Ends the group, and then this process by the very signal.
 extern "C" void end_with_the_group(int number) {
+  // The thread that starts the group has the signal blocked, so it is another that waits for it.
+  while (running_group.load() == kStarting) ::poll(nullptr, 0, 1);
   const pid_t group = running_group.load();
   if (group > 0) ::kill(-group, SIGKILL);
   ::signal(number, SIG_DFL);
   ::raise(number);
 }
 
-/// While it lives, a group ends with this process.
+/// From before a group starts until it is over, it ends with this process, also where a signal
+/// comes as it starts.
 class EndsWithUs {
  public:
-  explicit EndsWithUs(pid_t group) {
-    running_group.store(group);
+  EndsWithUs() {
+    running_group.store(kStarting);
+    sigset_t ours;
+    ::sigemptyset(&ours);
+    for (const int number : kSignals) ::sigaddset(&ours, number);
+    ::pthread_sigmask(SIG_BLOCK, &ours, &mask_before_);
     struct sigaction action = {};
     action.sa_handler = end_with_the_group;
     ::sigemptyset(&action.sa_mask);
@@ -81,36 +93,42 @@ class EndsWithUs {
     for (std::size_t i = 0; i < kSignals.size(); ++i) {
       ::sigaction(kSignals.at(i), &before_.at(i), nullptr);
     }
-    running_group.store(0);
+    watch(kNoGroup);
   }
   EndsWithUs(const EndsWithUs&) = delete;
   EndsWithUs& operator=(const EndsWithUs&) = delete;
 
+  void watch(pid_t group) {
+    running_group.store(group);
+    ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  }
+
  private:
   static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
   std::array<struct sigaction, kSignals.size()> before_ = {};
+  sigset_t mask_before_ = {};
 };
 
 /// Runs the command to its end. Its first process is not reaped before its group is killed, so the
 /// group's number is nobody else's by then.
 Result<void> run_command(const dagmanager::BacktestHook& hook, const BacktestSubject& subject,
                          const RunFolder& folder) {
-  auto started = process::start_process({.argv = hook.command,
-                                         .environment = {{"WEIR_DAG_FILE", folder.dag().string()},
-                                                         {"WEIR_NODE_SET", subject.node_set},
-                                                         {"WEIR_REPORT", folder.report().string()}},
-                                         .folder = folder.work().string(),
-                                         .output = STDERR_FILENO,
-                                         .death_signal = SIGKILL});
+  const process::ProcessOptions options{.argv = hook.command,
+                                        .environment = {{"WEIR_DAG_FILE", folder.dag().string()},
+                                                        {"WEIR_NODE_SET", subject.node_set},
+                                                        {"WEIR_REPORT", folder.report().string()}},
+                                        .folder = folder.work().string(),
+                                        .output = STDERR_FILENO,
+                                        .death_signal = SIGKILL};
+  std::optional<EndsWithUs> tied(std::in_place);
+  auto started = process::start_process(options);
   if (!started.ok()) return backtests_failed(started.error().message());
   process::Process& child = *started;
-  bool in_time = false;
-  {
-    const EndsWithUs tied(child.pid);
-    in_time = process::wait_for_exit(
-        child.pid_fd, std::chrono::duration_cast<std::chrono::milliseconds>(hook.timeout));
-    ::kill(-child.pid, SIGKILL);
-  }
+  tied->watch(child.pid);
+  const bool in_time = process::wait_for_exit(
+      child.pid_fd, std::chrono::duration_cast<std::chrono::milliseconds>(hook.timeout));
+  ::kill(-child.pid, SIGKILL);
+  tied.reset();
   const process::Ending ending = process::reap(child);
   if (!in_time) {
     return backtests_failed(
