@@ -248,6 +248,22 @@ def test_the_same_command_again_takes_up_what_it_began(gate):
     assert [one["rollout_id"] for one in gate.rollouts()] == [number]
 
 
+def test_back_by_redo_diff_and_forth_again(gate, judging):
+    for version in ("v1", "v2"):
+        assert gate.promote(gate.graph(version), "--steps", "1", "--wait").returncode == 0
+    back = run("dagmanager", "redo-diff", "--sentinel", SENTINEL, "--rollback", "--target",
+               gate.target, "-o", "json")
+    assert (back.returncode, json.loads(back.stdout)["version"]) == (0, "v1"), back.stderr
+    again = gate.promote(gate.graph("v2"), "--steps", "1", "--wait")
+    assert again.returncode == 0, again.stderr
+    rollout = json.loads(again.stdout)
+    assert (rollout["state"], rollout["version"], rollout["baseline_version"]) == (
+        "done", "v2", "v1")
+    assert len(gate.rollouts()) == 3
+    wait_until(lambda: len(weights_told(judging)) >= 6)
+    assert weights_told(judging)[-2:] == [("v1", 1), ("v2", 1)]
+
+
 def test_traffic_is_never_taken_from_a_version_that_has_it(gate, judging):
     path = gate.graph("v1")
     assert gate.promote(path, "--steps", "1", "--wait").returncode == 0

@@ -109,6 +109,22 @@ def test_a_server_that_is_killed_as_it_begins_the_rollout(start_server, tmp_path
     server.stop()
 
 
+def test_a_server_that_is_away_is_waited_for(start_server, tmp_path):
+    server = start_server("postgres", gate=GATE, canary={"interval_seconds": 0.2})
+    gate = Gate(server, tmp_path)
+    gate.command[gate.command.index("0.1:1h,1")] = "0.1:2s,1"
+    process = subprocess.Popen([*gate.command, "--wait"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: gate.stored()[2] == ["running"], 60)
+    server.kill()
+    server.start()
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert json.loads(out)["state"] == "done"
+    assert gate.stored() == ("1", ["1"], ["done"])
+    server.stop()
+
+
 def test_the_hook_ends_with_a_command_that_is_killed(start_server, tmp_path):
     server = start_server("postgres", gate=GATE)
     gate = Gate(server, tmp_path, hook="#!/bin/sh\nexec 5>{folder}/alive\necho up >&5\n"
