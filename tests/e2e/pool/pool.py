@@ -67,12 +67,11 @@ def submit(server, graph, strategy="shared"):
 class Pool:
     """The instances. One thread at a time disturbs them; any may ask one."""
 
-    def __init__(self, start_server, seed):
+    def __init__(self, start_server, seed, **settings):
         self.random = random.Random(seed)
-        first = start_server("postgres")
+        first = start_server("postgres", **settings)
         self.dsn = first.settings["graph_dsn"]
-        settings = {key: first.settings[key] for key in ("graph_dsn", "topics_dsn")}
-        self.servers = [first, *(start_server(**settings) for _ in range(INSTANCES - 1))]
+        self.servers = [first, *(start_server(**first.settings) for _ in range(INSTANCES - 1))]
         query(self.dsn, WATCH_LEASES)
 
     def any_server(self):

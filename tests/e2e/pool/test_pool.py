@@ -2,6 +2,7 @@
 """Three instances on one store under load, one killed every five seconds and one drained every
 twenty (contract section 3.18): the same map from each, nothing lost, doubled or without an owner,
 one holder a loop at a time, and every event once and in order for whoever moves between them.
+Strategies are retired and collected meanwhile, and rollouts go to and fro.
 
 WEIR_POOL_SECONDS is how long it goes on; `scripts/soak kill-streams` takes half an hour."""
 
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+from lives import Retiring, Rolling, settings
 from pool import Follower, Graphs, Pool, Team, submit
 from test_kill import query
 from test_kill_events import committed_events
@@ -41,16 +43,17 @@ def join_all(runners, threads):
 @pytest.fixture(scope="module", name="history")
 def played_history(start_server, tmp_path_factory):
     """The pool after its time of kills and drains, all instances there, nothing under way."""
-    pool = Pool(start_server, SEED)
+    pool = Pool(start_server, SEED, **settings())
     graphs = Graphs()
     folder = tmp_path_factory.mktemp("hotfixes")
     teams = [Team(pool, graphs, number, folder) for number in range(TEAMS)]
+    lives = [Retiring(pool), Rolling(pool)]
     followers = [Follower(pool) for _ in range(FOLLOWERS)]
     over = threading.Event()
     disturbed = []
     disturber = threading.Thread(
         target=lambda: disturbed.append(pool.disturb(over, KILL_EVERY, DRAIN_EVERY)))
-    busy = in_threads(teams, over)
+    busy = in_threads(teams + lives, over)
     following = in_threads(followers, over)
     disturber.start()
     begun = time.monotonic()
@@ -59,7 +62,8 @@ def played_history(start_server, tmp_path_factory):
     finally:
         over.set()
         disturber.join()
-        join_all(teams, busy)
+        join_all(teams + lives, busy)
+    retiring, rolling = lives
     last = len(committed_events(pool.dsn))
     for follower in followers:
         follower.until = last
@@ -68,10 +72,11 @@ def played_history(start_server, tmp_path_factory):
     [(kills, drains)] = disturbed
     calls = sum(team.calls for team in teams)
     print(f"\npool: {time.monotonic() - begun:.0f} s, {kills} kills, {drains} drains, {calls} calls"
-          f", {len(graphs.submitted())} graphs, {last} events,"
+          f", {len(graphs.submitted())} graphs, {retiring.calls} strategies retired,"
+          f" {rolling.calls} rollouts, {last} events,"
           f" {sum(one.moves for one in followers)} moves of followers")
     assert kills >= SECONDS // KILL_EVERY - 2
-    yield pool, graphs, teams, followers
+    yield pool, graphs, teams, followers, lives
     pool.stop()
 
 
@@ -83,8 +88,8 @@ def test_every_instance_gives_the_same_map(history):
 
 
 def test_every_topic_has_one_owner(history):
-    pool, graphs, teams, _ = history
-    answered = graphs.topics().union(*(team.topics for team in teams))
+    pool, graphs, teams, _, (_, rolling) = history
+    answered = graphs.topics().union(*(one.topics for one in (*teams, rolling)))
     bound = {topic for [topic] in query(
         pool.dsn, "SELECT topic FROM weir_dagmanager.queue WHERE state = 'active'")}
     assert bound == answered
@@ -99,7 +104,7 @@ def test_every_topic_has_one_owner(history):
 
 
 def test_the_topics_of_a_sentinel_are_those_that_were_answered(history):
-    pool, _, teams, _ = history
+    pool, _, teams, _, (_, rolling) = history
     rows = query(
         pool.dsn,
         "SELECT h.sentinel_id, q.topic FROM weir_dagmanager.sentinel_has h"
@@ -107,12 +112,12 @@ def test_the_topics_of_a_sentinel_are_those_that_were_answered(history):
     held = {}
     for sentinel, topic in rows:
         held.setdefault(sentinel, set()).add(topic)
-    for team in teams:
-        assert held[team.sentinel] == team.topics
+    for one in (*teams, rolling):
+        assert held[one.sentinel] == one.topics
 
 
 def test_each_follower_had_every_event_once_and_in_order(history):
-    pool, _, _, followers = history
+    pool, _, _, followers, *_ = history
     committed = committed_events(pool.dsn)
     for follower in followers:
         envelopes = follower.reader.envelopes()
@@ -124,7 +129,7 @@ def test_each_follower_had_every_event_once_and_in_order(history):
 
 def test_the_weight_told_last_is_the_weight_stored(history):
     """Of a switch within one sentinel only the side that gains is told (section 3.20)."""
-    pool, _, _, followers = history
+    pool, _, _, followers, *_ = history
     told = {}
     for envelope in followers[0].reader.envelopes():
         data = envelope["data"]
@@ -133,9 +138,27 @@ def test_the_weight_told_last_is_the_weight_stored(history):
     stored = {(sentinel, version): float(weight) for sentinel, version, weight in query(
         pool.dsn, "SELECT sentinel_id, version, traffic_weight FROM weir_dagmanager.sentinel"
                   " WHERE traffic_weight IS NOT NULL")}
-    assert len(told) == TEAMS
+    assert len(told) == TEAMS + 1  # and the one between whose versions traffic moves
     for sentinel, (version, weight) in told.items():
         assert stored[sentinel, version] == weight
+
+
+def test_what_is_retired_goes_and_each_of_its_queues_is_told_once(history):
+    _, _, _, followers, (retiring, _) = history
+    assert retiring.calls > 0
+    assert retiring.left == set()
+    gone = [envelope["data"]["queue"] for envelope in followers[0].reader.envelopes()
+            if envelope["type"] == "queue_lifecycle"]
+    assert sorted(gone) == sorted(retiring.topics)
+
+
+def test_every_rollout_ends_with_all_of_the_traffic_on_one_side(history):
+    pool, *_, (_, rolling) = history
+    assert rolling.ends
+    assert set(rolling.ends) == {"done"}
+    weights = query(pool.dsn, "SELECT traffic_weight FROM weir_dagmanager.sentinel WHERE"
+                              f" sentinel_id = '{rolling.sentinel}' ORDER BY 1")
+    assert weights == [["0"], ["1"]]
 
 
 def test_one_instance_at_a_time_runs_a_loop(history):
