@@ -22,8 +22,10 @@ constexpr int kSyncRepliesMax = 4;
 constexpr int kTakenWithinMs = 2;  // How long a server that reads may take to come back for more.
 constexpr int kIdleReadsMax = 16;  // Messages of an idle session are few: notices, a farewell.
 
+}  // namespace
+
 /// Parameters in the shape libpq takes them.
-struct WireParams {
+struct Connection::WireParams {
   explicit WireParams(const Params& params) {
     const std::size_t count = params.size();
     types.reserve(count);
@@ -45,12 +47,12 @@ struct WireParams {
   std::vector<int> formats;
 };
 
-}  // namespace
-
-/// A reply that the server owes: to the preparation or the execution of a request.
+/// A reply that the server owes: to the preparation or the execution of a request, or to the marker
+/// that goes ahead of the first.
 struct Connection::Expected {
   std::size_t request;
   bool prepares;
+  bool marks = false;
 };
 
 /// One round trip under way.
@@ -65,6 +67,8 @@ struct Connection::Exchange {
   bool commits_at_sync = false;       // An implicit transaction that may have written.
   bool in_doubt = false;              // A commit was handed over and nothing heard of it.
   bool committed = false;             // The reply to COMMIT came.
+  std::string comment = {};           // Says whose it is; empty once it is said.
+  std::unique_ptr<TracedExchange> traced = {};
 };
 
 void Connection::Close::operator()(pg_conn* connection) const { PQfinish(connection); }
@@ -76,7 +80,10 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
 }
 
 Connection::Connection(pg_conn* connection, const ConnectOptions& options)
-    : connection_(connection), reply_timeout_(options.reply_timeout), mode_(options.statements) {
+    : connection_(connection),
+      reply_timeout_(options.reply_timeout),
+      mode_(options.statements),
+      tracer_(options.tracer) {
   // Notices are dropped, but a farewell of the server that comes between two statements is one.
   PQsetNoticeReceiver(
       connection,
@@ -144,6 +151,7 @@ Result<void> Connection::start(std::span<const Request> requests, bool more) {
 
   ++round_trips_;
   Exchange& exchange = *under_way_;
+  if (tracer_ != nullptr) trace(exchange);
   exchange.sent = PQenterPipelineMode(connection_.get()) == 0 ? lost_by_libpq() : send(exchange);
   if (exchange.sent.ok() && !more) exchange.sent = send_sync(exchange);
   if (exchange.sent.ok()) exchange.sent = flush_what_is_taken();
@@ -165,7 +173,12 @@ Result<void> Connection::extend(std::span<const Request> requests) {
 Result<std::vector<Rows>> Connection::finish() {
   WEIR_ASSERT(started());
   const std::unique_ptr<Exchange> done = std::move(under_way_);
-  Exchange& exchange = *done;
+  Result<std::vector<Rows>> outcome = conclude(*done);
+  if (done->traced) done->traced->ended(outcome.ok() ? nullptr : &outcome.error());
+  return outcome;
+}
+
+Result<std::vector<Rows>> Connection::conclude(Exchange& exchange) {
   Result<void> outcome = std::move(exchange.sent);
   if (outcome.ok() && !exchange.synced) outcome = send_sync(exchange);
   if (outcome.ok()) outcome = flush();
@@ -228,6 +241,16 @@ Result<bool> Connection::behind_pooler() {
 int Connection::server_version() const { return PQserverVersion(connection_.get()); }
 int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
 
+/// What is committed already, or only asked, is told all the same: a trace shows what there was.
+void Connection::trace(Exchange& exchange) {
+  ExchangeTracer::Begun begun = tracer_->begin(exchange.requests, backend_pid());
+  exchange.traced = std::move(begun.exchange);
+  if (begun.traceparent.empty()) return;
+  exchange.comment = " /*traceparent='";
+  exchange.comment += begun.traceparent;
+  exchange.comment += "'*/";
+}
+
 Result<void> Connection::send(Exchange& exchange) {
   for (std::size_t& i = exchange.handed_over; i < exchange.requests.size(); ++i) {
     const Request::Kind kind = exchange.requests[i].kind;
@@ -257,15 +280,13 @@ Result<void> Connection::send_request(Exchange& exchange, std::size_t index) {
   const bool cached = statement != nullptr && prepared_.contains(statement->name);
   if (statement == nullptr || mode_ == StatementMode::Unnamed ||
       (!cached && prepared_.size() >= kPreparedMax)) {
+    const std::string comment = std::exchange(exchange.comment, {});
     const char* sql = statement != nullptr ? statement->sql : request.sql;
     exchange.expected.push_back({index, false});
-    if (PQsendQueryParams(connection, sql, wire.count(), wire.types.data(), wire.values.data(),
-                          wire.lengths.data(), wire.formats.data(), kBinary) == 0) {
-      return lost_by_libpq();
-    }
-    return {};
+    return send_text(comment.empty() ? sql : (sql + comment).c_str(), wire);
   }
 
+  if (!exchange.comment.empty()) WEIR_CHECK(send_marker(exchange));
   if (must_prepare(exchange, *statement, params)) {
     exchange.expected.push_back({index, true});
     if (PQsendPrepare(connection, statement->name, statement->sql, wire.count(),
@@ -279,6 +300,23 @@ Result<void> Connection::send_request(Exchange& exchange, std::size_t index) {
     return lost_by_libpq();
   }
   return {};
+}
+
+Result<void> Connection::send_text(const char* sql, const WireParams& params) {
+  if (PQsendQueryParams(connection_.get(), sql, params.count(), params.types.data(),
+                        params.values.data(), params.lengths.data(), params.formats.data(),
+                        kBinary) == 0) {
+    return lost_by_libpq();
+  }
+  return {};
+}
+
+/// The comment, ahead of statements whose text is prepared. A transaction that is open has had it.
+Result<void> Connection::send_marker(Exchange& exchange) {
+  const std::string comment = std::exchange(exchange.comment, {});
+  if (in_transaction()) return {};
+  exchange.expected.push_back({.request = 0, .prepares = false, .marks = true});
+  return send_text(("SELECT" + comment).c_str(), WireParams(Params()));
 }
 
 bool Connection::must_prepare(const Exchange& exchange, const Statement& statement,
@@ -350,6 +388,7 @@ Result<void> Connection::accept(Exchange& exchange, const Expected& expected, Re
     default:
       return lost("the server gave a kind of result that this driver does not ask for");
   }
+  if (expected.marks) return {};
   if (expected.prepares) {
     Prepared prepared{request.statement->sql, {}};
     for (std::size_t i = 0; request.params != nullptr && i < request.params->size(); ++i) {

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "drivers/postgres/dsn.h"
 #include "drivers/postgres/errors.h"
+#include "drivers/postgres/exchange_tracer.h"
 #include "drivers/postgres/limits.h"
 #include "drivers/postgres/params.h"
 #include "drivers/postgres/rows.h"
@@ -40,6 +41,8 @@ struct ConnectOptions {
   /// Settings of the session by name, for example {"statement_timeout", "5s"}. Ignored in mode
   /// Unnamed: there they belong to the role (ALTER ROLE … SET).
   std::vector<std::pair<std::string, std::string>> settings = {};
+  /// Knows on whose behalf statements go out; null: nobody does. Outlives the connection.
+  ExchangeTracer* tracer = nullptr;
 };
 
 /// One statement of an exchange. Exactly one of `statement` and `sql` is set; `params` must outlive
@@ -138,12 +141,17 @@ class Connection {
     const char* sql;
     std::vector<std::uint32_t> types;
   };
+  struct WireParams;
   struct Expected;
   struct Exchange;
 
   Connection(pg_conn* connection, const ConnectOptions& options);
 
+  Result<std::vector<Rows>> conclude(Exchange& exchange);
+  void trace(Exchange& exchange);
   Result<void> send(Exchange& exchange);
+  Result<void> send_marker(Exchange& exchange);
+  Result<void> send_text(const char* sql, const WireParams& params);
   Result<void> send_sync(Exchange& exchange);
   Result<void> send_request(Exchange& exchange, std::size_t index);
   Result<void> receive(Exchange& exchange);
@@ -163,6 +171,7 @@ class Connection {
   std::unique_ptr<pg_conn, Close> connection_;
   std::chrono::milliseconds reply_timeout_;
   StatementMode mode_;
+  ExchangeTracer* tracer_;
   std::unordered_map<std::string, Prepared> prepared_;
   std::unique_ptr<Exchange> under_way_;
   Failure last_failure_;
