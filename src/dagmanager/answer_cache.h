@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/blake3.h"
 #include "base/mutex.h"
 #include "dagmanager/diff_executor.h"
 
@@ -22,6 +23,8 @@ struct SettledAnswer {
   graph::SentinelId sentinel;
   std::vector<graph::IdentityFinding> findings;
   std::vector<grpc::ByteBuffer> chunks;
+  base::Digest answer_hash{};
+  base::Digest request_hash{};  // zeros where nobody is told of spans
 
   /// About how much memory it takes.
   std::size_t bytes() const;

@@ -63,6 +63,7 @@ class Reader {
     read_alerts();
     read_gc();
     read_canary();
+    read_telemetry();
     if (const auto valid = out_.validate(); !valid.ok()) {
       for (const Fault& fault : valid.error().faults()) {
         // A missing DSN is no gap of its own where one was given and refused.
@@ -219,6 +220,18 @@ class Reader {
     out_.drain = seconds(config_.number("drain_seconds"));
     out_.reconciler_interval = seconds(config_.number("reconciler_interval_seconds"));
     out_.event_retention = std::chrono::hours(config_.integer("events.retention_hours"));
+  }
+
+  void read_telemetry() {
+    out_.trace_http = config_.boolean("telemetry.enable_fastapi_otel");
+    const std::string& text = config_.text("telemetry.otel_exporter_endpoint");
+    if (text.empty()) return;
+    auto endpoint = server::read_trace_endpoint(text);
+    if (endpoint.ok()) {
+      out_.traces = *std::move(endpoint);
+    } else {
+      fault("value_not_allowed", "telemetry.otel_exporter_endpoint", endpoint.error().message());
+    }
   }
 
   void read_gc() {
@@ -437,6 +450,10 @@ std::vector<std::string> DagmanagerConfig::warnings() const {
   }
   if (!graph_dsn.empty() && !memory_repo_path.empty()) {
     warnings.emplace_back("memory_repo_path has no effect beside graph_dsn");
+  }
+  if (trace_http && !traces) {
+    warnings.emplace_back(
+        "telemetry.enable_fastapi_otel has no effect without telemetry.otel_exporter_endpoint");
   }
   return warnings;
 }

@@ -16,6 +16,7 @@
 #include "server/config/config_file.h"
 #include "server/config/config_key.h"
 #include "server/http/listen_address.h"
+#include "server/span_exporter.h"
 
 /// The configuration of the DAG manager (contract section 4): the one key table that the parser,
 /// the sample file, `config show` and the reference page read, and the typed form that the role
@@ -90,6 +91,11 @@ struct DagmanagerConfig {
   std::string prometheus_url;
   std::vector<CanaryCheck> canary_checks;
   GatePolicy gate;
+
+  /// Where spans go (section 3.26); nothing: nowhere.
+  std::optional<server::TraceEndpoint> traces;
+  /// Calls over HTTP have spans too.
+  bool trace_http = false;
 
   /// Gives all faults at once, each with the key: INVALID_ARGUMENT `config_invalid`. What a profile
   /// or two keys together forbid; single values were checked when they were read.

@@ -408,15 +408,17 @@ Keys later_upkeep_keys() {
   };
 }
 
-Keys later_telemetry_keys() {
+Keys telemetry_keys() {
   return {
       {.key = "telemetry.otel_exporter_endpoint",
-       .meaning = "Where traces are sent.",
-       .top_level = true},
+       .meaning = "The OpenTelemetry collector that gets a span for each diff and its steps, as "
+                  "OTLP in JSON at `/v1/traces` behind this address. Without it no span is made.",
+       .top_level = true,
+       .example = "http://localhost:4318"},
       {.key = "telemetry.enable_fastapi_otel",
        .kind = ValueKind::Boolean,
        .default_text = "false",
-       .meaning = "Of the reference implementation; Weir has no use for it.",
+       .meaning = "Spans for calls over HTTP too. The name is the reference implementation's.",
        .top_level = true},
   };
 }
@@ -437,6 +439,7 @@ std::vector<server::KeyDescription> available_config_keys() {
   append(keys, upkeep_keys());
   append(keys, gc_keys());
   append(keys, canary_keys());
+  append(keys, telemetry_keys());
   append(keys, gate_keys());
   return keys;
 }
@@ -445,7 +448,6 @@ std::vector<server::KeyDescription> later_config_keys() {
   Keys keys = later_engine_keys();
   append(keys, later_access_keys());
   append(keys, later_upkeep_keys());
-  append(keys, later_telemetry_keys());
   for (KeyDescription& key : keys) {
     key.meaning += ' ';
     key.meaning += kNotAvailableYet;

@@ -102,6 +102,11 @@ void DagmanagerMetrics::version_weight(const std::string& version, double weight
       .Set(weight);
 }
 
+void DagmanagerMetrics::spans_dropped(std::size_t count) {
+  metrics_.counter({"telemetry_spans_dropped_total", "Spans that no collector took."})
+      .Increment(static_cast<double>(count));
+}
+
 void DagmanagerMetrics::topics_wanted(std::size_t ok, std::size_t failed) {
   const server::MetricName name{"queue_create_total", "Topics wanted by diffs, by final outcome."};
   metrics_.counter(name, {{"result", "ok"}}).Increment(static_cast<double>(ok));

@@ -37,6 +37,8 @@ class DagmanagerMetrics final : public DiffObserver,
   void ack_unknown();
   void identity_findings(const std::vector<graph::IdentityFinding>& findings);
   void version_weight(const std::string& version, double weight);
+  /// Spans that reached nobody. Called with 0 it shows that there are spans at all.
+  void spans_dropped(std::size_t count);
 
   void topics_wanted(std::size_t ok, std::size_t failed) override;
   Result<void> cross_context(const std::vector<CrossContextViolation>& violations) override;

@@ -8,6 +8,7 @@
 #include "dagmanager/core/control_events.h"
 #include "dagmanager/core/limits.h"
 #include "dagmanager/limits.h"
+#include "server/tracing/span.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -27,6 +28,15 @@ QueueView queue_of(const GraphIndex& index, const NodeView& node, const DeployKe
   }
   const graph::ComputeKey key = graph::compute_key(node.id(), deploy.context);
   return index.queue_by_binding(graph::binding_key(key, deploy.context, deploy.strategy));
+}
+
+/// A step of a diff is told of, with what it failed for.
+template <class Work>
+auto told(std::string_view name, const Work& work) {
+  server::StepSpan step(name);
+  auto result = work();
+  if (!result.ok()) step.span().fail(result.error().reason());
+  return result;
 }
 
 }  // namespace
@@ -80,7 +90,9 @@ DiffExecutor::DiffExecutor(Config config, GraphStore& store, TopicAdmin& topics,
       observer_(observer) {}
 
 Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
-  WEIR_TRY(const DiffScope scope, make_scope(*command.dag, command.fields, config_.policy));
+  WEIR_TRY(const DiffScope scope, told("diff.scope", [&] {
+             return make_scope(*command.dag, command.fields, config_.policy);
+           }));
   bool unknown = false;
   for (int attempt = 0; attempt < kDecideAttemptsMax; ++attempt) {
     auto outcome = try_once(command, scope);
@@ -101,7 +113,7 @@ Result<DiffOutcome> DiffExecutor::run(const DiffCommand& command) {
 
 Result<bool> DiffExecutor::holds(const DiffSummary& settled) {
   if (!settled.settled) return false;
-  WEIR_TRY(const GraphView view, store_.read(&settled.deploy));
+  WEIR_TRY(const GraphView view, told("diff.fetch", [&] { return store_.read(&settled.deploy); }));
   return view.epoch() == settled.epoch && seen_lately(view.deploy(), clock_.now());
 }
 
@@ -119,13 +131,15 @@ Result<DiffOutcome> DiffExecutor::try_once(const DiffCommand& command, const Dif
   if (attempt.plan.needs_topics()) {
     WEIR_CHECK(topics_.admits());  // before anything is written for topics that cannot be made
     attempt.diff_id = base::uuid_v4(random_);
-    WEIR_CHECK(reserve(attempt));
+    WEIR_CHECK(told("diff.reserve", [&] { return reserve(attempt); }));
     WEIR_CRASH_POINT("diff.reserved");
-    store_.write_ahead(*attempt.change);
-    WEIR_CHECK(provision(attempt));
+    WEIR_CHECK(told("diff.topics", [&] {
+      store_.write_ahead(*attempt.change);
+      return provision(attempt);
+    }));
     WEIR_CRASH_POINT("diff.provisioned");
   }
-  WEIR_CHECK(commit(attempt));
+  WEIR_CHECK(told("diff.commit", [&] { return commit(attempt); }));
   WEIR_CRASH_POINT("diff.committed");
   DiffOutcome result = outcome(attempt);
   result.spent = tried;
@@ -147,19 +161,24 @@ Result<void> DiffExecutor::decide(Attempt& attempt) {
 
 Result<DiffPlan> DiffExecutor::plan_on_graph(Attempt& attempt,
                                              std::vector<CrossContextViolation>& violations) {
-  WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
+  WEIR_TRY(const GraphView view,
+           told("diff.fetch", [&] { return store_.read(&attempt.deploy_key); }));
   attempt.base = attempt.epoch = view.epoch();
   attempt.deploy_seen = view.deploy();
-  return plan_diff(
-      *attempt.command.dag, attempt.scope, view.index(), config_.policy,
-      {.taken = &attempt.taken, .plan_only = attempt.command.plan_only, .violations = &violations});
+  return told("diff.decide", [&] {
+    return plan_diff(*attempt.command.dag, attempt.scope, view.index(), config_.policy,
+                     {.taken = &attempt.taken,
+                      .plan_only = attempt.command.plan_only,
+                      .violations = &violations});
+  });
 }
 
 /// A deploy is known by the ids that are stored. Where those are not the stated ones, the first
 /// read asked for another.
 Result<void> DiffExecutor::find_deploy(Attempt& attempt) {
   attempt.deploy_key.node_set = node_set_hash(attempt.plan);
-  WEIR_TRY(const GraphView view, store_.read(&attempt.deploy_key));
+  WEIR_TRY(const GraphView view,
+           told("diff.fetch", [&] { return store_.read(&attempt.deploy_key); }));
   attempt.deploy_seen = view.deploy();
   return {};
 }
@@ -437,8 +456,10 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
       .epoch = attempt.epoch,
       .nodes = attempt.plan.nodes.size(),
       .created = attempt.plan.count(Decision::New) + attempt.plan.count(Decision::Bind),
+      .bound = attempt.plan.count(Decision::Bind),
       .reused = attempt.plan.count(Decision::Reuse),
       .buffered = attempt.plan.count(Decision::Buffer),
+      .refused = attempt.plan.count(Decision::Refused),
       .weight = attempt.stored_weight(),
       .settled = attempt.settled};
   return result;

@@ -33,8 +33,10 @@ struct DiffSummary {
   Epoch epoch = 0;
   std::size_t nodes = 0;
   std::size_t created = 0;  ///< new and bind
+  std::size_t bound = 0;    ///< of these, bind
   std::size_t reused = 0;
   std::size_t buffered = 0;
+  std::size_t refused = 0;       ///< plan_only
   std::optional<double> weight;  ///< of the sentinel, if it was stored with one
   bool settled = false;  ///< nothing was to be written: asked again at this epoch, nothing will be
 };

@@ -26,6 +26,36 @@ DiffFields fields_of(const wire::DiffRequest& request) {
                       .dataset_fingerprint = request.dataset_fingerprint()}};
 }
 
+/// The time until the work began, as a step of the call.
+void tell_wait(const Clock& clock, Duration received) {
+  if (server::ScopedTrace::tracer() == nullptr) return;
+  const Instant then = clock.now() - (clock.monotonic() - received);
+  server::child_span("diff.wait", server::SpanKind::Internal, then).end();
+}
+
+/// What a diff came to. Names and figures only: nothing of the graph.
+void tell(server::Span& span, const DiffSummary& summary, const base::Digest& request,
+          const base::Digest& answer) {
+  const auto count = [&span](std::string_view name, std::size_t number) {
+    span.set(name, static_cast<std::int64_t>(number));
+  };
+  const graph::ComputeContext& context = summary.deploy.context;
+  span.set("weir.strategy_id", summary.deploy.strategy.text());
+  span.set("weir.world_id", context.world_id);
+  span.set("weir.execution_domain", context.execution_domain);
+  span.set("weir.dataset_fingerprint", context.dataset_fingerprint);
+  span.set("weir.version", summary.deploy.version.text());
+  count("weir.epoch", static_cast<std::size_t>(summary.epoch));
+  count("weir.nodes", summary.nodes);
+  count("weir.decisions.new", summary.created - summary.bound);
+  count("weir.decisions.bind", summary.bound);
+  count("weir.decisions.reuse", summary.reused);
+  count("weir.decisions.buffer", summary.buffered);
+  count("weir.decisions.refused", summary.refused);
+  span.set("weir.request_hash", base::to_hex(request));
+  span.set("weir.answer_hash", base::to_hex(answer));
+}
+
 }  // namespace
 
 DiffServer::DiffServer(Parts parts)
@@ -33,7 +63,10 @@ DiffServer::DiffServer(Parts parts)
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request) {
-  auto stream = std::make_shared<DiffStream>(*context, parts_.acks, parts_.metrics);
+  const server::TraceContext trace = server::trace_of(*context, parts_.random);
+  auto stream = std::make_shared<DiffStream>(
+      *context, parts_.acks, parts_.metrics,
+      server::Span(parts_.tracer, trace, "DiffService/Diff", server::SpanKind::Server));
   stream->hold();
   if (draining_) {
     stream->fail(draining());
@@ -41,9 +74,9 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServe
   }
   const Duration received = parts_.clock.monotonic();
   auto ticket = parts_.admission.submit(
-      request->Length(), [this, stream, bytes = *request, peer = context->peer(), received,
-                          trace = server::trace_of(*context, parts_.random).trace_id] {
-        const server::ScopedTrace scope(trace);
+      request->Length(), [this, stream, bytes = *request, peer = context->peer(), received, trace] {
+        const server::ScopedTrace scope(trace, parts_.tracer);
+        tell_wait(parts_.clock, received);
         work(*stream, bytes, peer, received);
       });
   if (ticket.ok()) {
@@ -112,14 +145,19 @@ std::size_t DiffServer::answer_anew(DiffStream& stream, const grpc::ByteBuffer& 
   } else {
     parts_.metrics.diff_received();
   }
-  auto outcome = decide(*request, peer);
+  RequestHash hash(*request);
+  auto outcome = decide(*request, hash, peer);
   if (!outcome.ok()) {
-    note_failure(*request, outcome.error());
+    note_failure(*request, hash, outcome.error(), stream.span());
     stream.fail(outcome.error());
     return 0;
   }
   parts_.health.saw(true);
   if (!request->plan_only()) note(outcome->summary, received);
+  if (stream.span()) {
+    stream.span().set_flag("weir.plan_only", request->plan_only());
+    tell(stream.span(), outcome->summary, hash.get(), outcome->answer.hash);
+  }
   if (const auto resume = check_resume(*request, *outcome); !resume.ok()) {
     stream.fail(resume.error());
     return 0;
@@ -127,12 +165,19 @@ std::size_t DiffServer::answer_anew(DiffStream& stream, const grpc::ByteBuffer& 
   const std::uint32_t first = request->resume_after_chunk() + 1;
   std::vector<grpc::ByteBuffer> chunks = make_chunks(outcome->answer, first);
   stream.send(outcome->scope.sentinel, chunks, first);
-  if (outcome->summary.settled && first == 1) {
-    answers_.keep(key,
-                  std::make_shared<const SettledAnswer>(outcome->summary, outcome->scope.sentinel,
-                                                        outcome->dag->findings, std::move(chunks)));
-  }
+  if (outcome->summary.settled && first == 1) keep_answer(key, *outcome, hash, std::move(chunks));
   return outcome->summary.created;
+}
+
+void DiffServer::keep_answer(const std::string& key, const DiffOutcome& outcome, RequestHash& hash,
+                             std::vector<grpc::ByteBuffer> chunks) {
+  answers_.keep(key, std::make_shared<const SettledAnswer>(SettledAnswer{
+                         .summary = outcome.summary,
+                         .sentinel = outcome.scope.sentinel,
+                         .findings = outcome.dag->findings,
+                         .chunks = std::move(chunks),
+                         .answer_hash = outcome.answer.hash,
+                         .request_hash = parts_.tracer == nullptr ? base::Digest{} : hash.get()}));
 }
 
 bool DiffServer::answer_again(DiffStream& stream, const std::string& key, Duration received) {
@@ -147,21 +192,31 @@ bool DiffServer::answer_again(DiffStream& stream, const std::string& key, Durati
   parts_.metrics.diff_received();
   parts_.metrics.identity_findings(known->findings);
   note(known->summary, received);
+  if (stream.span()) {
+    tell(stream.span(), known->summary, known->request_hash, known->answer_hash);
+  }
   stream.send(known->sentinel, known->chunks, 1);
   return true;
 }
 
-Result<DiffOutcome> DiffServer::decide(const wire::DiffRequest& request, const std::string& peer) {
+Result<DiffOutcome> DiffServer::decide(const wire::DiffRequest& request, RequestHash& hash,
+                                       const std::string& peer) {
   if (request.strategy_id().empty()) {
     return base::invalid_argument("missing_field", "strategy_id is empty; every diff has one");
   }
-  WEIR_TRY(const auto dag, documents_.read(request.dag_json()));
+  std::shared_ptr<const graph::Dag> dag;
+  {
+    server::StepSpan step("diff.read");
+    auto read = documents_.read(request.dag_json());
+    if (!read.ok()) step.span().fail(read.error().reason());
+    WEIR_TRY(dag, std::move(read));
+  }
   parts_.metrics.identity_findings(dag->findings);
   return parts_.executor.run({.dag = dag,
                               .fields = fields_of(request),
                               .plan_only = request.plan_only(),
                               .actor = "grpc:" + peer,
-                              .request_hash = [&request] { return hash_request(request); }});
+                              .request_hash = [&hash] { return hash.get(); }});
 }
 
 Result<wire::DiffResult> DiffServer::run_hotfix(const HotfixDiff& hotfix) {
@@ -174,13 +229,16 @@ Result<wire::DiffResult> DiffServer::run_hotfix(const HotfixDiff& hotfix) {
   request.set_partition(hotfix.context.partition);
   request.set_dataset_fingerprint(hotfix.context.dataset_fingerprint);
   parts_.metrics.identity_findings(hotfix.dag->findings);
+  RequestHash hash(request);
+  server::StepSpan step("diff.hotfix");
   WEIR_TRY(const DiffOutcome outcome,
            parts_.executor.run({.dag = hotfix.dag,
                                 .fields = fields_of(request),
                                 .handover = hotfix.handover,
                                 .actor = hotfix.actor,
-                                .request_hash = [&request] { return hash_request(request); }}));
+                                .request_hash = [&hash] { return hash.get(); }}));
   parts_.health.saw(true);
+  if (step.span()) tell(step.span(), outcome.summary, hash.get(), outcome.answer.hash);
   if (outcome.summary.weight) {
     if (hotfix.handover) parts_.metrics.version_weight(hotfix.handover->former.text(), 0);
     parts_.metrics.version_weight(outcome.answer.version.text(), *outcome.summary.weight);
@@ -234,13 +292,25 @@ void DiffServer::note(const DiffSummary& summary, Duration received) {
                               {"milliseconds", took}});
 }
 
-void DiffServer::note_failure(const wire::DiffRequest& request, const Error& error) {
+void DiffServer::note_failure(const wire::DiffRequest& request, RequestHash& hash,
+                              const Error& error, server::Span& span) {
   if (error.reason() == "graph_unavailable") parts_.health.saw(false);
   if (!request.plan_only()) parts_.metrics.diff_failed();
+  const std::string request_hash = base::to_hex(hash.get());
+  const std::string answer_hash = base::to_hex(hash_refusal(error));
   server::log().warning("diff refused", {{"strategy", request.strategy_id()},
                                          {"reason", error.reason()},
                                          {"message", error.message()},
-                                         {"request_hash", base::to_hex(hash_request(request))}});
+                                         {"request_hash", request_hash},
+                                         {"answer_hash", answer_hash}});
+  if (!span) return;
+  span.set("weir.strategy_id", request.strategy_id());
+  span.set("weir.world_id", request.world_id());
+  span.set("weir.execution_domain", request.execution_domain());
+  span.set("weir.dataset_fingerprint", request.dataset_fingerprint());
+  span.set_flag("weir.plan_only", request.plan_only());
+  span.set("weir.request_hash", request_hash);
+  span.set("weir.answer_hash", answer_hash);
 }
 
 }  // namespace weir::dagmanager

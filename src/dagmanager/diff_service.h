@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -21,9 +23,25 @@
 #include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/store_health.h"
 #include "dagmanager/wire.h"
+#include "server/tracing/span.h"
 #include "server/worker_pool.h"
 
 namespace weir::dagmanager {
+
+/// The hash of a request, made when it is first asked for: it takes as long as reading it.
+class RequestHash {
+ public:
+  /// `request` outlives this.
+  explicit RequestHash(const wire::DiffRequest& request) : request_(request) {}
+  const base::Digest& get() {
+    if (!digest_) digest_ = hash_request(request_);
+    return *digest_;
+  }
+
+ private:
+  const wire::DiffRequest& request_;
+  std::optional<base::Digest> digest_;
+};
 
 /// DiffService on the wire (contract sections 1.1, 3.2, 3.8): admits a request, reads its document,
 /// lets the executor carry it out, streams the answer. Network threads only put requests in line
@@ -41,6 +59,7 @@ class DiffServer final
     StoreHealth& health;
     const Clock& clock;
     Random& random;
+    server::Tracer* tracer = nullptr;  ///< tells of diffs; null: nobody does
   };
   explicit DiffServer(Parts parts);
 
@@ -65,10 +84,14 @@ class DiffServer final
   /// Decides, answers, and says how many queues were made.
   std::size_t answer_anew(DiffStream& stream, const grpc::ByteBuffer& bytes, const std::string& key,
                           const std::string& peer, Duration received);
-  Result<DiffOutcome> decide(const wire::DiffRequest& request, const std::string& peer);
+  Result<DiffOutcome> decide(const wire::DiffRequest& request, RequestHash& hash,
+                             const std::string& peer);
   Result<void> check_resume(const wire::DiffRequest& request, const DiffOutcome& outcome) const;
   void note(const DiffSummary& summary, Duration received);
-  void note_failure(const wire::DiffRequest& request, const Error& error);
+  void keep_answer(const std::string& key, const DiffOutcome& outcome, RequestHash& hash,
+                   std::vector<grpc::ByteBuffer> chunks);
+  void note_failure(const wire::DiffRequest& request, RequestHash& hash, const Error& error,
+                    server::Span& span);
 
   void give_back_after(std::size_t created);
 

@@ -15,8 +15,12 @@ Error caller_gone() { return {Code::Cancelled, "cancelled", "the caller is gone"
 }  // namespace
 
 DiffStream::DiffStream(grpc::CallbackServerContext& context, AckRegistry& acks,
-                       DagmanagerMetrics& metrics)
-    : context_(context), peer_(context.peer()), acks_(acks), metrics_(metrics) {}
+                       DagmanagerMetrics& metrics, server::Span span)
+    : context_(context),
+      peer_(context.peer()),
+      acks_(acks),
+      metrics_(metrics),
+      span_(std::move(span)) {}
 
 void DiffStream::waits_as(server::WorkerPool::Ticket ticket) {
   const base::MutexLock lock(mutex_);
@@ -30,6 +34,8 @@ bool DiffStream::is_cancelled() const {
 
 void DiffStream::send(const graph::SentinelId& sentinel, std::vector<grpc::ByteBuffer> chunks,
                       std::uint32_t first_number) {
+  sending_ = server::child_span("diff.stream", server::SpanKind::Internal);
+  sending_.set("weir.chunks", static_cast<std::int64_t>(chunks.size()));
   if (chunks.empty()) {
     end(std::nullopt);
     return;
@@ -122,6 +128,8 @@ void DiffStream::OnDone() {
     if (cancelled_) stream = stream_;
   }
   if (stream) acks_.cancelled(*stream);
+  sending_.end();
+  span_.end();
   const std::shared_ptr<DiffStream> last_reference = std::move(self_);
 }
 
@@ -132,6 +140,7 @@ void DiffStream::end(const std::optional<Error>& error) {
   {
     const base::MutexLock lock(mutex_);
     if (finished_ || pending_) return;
+    if (error) span_.fail(error->reason());
     if (writing_) {
       pending_ = error;
       cut = error.has_value();

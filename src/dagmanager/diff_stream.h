@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "dagmanager/ack_registry.h"
 #include "dagmanager/dagmanager_metrics.h"
+#include "server/tracing/span.h"
 #include "server/worker_pool.h"
 
 namespace weir::dagmanager {
@@ -25,10 +26,15 @@ class DiffStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                          public AckListener,
                          public std::enable_shared_from_this<DiffStream> {
  public:
-  DiffStream(grpc::CallbackServerContext& context, AckRegistry& acks, DagmanagerMetrics& metrics);
+  /// `span` is the call's.
+  DiffStream(grpc::CallbackServerContext& context, AckRegistry& acks, DagmanagerMetrics& metrics,
+             server::Span span);
 
   /// Keeps the stream alive until gRPC is done with it; call once, right after it is made.
   void hold() { self_ = shared_from_this(); }
+
+  /// The call's span, for whoever decides it, until send() or fail() is called.
+  server::Span& span() { return span_; }
 
   /// The waiting task: given up with the call.
   void waits_as(server::WorkerPool::Ticket ticket);
@@ -59,6 +65,8 @@ class DiffStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   AckRegistry& acks_;
   DagmanagerMetrics& metrics_;
   std::shared_ptr<DiffStream> self_;
+  server::Span span_;     // ends with the call
+  server::Span sending_;  // from send() on
 
   mutable base::Mutex mutex_;
   std::optional<server::WorkerPool::Ticket> ticket_ WEIR_GUARDED_BY(mutex_);

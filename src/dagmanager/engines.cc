@@ -35,6 +35,7 @@
 #include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "drivers/postgres/pool.h"
 #include "server/log.h"
+#include "server/tracing/sql_tracer.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -45,12 +46,15 @@ using PrepareSchema = Result<SchemaReport> (*)(postgres::Connection&);
 /// the service needs.
 Result<std::shared_ptr<postgres::Pool>> open_pool(const std::string& dsn, PrepareSchema prepare,
                                                   std::size_t connections, Clock& clock,
-                                                  server::Breaker& breaker) {
+                                                  server::Breaker& breaker,
+                                                  postgres::ExchangeTracer& tracer) {
   WEIR_TRY(const auto connection, postgres::Connection::connect({.dsn = dsn}));
   WEIR_TRY(const SchemaReport report, prepare(*connection));
   for (const std::string& note : report.notes) server::log().warning(note);
+  postgres::ConnectOptions connect = store_connect_options(dsn, report.service_role);
+  connect.tracer = &tracer;
   return std::make_shared<postgres::Pool>(
-      postgres::PoolOptions{.connect = store_connect_options(dsn, report.service_role),
+      postgres::PoolOptions{.connect = std::move(connect),
                             .connections_max = connections,
                             .admit = [&breaker] { return breaker.admit(); },
                             .saw = [&breaker](bool there) { breaker.saw(there); }},
@@ -83,7 +87,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
                            kEventThreads + kLoopThreads + kWriteAheadDiffs * kWriteAheadConnections;
   engines.graph_breaker = std::make_unique<server::Breaker>("graph", clock);
   WEIR_TRY(auto pool, open_pool(config.graph_dsn, prepare_graph_schema, connections, clock,
-                                *engines.graph_breaker));
+                                *engines.graph_breaker, *engines.tracer));
   const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
   auto store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
   engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
@@ -110,7 +114,7 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
   const auto connections = static_cast<std::size_t>(config.diff_concurrency);
   engines.broker_breaker = std::make_unique<server::Breaker>("broker", clock);
   WEIR_TRY(auto pool, open_pool(config.topics_dsn, prepare_topic_schema, connections, clock,
-                                *engines.broker_breaker));
+                                *engines.broker_breaker, *engines.tracer));
   const TopicSync sync = one_log(config) ? TopicSync::WithGraph : TopicSync::OnCreate;
   engines.topics = std::make_unique<GuardedTopicAdmin>(
       std::make_unique<PostgresTopicAdmin>(*pool, sync), *engines.broker_breaker);
@@ -132,6 +136,7 @@ Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines
 
 Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Random& random) {
   Engines engines;
+  engines.tracer = std::make_unique<server::SqlTracer>();
   if (auto opened = open_graph(config, clock, random, engines); !opened.ok()) {
     return std::move(opened).error().prepend("graph_dsn");
   }

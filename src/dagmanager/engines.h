@@ -22,6 +22,7 @@
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
+#include "drivers/postgres/exchange_tracer.h"
 #include "server/breaker.h"
 #include "server/events/event_log.h"
 
@@ -37,6 +38,7 @@ struct Engines {
   /// Null where the engine is this process's memory. They outlive the pools, which tell them.
   std::unique_ptr<server::Breaker> graph_breaker;
   std::unique_ptr<server::Breaker> broker_breaker;
+  std::unique_ptr<postgres::ExchangeTracer> tracer;    ///< of the pools' connections
   std::vector<std::shared_ptr<postgres::Pool>> pools;  ///< of the engines below
   std::unique_ptr<GraphStore> store;
   std::unique_ptr<TopicAdmin> topics;

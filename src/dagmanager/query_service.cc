@@ -15,9 +15,18 @@
 namespace weir::dagmanager {
 namespace {
 
+/// A call's span; `method` is "Service/Method".
+server::Span span_of(const QueryParts& parts, const server::TraceContext& trace,
+                     std::string_view method) {
+  server::Span span(parts.tracer, trace, method, server::SpanKind::Server);
+  span.set("rpc.system", "grpc");
+  return span;
+}
+
 /// Runs `work` on the pool and ends the unary call with what it returns.
-grpc::ServerUnaryReactor* run_on(server::WorkerPool& pool, grpc::CallbackServerContext& context,
-                                 Random& random, const std::atomic<bool>& draining,
+grpc::ServerUnaryReactor* run_on(const QueryParts& parts, std::string_view method,
+                                 grpc::CallbackServerContext& context,
+                                 const std::atomic<bool>& draining,
                                  std::function<Result<void>()> work) {
   grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
   const auto finish = [reactor, &context](const Result<void>& result) {
@@ -27,10 +36,15 @@ grpc::ServerUnaryReactor* run_on(server::WorkerPool& pool, grpc::CallbackServerC
     finish(base::unavailable("draining", "this instance is shutting down; ask another"));
     return reactor;
   }
-  const auto submitted = pool.submit(
-      0, [finish, work = std::move(work), trace = server::trace_of(context, random).trace_id] {
-        const server::ScopedTrace scope(trace);
-        finish(work());
+  const server::TraceContext trace = server::trace_of(context, parts.random);
+  const auto submitted =
+      parts.pool.submit(0, [finish, work = std::move(work), trace, tracer = parts.tracer,
+                            span = span_of(parts, trace, method)]() mutable {
+        const server::ScopedTrace scope(trace, tracer);
+        const Result<void> result = work();
+        if (!result.ok()) span.fail(result.error().reason());
+        span.end();
+        finish(result);
       });
   if (!submitted.ok()) finish(submitted.error());
   return reactor;
@@ -140,7 +154,7 @@ grpc::ServerUnaryReactor* TagQueryServer::GetQueues(grpc::CallbackServerContext*
                                                     const wire::TagQueryRequest* request,
                                                     wire::TagQueryReply* reply) {
   return run_on(
-      parts_.pool, *context, parts_.random, draining_, [this, request, reply]() -> Result<void> {
+      parts_, "TagQuery/GetQueues", *context, draining_, [this, request, reply]() -> Result<void> {
         WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
         WEIR_TRY(
             const auto found,
@@ -169,7 +183,7 @@ grpc::ServerUnaryReactor* AdminServer::GetQueueStats(grpc::CallbackServerContext
                                                 " GetQueueStats calls a second; wait a second")));
     return reactor;
   }
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/GetQueueStats", *context, draining_,
                 [this, request, reply]() -> Result<void> {
                   WEIR_TRY(const StatsFilter filter, parse_stats_filter(request->filter()));
                   std::vector<graph::TopicName> topics;
@@ -192,14 +206,20 @@ grpc::ServerWriteReactor<wire::DescribeNodesReply>* AdminServer::DescribeNodes(
     stream->fail(base::unavailable("draining", "this instance is shutting down; ask another"));
     return stream;
   }
-  const auto submitted = parts_.pool.submit(0, [this, stream, asked = *request] {
-    auto replies = describe(parts_.store, asked);
-    if (replies.ok()) {
-      stream->send(*std::move(replies));
-    } else {
-      stream->fail(replies.error());
-    }
-  });
+  const server::TraceContext trace = server::trace_of(*context, parts_.random);
+  const auto submitted = parts_.pool.submit(
+      0, [this, stream, asked = *request, trace,
+          span = span_of(parts_, trace, "AdminService/DescribeNodes")]() mutable {
+        const server::ScopedTrace scope(trace, parts_.tracer);
+        auto replies = describe(parts_.store, asked);
+        if (!replies.ok()) span.fail(replies.error().reason());
+        span.end();
+        if (replies.ok()) {
+          stream->send(*std::move(replies));
+        } else {
+          stream->fail(replies.error());
+        }
+      });
   if (!submitted.ok()) stream->fail(submitted.error());
   return stream;
 }
@@ -218,7 +238,7 @@ bool AdminServer::within_rate() {
 grpc::ServerUnaryReactor* AdminServer::Cleanup(grpc::CallbackServerContext* context,
                                                const wire::CleanupRequest* request,
                                                wire::CleanupResponse*) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/Cleanup", *context, draining_,
                 [this, request, actor = context->peer()]() -> Result<void> {
                   if (request->strategy_id().empty()) {
                     return base::invalid_argument("missing_field",
@@ -231,7 +251,7 @@ grpc::ServerUnaryReactor* AdminServer::Cleanup(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* context,
                                                 const wire::RedoDiffRequest* request,
                                                 wire::DiffResult* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/RedoDiff", *context, draining_,
                 [this, request, reply, actor = context->peer()]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.redo.redo(*request, actor));
                   return {};
@@ -240,7 +260,7 @@ grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(
     grpc::CallbackServerContext* context, const wire::SetTrafficWeightRequest* request,
     wire::TrafficWeight* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/SetTrafficWeight", *context, draining_,
                 [this, request, reply, actor = context->peer()]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.traffic.set_weight(weight_request(*request), actor));
                   return {};
@@ -249,7 +269,7 @@ grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(
 grpc::ServerUnaryReactor* AdminServer::ListCrossContextHits(
     grpc::CallbackServerContext* context, const wire::ListCrossContextHitsRequest* request,
     wire::ListCrossContextHitsReply* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/ListCrossContextHits", *context, draining_,
                 [this, request, reply]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.hits.list(request->state()));
                   return {};
@@ -258,7 +278,7 @@ grpc::ServerUnaryReactor* AdminServer::ListCrossContextHits(
 grpc::ServerUnaryReactor* AdminServer::AckCrossContextHit(
     grpc::CallbackServerContext* context, const wire::AckCrossContextHitRequest* request,
     wire::CrossContextHit* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/AckCrossContextHit", *context, draining_,
                 [this, request, reply, actor = context->peer()]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.hits.acknowledge(*request, actor));
                   return {};
@@ -267,7 +287,7 @@ grpc::ServerUnaryReactor* AdminServer::AckCrossContextHit(
 grpc::ServerUnaryReactor* AdminServer::StartRollout(grpc::CallbackServerContext* context,
                                                     const wire::StartRolloutRequest* request,
                                                     wire::Rollout* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/StartRollout", *context, draining_,
                 [this, request, reply, actor = context->peer()]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.rollouts.start(*request, actor));
                   return {};
@@ -276,7 +296,7 @@ grpc::ServerUnaryReactor* AdminServer::StartRollout(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminServer::ChangeRollout(grpc::CallbackServerContext* context,
                                                      const wire::ChangeRolloutRequest* request,
                                                      wire::Rollout* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/ChangeRollout", *context, draining_,
                 [this, request, reply, actor = context->peer()]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.rollouts.change(*request, actor));
                   return {};
@@ -285,7 +305,7 @@ grpc::ServerUnaryReactor* AdminServer::ChangeRollout(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* AdminServer::ListRollouts(grpc::CallbackServerContext* context,
                                                     const wire::ListRolloutsRequest* request,
                                                     wire::ListRolloutsReply* reply) {
-  return run_on(parts_.pool, *context, parts_.random, draining_,
+  return run_on(parts_, "AdminService/ListRollouts", *context, draining_,
                 [this, request, reply]() -> Result<void> {
                   WEIR_TRY(*reply, parts_.rollouts.list(*request));
                   return {};

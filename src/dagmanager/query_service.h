@@ -18,6 +18,7 @@
 #include "dagmanager/store_health.h"
 #include "dagmanager/traffic_service.h"
 #include "dagmanager/wire.h"
+#include "server/tracing/span.h"
 #include "server/worker_pool.h"
 
 /// The services beside Diff (contract section 1.1): TagQuery, AdminService, HealthCheck.
@@ -36,6 +37,7 @@ struct QueryParts {
   RolloutService& rollouts;
   const Clock& clock;
   Random& random;
+  server::Tracer* tracer = nullptr;  ///< tells of calls; null: nobody does
 };
 
 class TagQueryServer final

@@ -37,6 +37,7 @@
 #include "server/metrics.h"
 #include "server/role_process.h"
 #include "server/system_clock.h"
+#include "server/telemetry.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -68,6 +69,7 @@ class Dagmanager {
  public:
   static Result<std::unique_ptr<Dagmanager>> create(const DagmanagerConfig& config) {
     std::unique_ptr<Dagmanager> role(new Dagmanager(config));
+    WEIR_CHECK(role->open_telemetry());
     WEIR_TRY(role->engines_, open_engines(config, role->clock_, role->random_));
     WEIR_TRY(role->admission_,
              server::WorkerPool::create(
@@ -88,6 +90,7 @@ class Dagmanager {
   Result<void> start() {
     WEIR_CHECK(admission_->start());
     WEIR_CHECK(queries_->start());
+    if (telemetry_) telemetry_->start();
     acks_.start();
     prober_.start();
     WEIR_CHECK(health_->probe());
@@ -102,7 +105,7 @@ class Dagmanager {
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
     WEIR_CHECK(listen_grpc());
     WEIR_TRY(http_, server::HttpServer::create({.address = config_.http}, make_http_routes(),
-                                               {random_, server::log()}));
+                                               {random_, server::log(), http_tracer()}));
     WEIR_CHECK(http_->start());  // last: whoever sees /readyz finds everything there
     const server::ListenAddress http{config_.http.host, http_->port()};
     server::log().info("serving",
@@ -143,6 +146,7 @@ class Dagmanager {
     acks_.stop();
     if (admission_) admission_->stop();
     if (queries_) queries_->stop();
+    if (telemetry_) telemetry_->stop();  // last: the others end their spans
   }
 
  private:
@@ -153,6 +157,21 @@ class Dagmanager {
         prober_(clock_),
         acks_(clock_, config.ack_timeout) {}
 
+  Result<void> open_telemetry() {
+    if (!config_.traces) return {};
+    dagmanager_metrics_.spans_dropped(0);
+    WEIR_TRY(telemetry_, server::Telemetry::create(
+                             {.endpoint = *config_.traces,
+                              .resource = {.service = "weir-dagmanager", .instance = instance_}},
+                             {clock_, random_, server::log(), [this](std::size_t count) {
+                                dagmanager_metrics_.spans_dropped(count);
+                              }}));
+    return {};
+  }
+
+  server::Tracer* tracer() { return telemetry_ ? &telemetry_->tracer() : nullptr; }
+  server::Tracer* http_tracer() { return config_.trace_http ? tracer() : nullptr; }
+
   Result<void> wire() {
     health_ = std::make_unique<StoreHealth>(*engines_.store, clock_, *queries_,
                                             engines_.graph_breaker.get());
@@ -162,7 +181,7 @@ class Dagmanager {
         DiffExecutor::Config{config_.policy, config_.compute_key_in_queue_map, config_.prod},
         *engines_.store, *engines_.topics, clock_, random_, *witness_);
     diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{
-        *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_});
+        *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_, tracer()});
     traffic_ = std::make_unique<TrafficService>(
         TrafficService::Parts{*engines_.traffic, dagmanager_metrics_, clock_});
     redo_ = std::make_unique<RedoService>(RedoService::Parts{
@@ -177,7 +196,7 @@ class Dagmanager {
     wire_rollouts();
     const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_,
                            *traffic_,       *hits_,           *redo_,    *cleanup_,
-                           *rollouts_,      clock_,           random_};
+                           *rollouts_,      clock_,           random_,   tracer()};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -339,6 +358,7 @@ class Dagmanager {
   std::atomic<bool> draining_ = false;
   server::Metrics metrics_;
   DagmanagerMetrics dagmanager_metrics_;
+  std::unique_ptr<server::Telemetry> telemetry_;  // null: no collector
   Engines engines_;
   server::BreakerProber prober_;
   std::vector<const server::Breaker*> breakers_;

@@ -36,6 +36,21 @@ grpc::ByteBuffer to_buffer(const wire::DiffChunk& chunk) {
   return {&slice, 1};
 }
 
+/// Each text with its length in front, 8 bytes, the lowest first.
+base::Digest hash_texts(std::initializer_list<std::string_view> texts) {
+  base::Blake3 hash;
+  for (const std::string_view text : texts) {
+    std::array<char, 8> length{};
+    for (std::size_t i = 0; i < 8; ++i) {
+      length[i] = static_cast<char>((static_cast<std::uint64_t>(text.size()) >> (8 * i)) & 0xff);
+    }
+    hash.update({length.data(), length.size()}).update(text);
+  }
+  base::Digest digest{};
+  hash.finish(digest);
+  return digest;
+}
+
 }  // namespace
 
 Result<wire::DiffRequest> parse_diff_request(const grpc::ByteBuffer& bytes) {
@@ -49,21 +64,13 @@ Result<wire::DiffRequest> parse_diff_request(const grpc::ByteBuffer& bytes) {
 }
 
 base::Digest hash_request(const wire::DiffRequest& request) {
-  base::Blake3 hash;
-  const std::array<const std::string*, 7> fields = {
-      &request.strategy_id(),        &request.dag_json(), &request.world_id(),
-      &request.execution_domain(),   &request.as_of(),    &request.partition(),
-      &request.dataset_fingerprint()};
-  for (const std::string* field : fields) {
-    std::array<char, 8> length{};
-    for (std::size_t i = 0; i < 8; ++i) {
-      length[i] = static_cast<char>((static_cast<std::uint64_t>(field->size()) >> (8 * i)) & 0xff);
-    }
-    hash.update({length.data(), length.size()}).update(*field);
-  }
-  base::Digest digest{};
-  hash.finish(digest);
-  return digest;
+  return hash_texts({request.strategy_id(), request.dag_json(), request.world_id(),
+                     request.execution_domain(), request.as_of(), request.partition(),
+                     request.dataset_fingerprint()});
+}
+
+base::Digest hash_refusal(const Error& error) {
+  return hash_texts({base::code_name(error.code()), error.describe()});
 }
 
 std::uint32_t chunk_count(const DiffAnswer& answer) {

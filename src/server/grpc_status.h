@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "server/trace_context.h"
+#include "server/tracing/trace_context.h"
 
 namespace weir::server {
 

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "server/log_line.h"
 #include "server/system_clock.h"
+#include "server/tracing/span.h"
 
 namespace weir::server {
 namespace {
@@ -48,8 +49,6 @@ std::unique_ptr<Log>& process_log() {
       std::make_unique<Log>(LogOptions{.level = level_of_environment()});
   return instance;
 }
-
-thread_local std::string current_trace;
 
 }  // namespace
 
@@ -118,10 +117,5 @@ void configure_log(std::optional<LogLevel> level, LogForm form) {
   process_log() = std::make_unique<Log>(
       LogOptions{.level = level.value_or(level_of_environment()), .form = form});
 }
-
-ScopedTrace::ScopedTrace(std::string trace_id)
-    : outer_(std::exchange(current_trace, std::move(trace_id))) {}
-ScopedTrace::~ScopedTrace() { current_trace = std::move(outer_); }
-std::string_view ScopedTrace::current() { return current_trace; }
 
 }  // namespace weir::server

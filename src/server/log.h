@@ -70,8 +70,8 @@ struct LogOptions {
 };
 
 /// The structured log: one line an event, written whole, with the time (RFC 3339, UTC,
-/// milliseconds), level, message, fields in the order given, and the trace id of the scope. Control
-/// characters are escaped, so nothing logged can forge a line. Any thread.
+/// milliseconds), level, message, fields in the order given, and the trace id of the thread's
+/// ScopedTrace. Control characters are escaped, so nothing logged can forge a line. Any thread.
 class Log {
  public:
   explicit Log(LogOptions options);
@@ -101,20 +101,5 @@ Log& log();
 /// Replaces the process's log; call once, before other threads log. Fields left out keep the
 /// default, except that WEIR_LOG_LEVEL counts where `level` is nothing.
 void configure_log(std::optional<LogLevel> level, LogForm form);
-
-/// Puts a trace id on every line the current thread logs while the scope lasts; scopes nest.
-class ScopedTrace {
- public:
-  explicit ScopedTrace(std::string trace_id);
-  ~ScopedTrace();
-  ScopedTrace(const ScopedTrace&) = delete;
-  ScopedTrace& operator=(const ScopedTrace&) = delete;
-
-  /// The trace id of the current scope of this thread, or empty.
-  static std::string_view current();
-
- private:
-  std::string outer_;
-};
 
 }  // namespace weir::server

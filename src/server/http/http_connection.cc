@@ -57,13 +57,14 @@ Result<HttpResponse> run_handler(const HttpRoute& route, const HttpRequest& requ
 
 /// The same of one that answers later. If it throws, its Responder answers by being dropped.
 template <class Handler, class... Handles>
-void run_later(Log& log, const Handler& handler, HttpRequest request, Handles... handles) {
+void run_later(const HttpContext& context, const Handler& handler, HttpRequest request,
+               Handles... handles) {
   const std::string id = request.request_id;
-  const ScopedTrace trace(request.trace.trace_id);
+  const ScopedTrace trace(request.trace, context.tracer);
   try {
     handler(std::move(request), std::move(handles)...);
   } catch (const std::exception& error) {
-    log.error("http handler threw", {{"error", error.what()}, {"request_id", id}});
+    context.log.error("http handler threw", {{"error", error.what()}, {"request_id", id}});
   }
 }
 
@@ -239,7 +240,7 @@ void HttpConnection::handle() {
   const std::size_t bytes = request_.body.size();
   const Result<WorkerPool::Ticket> ticket =
       context_.workers.submit(bytes, [self = shared_from_this()]() mutable {
-        const ScopedTrace trace(self->request_.trace.trace_id);
+        const ScopedTrace trace(self->request_.trace, self->context_.tracer);
         HttpResponse response =
             worded(run_handler(*self->route_, self->request_), self->request_, self->context_);
         const auto executor = self->stream_.get_executor();
@@ -267,9 +268,9 @@ void HttpConnection::handle_later() {
   exchange_ = std::make_shared<HttpExchange>(shared_from_this());
   const std::size_t bytes = request_.body.size();
   const Result<WorkerPool::Ticket> ticket = context_.workers.submit(
-      bytes, [handler = &std::get<DeferredHandler>(route_->handler), &log = context_.log,
+      bytes, [handler = &std::get<DeferredHandler>(route_->handler), &context = context_,
               request = take_request(), responder = Responder(exchange_)]() mutable {
-        run_later(log, *handler, std::move(request), std::move(responder));
+        run_later(context, *handler, std::move(request), std::move(responder));
       });
   if (!ticket.ok()) {
     return refuse(base::unavailable("overloaded", "too many requests wait; try again"));
@@ -287,10 +288,10 @@ void HttpConnection::handle_stream() {
   body_parser_->eager(true);
   if (read_whole_) exchange_->end_body({});
   const Result<WorkerPool::Ticket> ticket = context_.streams->submit(
-      0, [handler = &std::get<StreamHandler>(route_->handler), &log = context_.log,
+      0, [handler = &std::get<StreamHandler>(route_->handler), &context = context_,
           request = take_request(), reader = BodyReader(exchange_),
           responder = Responder(exchange_)]() mutable {
-        run_later(log, *handler, std::move(request), std::move(reader), std::move(responder));
+        run_later(context, *handler, std::move(request), std::move(reader), std::move(responder));
       });
   if (!ticket.ok()) {
     return refuse(base::unavailable("overloaded", "too many requests wait; try again"));
@@ -300,7 +301,7 @@ void HttpConnection::handle_stream() {
 
 void HttpConnection::on_answer(Result<HttpResponse> answered) {
   if (phase_ != Phase::Handling) return;
-  const ScopedTrace trace(request_.trace.trace_id);
+  const ScopedTrace trace(request_.trace);
   write(worded(std::move(answered), request_, context_), read_whole_ && keep_alive_ && !finishing_);
 }
 
@@ -366,9 +367,11 @@ void HttpConnection::linger() {
 
 void HttpConnection::report(int status) {
   const LogLevel level = status >= 400 ? LogLevel::Info : LogLevel::Debug;
+  const Duration span = context_.clock.monotonic() - began_;
+  if (context_.tracer != nullptr) tell_span(status, span);
   if (!context_.log.enabled(level)) return;
-  const ScopedTrace trace(request_.trace.trace_id);
-  const auto taken = std::chrono::duration<double, std::milli>(context_.clock.monotonic() - began_);
+  const ScopedTrace trace(request_.trace);
+  const auto taken = std::chrono::duration<double, std::milli>(span);
   context_.log.write(level, "http request",
                      {{"method", request_.method},
                       {"path", request_.path},
@@ -376,6 +379,21 @@ void HttpConnection::report(int status) {
                       {"ms", taken.count()},
                       {"peer", request_.peer},
                       {"request_id", request_.request_id}});
+}
+
+/// Of the request whose answer begins now. Its route, not its path: that may name what is nobody's
+/// business.
+void HttpConnection::tell_span(int status, Duration taken) {
+  const std::string route = route_ == nullptr ? "" : route_->path;
+  const std::string title = route.empty() ? "HTTP" : request_.method + " " + route;
+  Span span(context_.tracer, request_.trace, title, SpanKind::Server, context_.clock.now() - taken);
+  if (!route.empty()) {
+    span.set("http.request.method", request_.method);
+    span.set("http.route", route);
+  }
+  span.set("http.response.status_code", std::int64_t{status});
+  span.set("weir.request_id", request_.request_id);
+  if (status >= 500) span.fail(std::to_string(status));
 }
 
 }  // namespace weir::server

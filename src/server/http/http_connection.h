@@ -40,6 +40,7 @@ struct HttpContext {
   const Clock& clock;
   Random& random;
   Log& log;
+  Tracer* tracer;  // nothing: no spans
   /// Told once by each connection when it has closed its socket.
   std::function<void(HttpConnection&)> closed;
 };
@@ -115,6 +116,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void begin_linger();
   void linger();
   void report(int status);
+  void tell_span(int status, Duration taken);
 
   // http_connection_stream.cc
   void parse_block();

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/trace_context.h"
+#include "server/tracing/trace_context.h"
 
 namespace weir::server {
 

@@ -39,9 +39,15 @@ class HttpServer::State {
         log_(ports.log),
         workers_(std::move(workers)),
         streams_(std::move(streams)),
-        context_{
-            config_, router_,      *workers_, streams_.get(),
-            clock_,  ports.random, ports.log, [this](HttpConnection& closed) { forget(closed); }} {}
+        context_{.config = config_,
+                 .router = router_,
+                 .workers = *workers_,
+                 .streams = streams_.get(),
+                 .clock = clock_,
+                 .random = ports.random,
+                 .log = ports.log,
+                 .tracer = ports.tracer,
+                 .closed = [this](HttpConnection& closed) { forget(closed); }} {}
 
   Result<void> start() WEIR_EXCLUDES(control_, mutex_);
   void stop(Duration span) WEIR_EXCLUDES(control_, mutex_);

@@ -18,6 +18,7 @@
 #include "server/http/router.h"
 #include "server/limits.h"
 #include "server/log.h"
+#include "server/tracing/span.h"
 
 namespace weir::server {
 
@@ -50,6 +51,8 @@ struct HttpServerConfig {
 struct HttpServerPorts {
   Random& random;
   Log& log;
+  /// Tells of each request as a span, and of what is done for it; null: of none.
+  Tracer* tracer = nullptr;
 };
 
 /// An HTTP/1.1 listener (Boost.Beast), on a TCP port or a Unix socket. One network thread reads and

@@ -172,7 +172,6 @@ TEST_F(DagmanagerConfigTest, PlacesAFaultInTheFile) {
 
 TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
   const std::string yaml =
-      "telemetry: {otel_exporter_endpoint: x}\n"
       "dagmanager:\n"
       "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
@@ -182,8 +181,35 @@ TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
       UnorderedElementsAre("not_available_yet acl.readers", "not_available_yet acl.writers",
                            "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
                            "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
-                           "not_available_yet legacy_topics", "not_available_yet s3.secret_key",
-                           "not_available_yet telemetry.otel_exporter_endpoint"));
+                           "not_available_yet legacy_topics", "not_available_yet s3.secret_key"));
+}
+
+TEST_F(DagmanagerConfigTest, ReadsWhereSpansGo) {
+  const Result<DagmanagerConfig> none = read("dagmanager: {}\n");
+  ASSERT_TRUE(none.ok()) << none.error().describe();
+  EXPECT_FALSE(none->traces);
+  EXPECT_FALSE(none->trace_http);
+  const Result<DagmanagerConfig> config = read(
+      "telemetry: {otel_exporter_endpoint: 'http://c:4318/otlp', enable_fastapi_otel: true}\n"
+      "dagmanager: {}\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  ASSERT_TRUE(config->traces);
+  EXPECT_EQ(config->traces->base, "http://c:4318");
+  EXPECT_EQ(config->traces->path, "/otlp/v1/traces");
+  EXPECT_TRUE(config->trace_http);
+  EXPECT_TRUE(config->warnings().empty());
+}
+
+TEST_F(DagmanagerConfigTest, RefusesACollectorThatIsNone) {
+  EXPECT_THAT(faults("telemetry: {otel_exporter_endpoint: 'collector:4318'}\ndagmanager: {}\n"),
+              ElementsAre("value_not_allowed telemetry.otel_exporter_endpoint"));
+}
+
+TEST_F(DagmanagerConfigTest, WarnsOfSpansOverHttpThatGoNowhere) {
+  const Result<DagmanagerConfig> config =
+      read("telemetry: {enable_fastapi_otel: true}\ndagmanager: {}\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_THAT(config->warnings(), ElementsAre(HasSubstr("enable_fastapi_otel has no effect")));
 }
 
 TEST_F(DagmanagerConfigTest, ReadsTheGateAndWhatProvesACandidate) {

@@ -113,6 +113,21 @@ TEST(WireRequest, IsMarkedByItsSevenFields) {
   EXPECT_EQ(hash_request(resumed), hash_request({}));
 }
 
+TEST(WireRequest, HashesAreThoseThatOthersMake) {
+  wire::DiffRequest request;
+  request.set_strategy_id("s");
+  request.set_dag_json("{}");
+  request.set_world_id("w");
+  request.set_execution_domain("live");
+  request.set_as_of("2026");
+  request.set_partition("p");
+  request.set_dataset_fingerprint("lake:1");
+  EXPECT_EQ(base::to_hex(hash_request(request)),
+            "44fad00f2fb438da78cdff7b667cc62ef4b1dea62a652ea88cb64bacfa97de59");
+  EXPECT_EQ(base::to_hex(hash_refusal(base::invalid_argument("cycle", "a is part of itself"))),
+            "6d56bec8882971c2ecab55443e8202c31676c49d59445c1c3d71024e3cea2a51");
+}
+
 TEST(WireChunks, CarryEveryEntryOnceAndTheHeadEveryTime) {
   const TestGraph graph;
   for (const std::size_t count : {0U, 1U, 100U, 101U, 250U}) {

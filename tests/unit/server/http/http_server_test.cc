@@ -48,7 +48,7 @@ class HttpServerTest : public testing::Test {
         {"GET", "/nothing", [](const HttpRequest&) { return HttpResponse{.status = 204}; }});
     router_.add({"GET", "/trace", [](const HttpRequest& request) {
                    return HttpResponse{.body = std::string(ScopedTrace::current()) + " " +
-                                               request.trace.trace_id + " " + request.peer};
+                                               request.trace.trace_id.text() + " " + request.peer};
                  }});
     router_.add({"GET", "/large", [](const HttpRequest&) {
                    return HttpResponse{.body = std::string(std::size_t{8} << 20, 'x')};

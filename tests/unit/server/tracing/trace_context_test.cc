@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/trace_context.h"
+#include "server/tracing/trace_context.h"
 
 #include <gmock/gmock.h>
 
@@ -61,6 +61,7 @@ TEST(TraceContext, ContinuesTheCallersTraceWithASpanOfItsOwn) {
   const TraceContext context = continue_trace("00-" + kTrace + "-" + kSpan + "-00", random);
   EXPECT_EQ(context.trace_id, kTrace);
   EXPECT_NE(context.span_id, kSpan);
+  EXPECT_EQ(context.parent_id, kSpan);
   EXPECT_FALSE(context.sampled);
 }
 
@@ -70,6 +71,7 @@ TEST(TraceContext, StartsATraceWhereThereIsNone) {
   const TraceContext other = continue_trace("garbage", random);
   EXPECT_NE(one.trace_id, other.trace_id);
   EXPECT_TRUE(one.sampled);
+  EXPECT_TRUE(one.parent_id.empty());
   EXPECT_TRUE(parse_traceparent(one.traceparent()));
 }
 
