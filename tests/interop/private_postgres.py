@@ -82,6 +82,11 @@ class PrivatePostgres:
                 self._command, stdout=log, stderr=log, cwd=self._folder
             )
 
+    @property
+    def log_path(self):
+        """The server's log; None of somebody else's server."""
+        return self._log if self._process else None
+
     def crash(self):
         """kill -9 of the whole server; `revive` brings it back with its data."""
         self._process.kill()
