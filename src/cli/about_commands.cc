@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "cli/app.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/console/console.h"
+#include "cli/console/text_file.h"
+#include "cli/manual/manual.h"
 #include "cli/reference.h"
 
 namespace weir::cli {
@@ -17,6 +23,34 @@ const CLI::App& root_of(const CLI::App& command) {
   const CLI::App* root = &command;
   while (root->get_parent() != nullptr) root = root->get_parent();
   return *root;
+}
+
+/// Writes the pages into a folder, which is made if there is none.
+int write_manual(const Session& session, const CLI::App& app, const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    print_error("Failed to make folder " + folder.string() + ": " + error.message() + "\n");
+    return kExitFailed;
+  }
+  const std::vector<ManualPage> pages = manual_pages(app, version());
+  for (const ManualPage& page : pages) {
+    if (const auto written = write_text_file(folder / page.file, page.text); !written.ok()) {
+      print_error("Failed to write " + written.error().message() + "\n");
+      return kExitFailed;
+    }
+  }
+  if (session.json()) {
+    std::string lines;
+    for (const ManualPage& page : pages) {
+      lines += nlohmann::ordered_json{{"file", (folder / page.file).string()}}.dump() + "\n";
+    }
+    print_out(lines);
+    return kExitOk;
+  }
+  print_out("Wrote " + std::to_string(pages.size()) + " pages to " + folder.string() +
+            "\nRead them with: man " + (folder / "weir.1").string() + "\n");
+  return kExitOk;
 }
 
 }  // namespace
@@ -56,6 +90,21 @@ void add_completion(CLI::App& parent, Session& session) {
     session.action = [words, asked] {
       print_out(complete(root_of(*asked), *words).text());
       return kExitOk;
+    };
+  });
+}
+
+void add_man(CLI::App& parent, Session& session) {
+  CLI::App* command =
+      parent.add_subcommand("man", "Write the manual pages: weir(1), and one for each command");
+  command->footer("Exit code: 0; 1 if a page cannot be written.");
+  auto folder = std::make_shared<std::string>();
+  command->add_option("dir", *folder, "Folder of the pages; made if there is none")
+      ->required()
+      ->type_name("DIR");
+  command->callback([&session, command, folder] {
+    session.action = [&session, command, folder] {
+      return write_manual(session, root_of(*command), *folder);
     };
   });
 }

@@ -80,6 +80,7 @@ std::unique_ptr<CLI::App> make_app(Session& session) {
   add_config(*app, session);
   add_version(*app, session);
   add_completion(*app, session);
+  add_man(*app, session);
   add_docs(*app, session);
   add_operator(*app, session);
   add_head_child(*app, session);

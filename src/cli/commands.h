@@ -44,6 +44,8 @@ void add_config(CLI::App& parent, Session& session);
 void add_version(CLI::App& parent, Session& session);
 /// `completion bash|zsh|fish`, and the hidden command that the scripts call.
 void add_completion(CLI::App& parent, Session& session);
+/// `man DIR`.
+void add_man(CLI::App& parent, Session& session);
 /// Hidden: prints the reference pages.
 void add_docs(CLI::App& parent, Session& session);
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.h"
+#include "cli/manual/option_text.h"
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/dagmanager_config_keys.h"
 #include "dispatcher/dispatcher_config.h"
@@ -28,20 +28,6 @@ std::string cell(std::string_view text) {
 
 std::string code(std::string_view text) { return "`" + cell(text) + "`"; }
 
-std::string option_name(const CLI::Option& option) {
-  std::string name;
-  if (option.get_positional()) {
-    name = option.get_type_name();
-  } else {
-    name = option.get_name(false, true);
-    for (std::size_t at = name.find(','); at != std::string::npos; at = name.find(',', at + 2)) {
-      name.insert(at + 1, " ");
-    }
-    if (option.get_items_expected_max() > 0) name += " " + option.get_type_name();
-  }
-  return code(name);
-}
-
 std::string option_default(const CLI::Option& option) {
   std::string text;
   if (option.get_required()) text = "required";
@@ -53,10 +39,10 @@ std::string option_default(const CLI::Option& option) {
 void add_options(std::string& out, const CLI::App& command) {
   bool any = false;
   for (const CLI::Option* option : command.get_options()) {
-    if (option->get_group().empty() || option->check_name("--help")) continue;
+    if (!option_is_listed(*option)) continue;
     if (!any) out += "| option | default | meaning |\n|---|---|---|\n";
     any = true;
-    out += "| " + option_name(*option) + " | " + option_default(*option) + " | " +
+    out += "| " + code(option_usage(*option)) + " | " + option_default(*option) + " | " +
            cell(option->get_description()) + " |\n";
   }
   if (any) out += "\n";

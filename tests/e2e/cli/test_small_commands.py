@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 
@@ -112,3 +113,30 @@ def test_completion_scripts_are_valid_where_the_shell_is_there(shell):
     assert "weir" in script
     if shutil.which(shell):
         subprocess.run([shell, "-n"], input=script, text=True, check=True, timeout=60)
+
+
+def test_manual_has_a_page_a_command_that_roff_takes_without_a_word(tmp_path):
+    folder = tmp_path / "share" / "man1"
+    assert ok("man", folder).startswith("Wrote ")
+    pages = {page.stem for page in folder.iterdir()}
+    reference = (STRATEGIES.parents[1] / "docs" / "reference" / "cli.md").read_text()
+    commands = re.findall(r"^## (weir .*)$", reference, re.MULTILINE)
+    assert pages == {"weir"} | {command.replace(" ", "-") for command in commands}
+    for page in folder.iterdir():
+        done = subprocess.run(
+            ["groff", "-man", "-ww", "-Tutf8", "-rLL=100n", page], capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, ""), page
+    done = subprocess.run(
+        ["groff", "-man", "-Tascii", "-P-c", "-P-b", "-P-u", folder / "weir-dagmanager-diff.1"],
+        capture_output=True, text=True,
+    )
+    assert "--detailed-exitcode" in done.stdout
+    assert "EXIT STATUS" in done.stdout
+
+
+def test_manual_that_cannot_be_written_says_where(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("man", tmp_path / "file" / "man1")
+    assert done.returncode == 1
+    assert str(tmp_path / "file" / "man1") in done.stderr

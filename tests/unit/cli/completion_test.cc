@@ -33,7 +33,7 @@ TEST_F(CompletionTest, OffersTheCommandsThatHelpShows) {
   EXPECT_THAT(words_at({""}),
               UnorderedElementsAre("up", "down", "dagmanager", "service", "dag", "run", "task",
                                    "dataset", "dispatcher", "worker", "check", "doctor", "init",
-                                   "config", "version", "completion"));
+                                   "config", "version", "completion", "man"));
 }
 
 TEST_F(CompletionTest, OffersWhatBeginsAsTheWord) {
