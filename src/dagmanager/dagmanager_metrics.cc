@@ -149,6 +149,11 @@ void DagmanagerMetrics::loop_ran(const std::string& loop, Instant at) {
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
 }
 
+void DagmanagerMetrics::loop_took(const std::string& loop, Duration took) {
+  metrics_.gauge({"loop_pass_seconds", "How long a loop's last pass took here."}, {{"loop", loop}})
+      .Set(std::chrono::duration<double>(took).count());
+}
+
 void DagmanagerMetrics::orphans_seen(std::size_t orphans, Instant at) {
   metrics_.gauge({"orphan_queue_total", "Queues that no held deploy binds, as last seen here."})
       .Set(static_cast<double>(orphans));

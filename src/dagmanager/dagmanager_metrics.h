@@ -45,6 +45,7 @@ class DagmanagerMetrics final : public DiffObserver,
   void decided_anew() override;
 
   void loop_ran(const std::string& loop, Instant at) override;
+  void loop_took(const std::string& loop, Duration took) override;
   void loop_failed(const std::string& loop) override;
   void notice_sent(AlertTarget target, bool sent) override;
   /// What the health monitor looks at.

@@ -25,6 +25,7 @@ std::optional<Duration> PeriodicLoop::run_once() {
   if (done.ok()) {
     const Instant now = parts_.clock.now();
     parts_.keeper.ran(parts_.loop, now);
+    parts_.observer.loop_took(parts_.loop, parts_.clock.monotonic() - began);
     parts_.observer.loop_ran(parts_.loop, now);
     pause_ = kLoopWaitFirst;
     return began + parts_.period;

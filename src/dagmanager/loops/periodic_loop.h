@@ -18,6 +18,8 @@ class LoopObserver {
  public:
   virtual ~LoopObserver() = default;
   virtual void loop_ran(const std::string& loop, Instant at) = 0;
+  /// How long that pass took.
+  virtual void loop_took(const std::string& /*loop*/, Duration /*took*/) {}
   virtual void loop_failed(const std::string& loop) = 0;
 };
 

@@ -155,6 +155,7 @@ def test_a_loop_shows_when_it_ran(server):
     first = figures(server)[series]
     assert abs(first - time.time()) < 60
     wait_until(lambda: figures(server)[series] > first)
+    assert 0 < figures(server)['loop_pass_seconds{loop="health"}'] < 60
     assert abs(figures(server)["gc_last_run_timestamp"] - time.time()) < 120
     assert "orphan_queue_total" in figures(server)
 

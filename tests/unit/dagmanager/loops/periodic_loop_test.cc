@@ -20,10 +20,12 @@ class CountingObserver final : public LoopObserver {
     ++ran;
     last = at;
   }
+  void loop_took(const std::string& /*loop*/, Duration took) override { pass = took; }
   void loop_failed(const std::string& /*loop*/) override { ++failed; }
 
   int ran = 0;
   int failed = 0;
+  Duration pass{};
   Instant last{};
 };
 
@@ -69,6 +71,7 @@ TEST_F(PeriodicLoopTest, RunsUnderItsFenceAndIsDueAPeriodAfterItBegan) {
   EXPECT_EQ(fences_, std::vector<std::int64_t>{1});
   EXPECT_EQ(observer_.ran, 1);
   EXPECT_EQ(observer_.last, clock_.now());
+  EXPECT_EQ(observer_.pass, std::chrono::seconds(2));
   EXPECT_EQ(keeper_.seen().front().last_run, clock_.now());
 }
 
