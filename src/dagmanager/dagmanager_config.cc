@@ -219,6 +219,8 @@ class Reader {
     out_.ack_timeout = seconds(config_.number("ack_timeout_seconds"));
     out_.drain = seconds(config_.number("drain_seconds"));
     out_.reconciler_interval = seconds(config_.number("reconciler_interval_seconds"));
+    out_.topic_log_kept = days("topic_log_days");
+    out_.buffering_delay = days("delay_days");
     out_.event_retention = std::chrono::hours(config_.integer("events.retention_hours"));
   }
 

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "dagmanager/core/diff_planner.h"
 #include "dagmanager/monitors/alert_route.h"
+#include "dagmanager/queues/limits.h"
 #include "dagmanager/queues/orphan_watch.h"
 #include "dagmanager/rollouts/canary_checks.h"
 #include "server/config/config.h"
@@ -69,6 +70,11 @@ struct DagmanagerConfig {
   std::vector<AlertRoute> alerts = {};
   /// Between two passes of the reconciler.
   Duration reconciler_interval = std::chrono::seconds(60);
+
+  /// How long rows of the topic log and of the audit are kept.
+  Duration topic_log_kept = std::chrono::hours(400 * 24);
+  /// How long a queue buffers before it is to be computed in full.
+  Duration buffering_delay = kBufferingDelay;
 
   /// How queues end (section 3.12).
   struct Gc {

@@ -20,7 +20,7 @@ const std::vector<std::string> kAlertTargets = {"pagerduty", "slack", "opsgenie"
 
 constexpr double kPortMax = 65535;
 constexpr double kSecondsMax = 86400;
-constexpr double kGcDaysMax = 36500;
+constexpr double kDaysMax = 36500;
 
 Keys engine_keys() {
   return {
@@ -326,6 +326,22 @@ Keys upkeep_keys() {
        .unit = "seconds",
        .at_least = 1,
        .at_most = kSecondsMax},
+      {.key = "topic_log_days",
+       .kind = ValueKind::Integer,
+       .default_text = "400",
+       .meaning = "How long rows of the topic log and of the audit are kept, and so how far back "
+                  "topics can be restored. What made a topic that is there is kept for ever.",
+       .unit = "days",
+       .at_least = 1,
+       .at_most = kDaysMax},
+      {.key = "delay_days",
+       .kind = ValueKind::Number,
+       .default_text = "7",
+       .meaning = "How long a queue buffers after its node's schema changed before it is to be "
+                  "computed in full.",
+       .unit = "days",
+       .at_least = 0,
+       .at_most = kDaysMax},
   };
 }
 
@@ -348,7 +364,7 @@ Keys gc_keys() {
        .meaning = "How long a queue of this tag stays that nothing holds and nobody writes to.",
        .unit = "days",
        .at_least = 0,
-       .at_most = kGcDaysMax,
+       .at_most = kDaysMax,
        .wildcard_names = kQueueTagNames,
        .example = "7",
        .default_words = "the retention of its topic; sentinel at least 180"},
@@ -357,7 +373,7 @@ Keys gc_keys() {
        .meaning = "Grace on top of it.",
        .unit = "days",
        .at_least = 0,
-       .at_most = kGcDaysMax,
+       .at_most = kDaysMax,
        .wildcard_names = kQueueTagNames,
        .example = "1",
        .default_words = "raw 1, indicator 3, sentinel 30"},
@@ -389,18 +405,6 @@ Keys gc_keys() {
 
 Keys later_upkeep_keys() {
   return {
-      {.key = "topic_log_days",
-       .kind = ValueKind::Integer,
-       .default_text = "400",
-       .meaning = "How long rows of the topic log are kept.",
-       .unit = "days",
-       .at_least = 1},
-      {.key = "delay_days",
-       .kind = ValueKind::Number,
-       .default_text = "7",
-       .meaning = "How long a node buffers before it is recomputed in full.",
-       .unit = "days",
-       .at_least = 0},
       {.key = "s3.endpoint", .meaning = "Endpoint of the archive.", .default_words = "AWS's own"},
       {.key = "s3.region", .meaning = "Region of the archive."},
       {.key = "s3.access_key", .meaning = "Access key of the archive.", .secret = true},

@@ -137,6 +137,20 @@ Result<void> DagmanagerMetrics::cross_context(
   return {};
 }
 
+void DagmanagerMetrics::graph_counted(std::size_t nodes, std::size_t queues) {
+  metrics_.gauge({"compute_nodes_total", "Compute nodes of the graph."})
+      .Set(static_cast<double>(nodes));
+  metrics_.gauge({"queues_total", "Active queues of the graph."}).Set(static_cast<double>(queues));
+}
+
+Result<void> DagmanagerMetrics::topics_mismatched(const std::vector<TopicLogRow>& left_alone) {
+  for (const TopicLogRow& row : left_alone) {
+    server::log().warning("a topic of another shape has a node's name and is left alone",
+                          {{"topic", row.topic.text()}, {"node", row.node_id}});
+  }
+  return {};
+}
+
 void DagmanagerMetrics::decided_anew() {
   metrics_.counter({"diff_decided_anew_total", "Diffs decided again because the graph changed."})
       .Increment();

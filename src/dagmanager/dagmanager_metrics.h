@@ -39,9 +39,12 @@ class DagmanagerMetrics final : public DiffObserver,
   void version_weight(const std::string& version, double weight);
   /// Spans that reached nobody. Called with 0 it shows that there are spans at all.
   void spans_dropped(std::size_t count);
+  /// How large the graph is.
+  void graph_counted(std::size_t nodes, std::size_t queues);
 
   void topics_wanted(std::size_t ok, std::size_t failed) override;
   Result<void> cross_context(const std::vector<CrossContextViolation>& violations) override;
+  Result<void> topics_mismatched(const std::vector<TopicLogRow>& left_alone) override;
   void decided_anew() override;
 
   void loop_ran(const std::string& loop, Instant at) override;

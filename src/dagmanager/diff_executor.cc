@@ -13,6 +13,15 @@
 namespace weir::dagmanager {
 namespace {
 
+/// Rows about topics of another shape that had a name which the diff wanted.
+std::vector<TopicLogRow> left_alone(const std::vector<TopicLogRow>& log) {
+  std::vector<TopicLogRow> rows;
+  for (const TopicLogRow& row : log) {
+    if (row.action == "mismatch" && row.result == "left alone") rows.push_back(row);
+  }
+  return rows;
+}
+
 /// The deploy row needs no new last_seen yet.
 bool seen_lately(const std::optional<DeploySeen>& deploy, Instant now) {
   return deploy && !deploy->ended && now - deploy->last_seen < kDeploySeenEvery;
@@ -402,6 +411,8 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   } else if (!attempt.topics->as_wanted()) {
     follow_topics(*attempt.change, change_input(attempt), attempt.reservation);
   }
+  const std::vector<TopicLogRow> mismatched = left_alone(attempt.change->log);
+  if (!mismatched.empty()) WEIR_CHECK(observer_.topics_mismatched(mismatched));
   WEIR_CRASH_POINT("diff.before_commit");
   WEIR_TRY(const Committed committed, store_.commit(*attempt.change));
   attempt.epoch = committed.epoch;

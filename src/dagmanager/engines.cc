@@ -21,8 +21,11 @@
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/postgres_traffic_store.h"
 #include "dagmanager/ports/queues/folder_archive_store.h"
+#include "dagmanager/ports/queues/guarded_archive_store.h"
+#include "dagmanager/ports/queues/memory_buffering.h"
 #include "dagmanager/ports/queues/memory_queue_life.h"
 #include "dagmanager/ports/queues/metrics_load_source.h"
+#include "dagmanager/ports/queues/postgres_buffering.h"
 #include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "dagmanager/ports/queues/registry_topic_content.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
@@ -31,7 +34,9 @@
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_rollout_store.h"
+#include "dagmanager/ports/topics/memory_topic_log.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
+#include "dagmanager/ports/topics/postgres_topic_log.h"
 #include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "drivers/postgres/pool.h"
 #include "server/log.h"
@@ -76,9 +81,11 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
+    engines.buffering = std::make_unique<MemoryBuffering>(*store, *loops, random);
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
     engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops, *engines.alerts);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
+    engines.log = std::make_unique<MemoryTopicLogStore>(*store, *loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);
     return {};
@@ -100,8 +107,10 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.loops = std::make_unique<PostgresLoopLeases>(*pool);
   engines.alerts = std::make_unique<PostgresAlertStore>(*pool);
   engines.life = std::make_unique<PostgresQueueLife>(*pool, *store, random);
+  engines.buffering = std::make_unique<PostgresBuffering>(*pool, random);
   engines.store = std::move(store);
   engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);
+  engines.log = std::make_unique<PostgresTopicLogStore>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};
 }
@@ -128,7 +137,10 @@ Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines
     WEIR_TRY(engines.load, MetricsLoadSource::open(config.gc.metrics_url, clock));
   }
   if (config.gc.archive_folder.empty()) return {};
-  WEIR_TRY(engines.archive, FolderArchiveStore::open(config.gc.archive_folder));
+  engines.archive_breaker = std::make_unique<server::Breaker>("archive", clock);
+  WEIR_TRY(auto folder, FolderArchiveStore::open(config.gc.archive_folder));
+  engines.archive =
+      std::make_unique<GuardedArchiveStore>(std::move(folder), *engines.archive_breaker);
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
 #include "dagmanager/ports/queues/archive_store.h"
+#include "dagmanager/ports/queues/buffering_store.h"
 #include "dagmanager/ports/queues/load_source.h"
 #include "dagmanager/ports/queues/queue_life_store.h"
 #include "dagmanager/ports/queues/topic_content.h"
@@ -20,6 +21,7 @@
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/rollouts/rollout_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/topics/topic_log_store.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "drivers/postgres/exchange_tracer.h"
@@ -39,6 +41,7 @@ struct Engines {
   std::unique_ptr<server::Breaker> graph_breaker;
   std::unique_ptr<server::Breaker> broker_breaker;
   std::unique_ptr<postgres::ExchangeTracer> tracer;    ///< of the pools' connections
+  std::unique_ptr<server::Breaker> archive_breaker;    ///< null: no archive is configured
   std::vector<std::shared_ptr<postgres::Pool>> pools;  ///< of the engines below
   std::unique_ptr<GraphStore> store;
   std::unique_ptr<TopicAdmin> topics;
@@ -52,10 +55,12 @@ struct Engines {
   std::unique_ptr<LoopLeases> loops;  ///< which instance runs which
   std::unique_ptr<AlertStore> alerts;
   std::unique_ptr<QueueLifeStore> life;
+  std::unique_ptr<BufferingStore> buffering;
   std::unique_ptr<TopicContent> content;  ///< of the topics
   std::unique_ptr<ArchiveStore> archive;  ///< null: none is configured
   std::unique_ptr<LoadSource> load;       ///< of the broker; null: nobody tells it
   std::unique_ptr<TopicUpkeepStore> upkeep;
+  std::unique_ptr<TopicLogStore> log;
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

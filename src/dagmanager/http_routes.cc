@@ -99,10 +99,7 @@ void refresh_graph_gauges(const HttpParts& parts) {
   const auto view = parts.store.read(nullptr);
   if (!view.ok()) return;
   const GraphIndex& index = view->index();
-  metrics.gauge({"compute_nodes_total", "Compute nodes of the graph."})
-      .Set(static_cast<double>(index.node_count()));
-  metrics.gauge({"queues_total", "Active queues of the graph."})
-      .Set(static_cast<double>(index.queue_count()));
+  parts.metrics.graph_counted(index.node_count(), index.queue_count());
   metrics.gauge({"graph_epoch", "Counter raised by every change of the graph."})
       .Set(static_cast<double>(view->epoch()));
   std::vector<server::GaugeSample> resident = {

@@ -59,7 +59,10 @@ inline constexpr std::size_t kEventThreads = 2;
 
 /// Threads of the loops and watchers: who renews their rows, who runs them, who looks at this
 /// instance's health.
-inline constexpr std::size_t kLoopThreads = 5;
+inline constexpr std::size_t kLoopThreads = 7;
+
+/// Between two counts of the graph (section 3.14).
+inline constexpr Duration kCountsEvery = std::chrono::seconds(60);
 
 /// The Kafka topic of QueueUpdated: a gateway's consumer branches on this name (section 1.4).
 inline constexpr const char* kControlQueueTopic = "queue";

@@ -24,11 +24,14 @@
 #include "dagmanager/query_service.h"
 #include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/queues/limits.h"
+#include "dagmanager/queues/recompute_executor.h"
 #include "dagmanager/rollouts/canary_executor.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
 #include "dagmanager/rollouts/rollout_service.h"
+#include "dagmanager/topics/log_prune_executor.h"
 #include "dagmanager/topics/reconciler.h"
+#include "dagmanager/topics/topic_alerts.h"
 #include "server/breaker_prober.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
@@ -48,7 +51,8 @@ constexpr std::chrono::seconds kLastCalls{1};
 /// Counts what diffs do, and puts on record what they are refused for.
 class DiffWitness final : public DiffObserver {
  public:
-  DiffWitness(DiffObserver& metrics, HitService& hits) : metrics_(metrics), hits_(hits) {}
+  DiffWitness(DiffObserver& metrics, HitService& hits, AlertStore& alerts, const Clock& clock)
+      : metrics_(metrics), hits_(hits), alerts_(alerts), clock_(clock) {}
 
   void topics_wanted(std::size_t ok, std::size_t failed) override {
     metrics_.topics_wanted(ok, failed);
@@ -57,11 +61,17 @@ class DiffWitness final : public DiffObserver {
     WEIR_CHECK(metrics_.cross_context(violations));
     return hits_.record(violations);
   }
+  Result<void> topics_mismatched(const std::vector<TopicLogRow>& left_alone) override {
+    WEIR_CHECK(metrics_.topics_mismatched(left_alone));
+    return alerts_.raise(mismatch_conditions(left_alone, clock_.now()));
+  }
   void decided_anew() override { metrics_.decided_anew(); }
 
  private:
   DiffObserver& metrics_;
   HitService& hits_;
+  AlertStore& alerts_;
+  const Clock& clock_;
 };
 
 /// The role: everything that serves, in the order it is made; it is taken down in reverse.
@@ -100,6 +110,8 @@ class Dagmanager {
     watchers_->start();
     reconciler_loop_->start();
     canary_loop_->start();
+    recompute_loop_->start();
+    counts_loop_->start();
     loops_->start();
     engines_.bell->start(
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
@@ -176,7 +188,7 @@ class Dagmanager {
     health_ = std::make_unique<StoreHealth>(*engines_.store, clock_, *queries_,
                                             engines_.graph_breaker.get());
     hits_ = std::make_unique<HitService>(*engines_.hits, clock_);
-    witness_ = std::make_unique<DiffWitness>(dagmanager_metrics_, *hits_);
+    witness_ = std::make_unique<DiffWitness>(dagmanager_metrics_, *hits_, *engines_.alerts, clock_);
     executor_ = std::make_unique<DiffExecutor>(
         DiffExecutor::Config{config_.policy, config_.compute_key_in_queue_map, config_.prod},
         *engines_.store, *engines_.topics, clock_, random_, *witness_);
@@ -212,18 +224,26 @@ class Dagmanager {
         .loop = kGcLoop,
         .period = config_.gc.interval,
         .work = [this](const LoopFence& fence) { return cleanup_->pass(fence); }});
-    reconciler_ = std::make_unique<Reconciler>(Reconciler::Parts{*engines_.store, *engines_.upkeep,
-                                                                 *engines_.topics, *engines_.hits,
-                                                                 clock_, dagmanager_metrics_});
-    reconciler_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
-        .keeper = *loops_,
-        .clock = clock_,
-        .log = server::log(),
-        .observer = dagmanager_metrics_,
-        .loop = "reconciler",
-        .period = config_.reconciler_interval,
-        .work = [this](const LoopFence& fence) { return reconciler_->run_once(fence); }});
+    reconciler_ = std::make_unique<Reconciler>(
+        Reconciler::Parts{*engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits,
+                          *engines_.alerts, clock_, dagmanager_metrics_});
+    log_prune_ = std::make_unique<LogPruneExecutor>(LogPruneExecutor::Parts{*engines_.log, clock_},
+                                                    config_.topic_log_kept);
+    reconciler_loop_ = std::make_unique<PeriodicLoop>(
+        PeriodicLoop::Parts{.keeper = *loops_,
+                            .clock = clock_,
+                            .log = server::log(),
+                            .observer = dagmanager_metrics_,
+                            .loop = "reconciler",
+                            .period = config_.reconciler_interval,
+                            .work = [this](const LoopFence& fence) -> Result<void> {
+                              WEIR_CHECK(reconciler_->run_once(fence));
+                              WEIR_CHECK(log_prune_->run_once(fence));
+                              return {};
+                            }});
     wire_canary();
+    wire_recompute();
+    wire_counts();
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
     return wire_watchers();
@@ -248,6 +268,9 @@ class Dagmanager {
     }
     if (engines_.broker_breaker) {
       watch_engine(*engines_.broker_breaker, [this] { return engines_.topics->ping(); });
+    }
+    if (engines_.archive_breaker) {
+      watch_engine(*engines_.archive_breaker, [this] { return engines_.archive->ping(); });
     }
     for (const server::Breaker* target : watchers_->breakers()) breakers_.push_back(target);
     return {};
@@ -315,7 +338,41 @@ class Dagmanager {
                             }});
   }
 
+  void wire_recompute() {
+    recompute_ = std::make_unique<RecomputeExecutor>(
+        RecomputeExecutor::Parts{*engines_.buffering, clock_}, config_.buffering_delay);
+    recompute_loop_ = std::make_unique<PeriodicLoop>(
+        PeriodicLoop::Parts{.keeper = *loops_,
+                            .clock = clock_,
+                            .log = server::log(),
+                            .observer = dagmanager_metrics_,
+                            .loop = kRecomputeLoop,
+                            .period = kRecomputeEvery,
+                            .work = [this](const LoopFence& fence) -> Result<void> {
+                              WEIR_CHECK(recompute_->run_once(fence));
+                              return {};
+                            }});
+  }
+
+  /// The size of the graph is known without anybody's asking; whoever asks /metrics counts anew.
+  void wire_counts() {
+    counts_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
+        .keeper = *loops_,
+        .clock = clock_,
+        .log = server::log(),
+        .observer = dagmanager_metrics_,
+        .loop = "counts",
+        .period = kCountsEvery,
+        .work = [this](const LoopFence&) -> Result<void> {
+          WEIR_TRY(const GraphView view, engines_.store->read(nullptr));
+          dagmanager_metrics_.graph_counted(view.index().node_count(), view.index().queue_count());
+          return {};
+        }});
+  }
+
   void stop_loops() {
+    if (counts_loop_) counts_loop_->stop();
+    if (recompute_loop_) recompute_loop_->stop();
     if (canary_loop_) canary_loop_->stop();
     if (gc_loop_) gc_loop_->stop();
     if (watchers_) watchers_->stop();
@@ -382,12 +439,16 @@ class Dagmanager {
   std::unique_ptr<PrometheusReader> prometheus_;
   std::unique_ptr<CanaryExecutor> canary_;
   std::unique_ptr<PeriodicLoop> canary_loop_;
+  std::unique_ptr<RecomputeExecutor> recompute_;
+  std::unique_ptr<PeriodicLoop> recompute_loop_;
+  std::unique_ptr<PeriodicLoop> counts_loop_;
   std::unique_ptr<TopicArchiver> archiver_;
   std::unique_ptr<QueueCollector> collector_;
   std::unique_ptr<CleanupService> cleanup_;
   std::unique_ptr<PeriodicLoop> gc_loop_;
   std::unique_ptr<Watchers> watchers_;
   std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<LogPruneExecutor> log_prune_;
   std::unique_ptr<PeriodicLoop> reconciler_loop_;
   std::unique_ptr<server::HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;

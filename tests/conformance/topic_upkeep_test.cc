@@ -9,10 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "dagmanager/core/monitors/alert_catalog.h"
 #include "dagmanager/ports/loops/memory_loop_leases.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
+#include "dagmanager/ports/monitors/memory_alert_store.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "dagmanager/ports/topics/postgres_topic_upkeep.h"
@@ -103,6 +105,7 @@ class UpkeepEngine {
   virtual HitStore& hits() = 0;
   virtual LoopLeases& loops() = 0;
   virtual TopicUpkeepStore& upkeep() = 0;
+  virtual AlertStore& alerts() = 0;
   /// Forgets every sentinel, as an accident would.
   virtual void lose_sentinels() = 0;
 };
@@ -115,6 +118,7 @@ class MemoryUpkeep final : public UpkeepEngine {
   HitStore& hits() override { return hits_; }
   LoopLeases& loops() override { return loops_; }
   TopicUpkeepStore& upkeep() override { return upkeep_; }
+  AlertStore& alerts() override { return alerts_; }
   void lose_sentinels() override {
     ASSERT_TRUE(succeeded(store_->alter([](MemoryGraph& graph, const auto&) -> Result<bool> {
       graph.sentinels.clear();
@@ -128,6 +132,7 @@ class MemoryUpkeep final : public UpkeepEngine {
   MemoryLoopLeases loops_;
   MemoryHitStore hits_{*store_, random_};
   MemoryTopicUpkeep upkeep_{*store_, loops_};
+  MemoryAlertStore alerts_{loops_};
 };
 
 class PostgresUpkeep final : public UpkeepEngine {
@@ -136,6 +141,7 @@ class PostgresUpkeep final : public UpkeepEngine {
   HitStore& hits() override { return instance_->hits(); }
   LoopLeases& loops() override { return loops_; }
   TopicUpkeepStore& upkeep() override { return upkeep_; }
+  AlertStore& alerts() override { return instance_->alerts(); }
   void lose_sentinels() override {
     graph_.script(
         "DELETE FROM weir_dagmanager.sentinel; DELETE FROM weir_dagmanager.sentinel_deploy");
@@ -159,7 +165,7 @@ class TopicUpkeepTest : public testing::TestWithParam<test::Adapter> {
     const std::vector<LoopClaim> claims{{"reconciler"}};
     fence_ = {"reconciler", test::must(engine_->loops().renew("me", claims)).front().fence};
     reconciler_.emplace(Reconciler::Parts{engine_->store(), engine_->upkeep(), topics_,
-                                          engine_->hits(), clock_, seen_});
+                                          engine_->hits(), engine_->alerts(), clock_, seen_});
   }
 
   Diff diff(const std::vector<std::string>& names, const std::string& strategy = "s1") {
@@ -206,6 +212,17 @@ class TopicUpkeepTest : public testing::TestWithParam<test::Adapter> {
       if (row.actor != "loop:reconciler") lines.back() += " by " + row.actor;
     }
     return lines;
+  }
+  /// What stands, as alerts are made of it.
+  std::vector<Condition> conditions() { return test::must(engine_->alerts().read()).conditions; }
+  graph::TopicShape recorded(const std::string& topic) {
+    const auto view = test::must(engine_->store().read(nullptr));
+    return view.index().queue_by_topic(graph::topic_key(graph::TopicName(topic))).record().shape;
+  }
+  /// As if somebody had made the topic anew, in a shape of their own.
+  void reshape(const std::string& topic, const graph::TopicShape& shape) {
+    remove(topic);
+    ASSERT_TRUE(succeeded(topics_.create(std::vector{TopicSpec{graph::TopicName(topic), shape}})));
   }
   std::size_t intents() {
     return test::must(engine_->upkeep().intents(Instant::max(), 1000)).size();
@@ -310,6 +327,47 @@ TEST_P(TopicUpkeepTest, MakesALostTopicAgainAfterTwoListingsWithoutIt) {
       view.index().queue_by_topic(graph::topic_key(graph::TopicName("w1.id-a"))).record().shape;
   const auto found = topics_.look(std::vector{graph::TopicName("w1.id-a")});
   EXPECT_EQ(found->front().shape, shape);
+}
+
+TEST_P(TopicUpkeepTest, SaysThatATopicIsLostForAsLongAsAnHourAfterItIsMadeAgain) {
+  bind({"a"});
+  reshape("w1.id-a", recorded("w1.id-a"));
+  ASSERT_TRUE(succeeded(pass()));
+  remove("w1.id-a");
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(conditions(), IsEmpty()) << "one listing without it says nothing";
+  ASSERT_TRUE(succeeded(pass()));
+  const auto said = conditions();
+  ASSERT_THAT(said, testing::SizeIs(1));
+  EXPECT_EQ(said[0].key, (AlertKey{std::string(kTopicRecreated), "w1.id-a"}));
+  EXPECT_EQ(said[0].topic, "w1.id-a");
+  EXPECT_EQ(said[0].node, "id-a");
+  EXPECT_EQ(said[0].until, clock_.now() + std::chrono::hours(1));
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_EQ(conditions(), said) << "it happened once";
+}
+
+TEST_P(TopicUpkeepTest, SaysAtEachPassThatATopicHasOtherSettingsThanItsQueue) {
+  bind({"a", "b"});
+  for (const char* topic : {"w1.id-a", "w1.id-b"}) reshape(topic, recorded(topic));
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(conditions(), IsEmpty());
+  graph::TopicShape other = recorded("w1.id-a");
+  other.partitions += 1;
+  reshape("w1.id-a", other);
+  ASSERT_TRUE(succeeded(pass()));
+  auto said = conditions();
+  ASSERT_THAT(said, testing::SizeIs(1));
+  EXPECT_EQ(said[0].key, (AlertKey{std::string(kTopicMismatch), "w1.id-a"}));
+  EXPECT_THAT(said[0].detail, testing::HasSubstr(std::to_string(other.partitions) + " partitions"));
+  EXPECT_EQ(said[0].until, clock_.now() + std::chrono::hours(1));
+  ASSERT_TRUE(succeeded(pass()));
+  said = conditions();
+  EXPECT_EQ(said[0].until, clock_.now() + std::chrono::hours(1)) << "still";
+  reshape("w1.id-a", recorded("w1.id-a"));
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_LT(conditions()[0].until, clock_.now() + std::chrono::hours(1)) << "it runs out";
+  EXPECT_EQ(broker().size(), 2U) << "nothing was touched";
 }
 
 TEST_P(TopicUpkeepTest, MakesNothingAgainForAListingThatIsCutShort) {

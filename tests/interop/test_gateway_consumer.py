@@ -56,7 +56,7 @@ def test_12_together_they_leave_the_state_that_they_tell():
         ("btc_Indicator_6d6ee26c_v1", False)]
     assert consumer.queues[(("BTC",), 60, "any", "w1", "live")] == [
         ("w1.live.btc_Indicator_6d6ee26c_v1", False)]
-    assert [action for _, action, _ in consumer.lifecycle] == ["drop", "archive"]
+    assert [action for _, action, _ in consumer.lifecycle] == ["drop", "recompute", "archive"]
     assert set(consumer.weights) == {"s1-sentinel"}
 
 

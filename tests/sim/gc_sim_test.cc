@@ -235,6 +235,9 @@ class Silent final : public DiffObserver {
   explicit Silent(SimMarks& marks) : marks_(marks) {}
   void topics_wanted(std::size_t, std::size_t) override {}
   Result<void> cross_context(const std::vector<CrossContextViolation>&) override { return {}; }
+  Result<void> topics_mismatched(const std::vector<dagmanager::TopicLogRow>&) override {
+    return {};
+  }
   void decided_anew() override { ++marks_["decided anew"]; }
 
  private:

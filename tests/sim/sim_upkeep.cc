@@ -210,7 +210,8 @@ struct SimUpkeep::Instance final : dagmanager::ReconcileObserver {
         broker(world.parts_.broker, calls, world.parts_.mistake),
         marks(world.parts_.marks),
         dropped(world.dropped_),
-        reconciler({world.parts_.store, store, broker, world.hits_, world.parts_.clock, *this}) {}
+        reconciler({world.parts_.store, store, broker, world.hits_, world.alerts_,
+                    world.parts_.clock, *this}) {}
 
   void mended(dagmanager::MendKind kind) override {
     ++marks["mended: " + std::string(mend_kind_text(kind))];
@@ -238,7 +239,8 @@ SimUpkeep::SimUpkeep(Parts parts)
     : parts_(parts),
       leases_(parts_.clock),
       upkeep_(parts_.store, leases_),
-      hits_(parts_.store, parts_.random) {}
+      hits_(parts_.store, parts_.random),
+      alerts_(leases_) {}
 
 SimUpkeep::~SimUpkeep() = default;
 

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "dagmanager/ports/loops/memory_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
+#include "dagmanager/ports/monitors/memory_alert_store.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
@@ -72,6 +73,7 @@ class SimUpkeep {
   dagmanager::MemoryLoopLeases leases_;
   dagmanager::MemoryTopicUpkeep upkeep_;
   dagmanager::MemoryHitStore hits_;
+  dagmanager::MemoryAlertStore alerts_;
   std::unique_ptr<Instance> instance_;
   std::uint64_t instances_ = 0;
   bool passing_ = false;

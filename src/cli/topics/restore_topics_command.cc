@@ -42,7 +42,8 @@ int run_restore(const Session& session, const RestoreFlags& flags) {
   }
   dagmanager::Engines& engines = store->engines;
   dagmanager::TopicRestore restore(
-      {*engines.store, *engines.upkeep, *engines.topics, store->clock, store->random}, actor());
+      {*engines.store, *engines.upkeep, *engines.log, *engines.topics, store->clock, store->random},
+      actor());
   const auto restored = restore.run(*until, flags.dry_run);
   if (!restored.ok()) {
     print_error(restored.error());
@@ -60,7 +61,9 @@ void add_restore_topics(CLI::App& parent, Session& session) {
   CLI::App* command = parent.add_subcommand(
       "restore-topics", "Make every topic again that was there at a time and is not now, empty");
   command->footer(
-      "Nothing is deleted, and running it again goes on where it was cut off. Exit code: 0 if all "
+      "Nothing is deleted, and running it again goes on where it was cut off. Where the content of "
+      "a "
+      "topic was archived, the archive is named. Exit code: 0 if all "
       "are restored; 1 if one is not, or the log does not reach back so far.");
   auto flags = std::make_shared<RestoreFlags>();
   command->add_option("--until", flags->until, "The time (RFC 3339)")

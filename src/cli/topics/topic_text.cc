@@ -44,6 +44,11 @@ std::string restored_json(const dagmanager::RestoredTopic& topic) {
   base::JsonLine line(out);
   line.text("topic", topic.topic.view());
   line.text("outcome", topic.outcome);
+  if (topic.archive.empty()) {
+    line.raw("archive", "null");
+  } else {
+    line.text("archive", topic.archive);
+  }
   line.end();
   return out + "\n";
 }
@@ -54,7 +59,8 @@ std::string log_line(dagmanager::RowId seq, const dagmanager::TopicLogRow& row) 
 }
 
 std::string restored_line(const dagmanager::RestoredTopic& topic) {
-  return topic.outcome + "  " + topic.topic.text() + "\n";
+  const std::string archive = topic.archive.empty() ? "" : "  archived as " + topic.archive;
+  return topic.outcome + "  " + topic.topic.text() + archive + "\n";
 }
 
 }  // namespace weir::cli

@@ -11,6 +11,9 @@
 namespace weir::dagmanager {
 namespace {
 
+constexpr std::string_view kRecomputeDue =
+    "; its content is to be computed in full, for it buffered too long";
+
 class Planner {
  public:
   Planner(const graph::Dag& dag, const DiffScope& scope, const GraphIndex& index,
@@ -130,6 +133,7 @@ class Planner {
     } else {
       planned.decision = Decision::Reuse;
       planned.reason = "same name, same context";
+      if (bound.recompute_due()) planned.reason += kRecomputeDue;
     }
   }
 

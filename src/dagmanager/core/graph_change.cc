@@ -16,9 +16,10 @@ QueueRecord promoted(QueueRecord intent, const QueuePromotion& promotion,
   return intent;
 }
 
-/// The first mark of a queue stays.
+/// The first mark of a queue stays. One that begins anew has its own order at its end.
 QueueRecord marked(QueueRecord queue, const BufferMark& mark) {
   queue.pending_schema_hash = mark.pending_schema_hash;
+  if (mark.since && !queue.buffering_since) queue.recompute_due = false;
   if (!queue.buffering_since) queue.buffering_since = mark.since;
   return queue;
 }

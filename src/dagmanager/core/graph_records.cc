@@ -194,6 +194,7 @@ QueueRecord QueueView::record() const {
   queue.node = head_->node;
   queue.state = head_->state;
   queue.type = head_->type;
+  queue.recompute_due = head_->recompute_due;
   queue.schema_hash = schema_hash();
   queue.binding = shared_->bindings[head_->binding];
   PackedReader reader = body();
@@ -257,7 +258,8 @@ QueueHead* GraphRecords::pack_queue(const QueueRecord& queue) {
                        .binding = binding_id(queue.binding),
                        .schema_hash = texts.id_of(queue.schema_hash),
                        .state = queue.state,
-                       .type = queue.type};
+                       .type = queue.type,
+                       .recompute_due = queue.recompute_due};
   return keep(arena_, head, packed_);
 }
 

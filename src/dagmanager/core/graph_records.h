@@ -52,6 +52,7 @@ struct QueueHead {
   Slot next_queue = kNoSlot;  ///< of the same node
   QueueState state = QueueState::Intent;
   graph::TopicType type = graph::TopicType::Indicator;
+  bool recompute_due = false;
 };
 
 /// A stored node, or none: then only `== nullptr` and `bool` may be asked. Good until the graph is
@@ -102,6 +103,7 @@ class QueueView {
   QueueState state() const { return head_->state; }
   bool is_active() const { return head_->state == QueueState::Active; }
   bool is_leaving() const { return head_->state == QueueState::Leaving; }
+  bool recompute_due() const { return head_->recompute_due; }
   graph::TopicType type() const { return head_->type; }
   std::string_view topic() const;
   graph::TopicKey topic_key() const { return graph::topic_key(graph::TopicName(topic())); }

@@ -86,6 +86,7 @@ struct QueueRecord {
   std::string schema_hash;          ///< the one its content follows
   std::string pending_schema_hash;  ///< announced while buffering; empty: none
   std::optional<Instant> buffering_since;
+  bool recompute_due = false;  ///< it buffered for too long: its content is to be computed in full
   Instant created_at{};
   std::int64_t ttl_ms = 0;
   std::int64_t lag_alert_seconds = 0;

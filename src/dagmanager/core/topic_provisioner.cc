@@ -25,13 +25,13 @@ std::vector<std::string> cleanup_set(const std::string& policy) {
   return parts;
 }
 
+}  // namespace
+
 std::string describe_shape(const graph::TopicShape& shape) {
   return std::to_string(shape.partitions) + " partitions, replication " +
          std::to_string(shape.replication) + ", retention " + std::to_string(shape.retention_ms) +
          " ms, cleanup " + (shape.cleanup.empty() ? "delete" : shape.cleanup);
 }
-
-}  // namespace
 
 bool same_shape(const graph::TopicShape& a, const graph::TopicShape& b) {
   return a.partitions == b.partitions && a.replication == b.replication &&

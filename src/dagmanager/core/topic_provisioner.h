@@ -31,6 +31,8 @@ struct WantedTopic {
 
 /// Whether two shapes are one to a broker: cleanup policies are sets, none of them means delete.
 bool same_shape(const graph::TopicShape& a, const graph::TopicShape& b);
+/// One, in words.
+std::string describe_shape(const graph::TopicShape& shape);
 
 /// How a topic came to be, for the topic log.
 enum class ProvisionOutcome : std::uint8_t { Pending, Created, Adopted, AdoptedMismatch };

@@ -33,6 +33,11 @@ std::vector<RowId> touched_nodes(const GraphChange& change, const GraphIndex& in
 
 }  // namespace
 
+void MemoryGraph::touch(std::vector<RowId> nodes) {
+  touched.emplace_back(++epoch, std::move(nodes));
+  if (touched.size() > kTouchedEpochsMax) touched.pop_front();
+}
+
 Result<std::unique_ptr<MemoryGraphStore>> MemoryGraphStore::open(MemoryStoreOptions options,
                                                                  Random& random) {
   std::unique_ptr<MemoryGraphStore> store(new MemoryGraphStore(std::move(options), random));
@@ -139,11 +144,9 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
   WEIR_TRY(const std::vector<WeightStep> steps, handover_steps(change));
   Committed committed;
   if (change.touches_graph()) {
-    ++graph_.epoch;
     committed.events = tell(change);
     apply_graph(change);
-    touched_.emplace_back(graph_.epoch, touched_nodes(change, graph_.index));
-    if (touched_.size() > kTouchedEpochsMax) touched_.pop_front();
+    graph_.touch(touched_nodes(change, graph_.index));
   }
   for (const TopicLogRow& row : change.log) graph_.log.add(row);
   if (change.deploy) apply_deploy(change);
@@ -169,12 +172,12 @@ bool MemoryGraphStore::moved_under(const GraphChange& change) const {
       change.nodes, [&](const NodeRecord& node) { return bool(index.node(node.id)); });
   if (gone || known) return true;
   if (graph_.epoch == change.base) return false;
-  if (touched_.empty() || touched_.front().first > change.base + 1) return true;
+  if (graph_.touched.empty() || graph_.touched.front().first > change.base + 1) return true;
   absl::flat_hash_set<RowId> own;
   for (const std::string& id : change.dag_nodes) {
     if (const NodeView node = index.node(graph::NodeId(id))) own.insert(node.row());
   }
-  return std::ranges::any_of(touched_, [&](const auto& touched) {
+  return std::ranges::any_of(graph_.touched, [&](const auto& touched) {
     return touched.first > change.base &&
            std::ranges::any_of(touched.second, [&](RowId row) { return own.contains(row); });
   });
@@ -282,9 +285,9 @@ Result<std::vector<std::pair<RowId, TopicLogRow>>> MemoryGraphStore::topic_log(R
                                                                                std::size_t limit) {
   const std::shared_lock lock(mutex_);
   std::vector<std::pair<RowId, TopicLogRow>> rows;
-  for (auto seq = static_cast<std::size_t>(after); seq < graph_.log.size() && rows.size() < limit;
-       ++seq) {
-    rows.emplace_back(static_cast<RowId>(seq + 1), graph_.log.row(seq));
+  const MemoryTopicLog& log = graph_.log;
+  for (std::size_t at = log.after(after); at < log.size() && rows.size() < limit; ++at) {
+    rows.emplace_back(log.seq(at), log.row(at));
   }
   return rows;
 }

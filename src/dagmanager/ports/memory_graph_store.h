@@ -46,6 +46,8 @@ struct MemoryGraph {
   MemoryOutbox outbox;
   std::map<std::string, std::int64_t> revisions;  ///< by query_key
   std::vector<AuditRow> audit;                    ///< oldest first
+  RowId audit_gone = 0;                           ///< rows of it that were given up
+  std::optional<Instant> log_pruned;              ///< before when log and audit are not whole
   std::vector<CrossContextHit> hits;              ///< oldest first
   std::size_t hits_open = 0;
   std::map<RowId, OrphanRecord> orphans;  ///< by queue
@@ -55,6 +57,11 @@ struct MemoryGraph {
   Epoch removal = 0;                ///< last that removed a binding; not in the snapshot
   std::map<RowId, Instant> joined_at;
   std::vector<RolloutRecord> rollouts;  ///< oldest first
+  /// Nodes by epoch, newest last; not in the snapshot.
+  std::deque<std::pair<Epoch, std::vector<RowId>>> touched;
+
+  /// A change of these nodes' rows, rising: whoever decided on them before decides anew.
+  void touch(std::vector<RowId> nodes);
 
   /// The sentinel of the same id, world and version; null if it is not stored.
   SentinelRecord* find_sentinel(const SentinelRecord& like);
@@ -143,7 +150,6 @@ class MemoryGraphStore final : public GraphStore {
   // One lock over everything: readers plan under it shared, writers hold it for less than a plan.
   mutable std::shared_mutex mutex_;
   MemoryGraph graph_;
-  std::deque<std::pair<Epoch, std::vector<RowId>>> touched_;  // nodes by epoch, newest last
   bool unsaved_ = false;                                    // memory is ahead of the snapshot file
   std::int64_t published_ = 0;                              // the last number given
   std::deque<std::pair<std::int64_t, Instant>> sent_ = {};  // up to which number, when

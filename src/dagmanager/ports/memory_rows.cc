@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/ports/memory_rows.h"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace weir::dagmanager {
 namespace {
@@ -100,11 +102,32 @@ void MemoryTopicLog::add(const TopicLogRow& row) {
       .number(texts_.id_of(row.cause))
       .number(texts_.id_of(row.result))
       .integer(row.at.time_since_epoch().count());
-  rows_.push_back(arena_.keep(packed));
+  rows_.push_back({++last_seq_, arena_.keep(packed)});
+}
+
+std::size_t MemoryTopicLog::after(RowId seq) const {
+  const auto behind = std::ranges::upper_bound(rows_, seq, {}, &Row::seq);
+  return static_cast<std::size_t>(behind - rows_.begin());
+}
+
+void MemoryTopicLog::keep_only(const std::vector<bool>& stays) {
+  MemoryTopicLog kept;
+  for (std::size_t at = 0; at < rows_.size(); ++at) {
+    if (!stays[at]) continue;
+    kept.last_seq_ = rows_[at].seq - 1;
+    kept.add(row(at));
+  }
+  kept.last_seq_ = last_seq_;
+  *this = std::move(kept);
+}
+
+void MemoryTopicLog::renumber(const std::vector<RowId>& seqs) {
+  for (std::size_t at = 0; at < rows_.size() && at < seqs.size(); ++at) rows_[at].seq = seqs[at];
+  if (!rows_.empty()) last_seq_ = std::max(last_seq_, rows_.back().seq);
 }
 
 TopicLogRow MemoryTopicLog::row(std::size_t at) const {
-  PackedReader reader(rows_[at]);
+  PackedReader reader(rows_[at].packed);
   TopicLogRow row;
   row.topic = graph::TopicName(reader.raw());
   row.action = shared_text(reader, texts_);

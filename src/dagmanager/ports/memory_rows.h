@@ -25,11 +25,27 @@ class MemoryTopicLog {
   void add(const TopicLogRow& row);
   std::size_t size() const { return rows_.size(); }
   TopicLogRow row(std::size_t at) const;
+  /// The number of a row, which it keeps whatever goes before it; of rows added one after the
+  /// other, the next.
+  RowId seq(std::size_t at) const { return rows_[at].seq; }
+  /// The place of the first row behind a number.
+  std::size_t after(RowId seq) const;
+
+  /// Gives up the others; `stays`: one a row.
+  void keep_only(const std::vector<bool>& stays);
+  /// Of a log read back, rising.
+  void renumber(const std::vector<RowId>& seqs);
 
  private:
+  struct Row {
+    RowId seq = 0;
+    const char* packed = nullptr;
+  };
+
   ByteArena arena_;
   TextPool texts_;  // actors, causes and the like: a few a diff
-  std::deque<const char*> rows_;
+  std::deque<Row> rows_;
+  RowId last_seq_ = 0;
 };
 
 /// Events that nobody was told yet, oldest first.

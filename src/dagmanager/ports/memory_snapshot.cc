@@ -228,6 +228,8 @@ constexpr const char* kOrphansPart = "orphans";
 constexpr const char* kLifecyclesPart = "lifecycles";
 constexpr const char* kCollectingPart = "collecting";
 constexpr const char* kGonePart = "gone";
+constexpr const char* kRecomputesPart = "recomputes";
+constexpr const char* kLogPrunedPart = "log_pruned";
 
 /// What outbox rows say of the end of topics, by their places.
 struct Lifecycles {
@@ -260,6 +262,19 @@ MemoryOutbox with_lifecycles(const MemoryOutbox& outbox, const Lifecycles& told)
 }
 constexpr const char* kRolloutsPart = "rollouts";
 
+std::vector<RowId> seqs_of(const MemoryTopicLog& log) {
+  std::vector<RowId> seqs;
+  for (std::size_t at = 0; at < log.size(); ++at) seqs.push_back(log.seq(at));
+  return seqs;
+}
+
+/// How far back log and audit reach, and how their rows are numbered since.
+template <class A>
+void log_pruned(A& archive, MemoryGraph& graph, std::vector<RowId> seqs) {
+  fields(archive, graph.log_pruned, graph.audit_gone, seqs);
+  if constexpr (A::kReads) graph.log.renumber(seqs);
+}
+
 std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
   std::vector<OrphanRecord> orphans;
   orphans.reserve(graph.orphans.size());
@@ -272,14 +287,20 @@ struct EndParts {
   Lifecycles lifecycles;
   std::vector<RowId> collecting;
   std::vector<GoneQueue> gone;
+  std::vector<RowId> recomputes;  // queues whose content is to be computed in full
 
-  bool empty() const { return lifecycles.places.empty() && collecting.empty() && gone.empty(); }
+  bool empty() const {
+    return lifecycles.places.empty() && collecting.empty() && gone.empty() && recomputes.empty();
+  }
 };
 
 EndParts end_parts(const MemoryGraph& graph) {
   EndParts parts{
-      lifecycles_of(graph.outbox), {graph.collecting.begin(), graph.collecting.end()}, {}};
+      lifecycles_of(graph.outbox), {graph.collecting.begin(), graph.collecting.end()}, {}, {}};
   for (const auto& [row, queue] : graph.gone) parts.gone.push_back(queue);
+  graph.index.for_each_queue([&](const QueueView& queue) {
+    if (queue.recompute_due()) parts.recomputes.push_back(queue.row());
+  });
   return parts;
 }
 
@@ -296,6 +317,10 @@ void write_end_parts(SnapshotWriter& writer, EndParts& parts) {
   if (!parts.gone.empty()) {
     write_part(writer, kGonePart, [&](SnapshotWriter& part) { field(part, parts.gone); });
   }
+  if (!parts.recomputes.empty()) {
+    write_part(writer, kRecomputesPart,
+               [&](SnapshotWriter& part) { field(part, parts.recomputes); });
+  }
 }
 
 /// False if it is none of these.
@@ -310,6 +335,22 @@ bool read_end_part(const std::string& name, SnapshotReader& part, MemoryGraph& g
     std::vector<RowId> rows;
     field(part, rows);
     graph.collecting.insert(rows.begin(), rows.end());
+    return true;
+  }
+  if (name == kRecomputesPart) {
+    std::vector<RowId> rows;
+    field(part, rows);
+    for (const RowId row : rows) {
+      const QueueView queue = graph.index.queue(row);
+      if (!queue) return false;
+      QueueRecord record = queue.record();
+      record.recompute_due = true;
+      graph.index.put_queue(record);
+    }
+    return true;
+  }
+  if (name == kLogPrunedPart) {
+    log_pruned(part, graph, {});
     return true;
   }
   if (name != kGonePart) return false;
@@ -330,7 +371,7 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
         return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
       });
   const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty() ||
-                         !graph.rollouts.empty();
+                         !graph.rollouts.empty() || graph.log_pruned;
   EndParts ends = end_parts(graph);
   if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
     field(writer, graph.audit);
@@ -358,6 +399,10 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
     write_part(writer, kOrphansPart, [&](SnapshotWriter& part) { field(part, orphans); });
   }
   write_end_parts(writer, ends);
+  if (graph.log_pruned) {
+    write_part(writer, kLogPrunedPart,
+               [&](SnapshotWriter& part) { log_pruned(part, graph, seqs_of(graph.log)); });
+  }
 }
 
 /// False if a part is not known, or not what it should be.

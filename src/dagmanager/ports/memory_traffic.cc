@@ -138,9 +138,10 @@ std::vector<std::pair<RowId, AuditRow>> MemoryGraphStore::read_audit(RowId after
                                                                      std::size_t limit) const {
   const std::shared_lock lock(mutex_);
   std::vector<std::pair<RowId, AuditRow>> rows;
-  for (auto seq = static_cast<std::size_t>(after); seq < graph_.audit.size() && rows.size() < limit;
-       ++seq) {
-    rows.emplace_back(static_cast<RowId>(seq + 1), graph_.audit[seq]);
+  const RowId gone = graph_.audit_gone;
+  for (auto at = static_cast<std::size_t>(std::max<RowId>(0, after - gone));
+       at < graph_.audit.size() && rows.size() < limit; ++at) {
+    rows.emplace_back(gone + static_cast<RowId>(at) + 1, graph_.audit[at]);
   }
   return rows;
 }

@@ -321,6 +321,7 @@ Result<QueueRecord> read_queue(const Rows& rows, std::size_t row, const BindingC
   queue.created_at = rows.instant(row, 16);
   queue.ttl_ms = rows.int64(row, 17);
   queue.lag_alert_seconds = rows.int64(row, 18);
+  queue.recompute_due = rows.boolean(row, 19);
   return queue;
 }
 

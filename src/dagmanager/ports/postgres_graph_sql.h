@@ -147,8 +147,8 @@ inline constexpr Statement kReadTouchedContexts = {
 #define WEIR_DAG_QUEUE_COLUMNS                                                           \
   "SELECT queue_id, topic, type, partitions, replication, retention_ms, cleanup, state," \
   " node_seq, node_id, binding_key, compute_key, context_key, schema_hash,"              \
-  " pending_schema_hash, buffering_since, created_at, ttl_ms, lag_alert_seconds"         \
-  " FROM weir_dagmanager.queue"
+  " pending_schema_hash, buffering_since, created_at, ttl_ms, lag_alert_seconds,"        \
+  " recompute_due FROM weir_dagmanager.queue"
 #define WEIR_DAG_KNOWN_STATES "state IN ('intent', 'active')"
 
 inline constexpr Statement kReadTouchedQueues = {
@@ -207,15 +207,15 @@ inline constexpr Statement kPromoteQueues = {
     " unnest($9::bigint[]) AS lag_alert_seconds) u"
     " WHERE q.queue_id = u.queue_id AND q.state = 'intent'"};
 
-/// The first mark of a queue stays.
+/// The first mark of a queue stays; one that begins anew has its own order at its end.
 inline constexpr Statement kMarkQueues = {
     "dag_mark_queues",
     "UPDATE weir_dagmanager.queue q SET pending_schema_hash = u.pending,"
+    " recompute_due = q.recompute_due AND NOT (u.begins AND q.buffering_since IS NULL),"
     " buffering_since = coalesce(q.buffering_since, CASE WHEN u.begins THEN "
-    WEIR_DAG_INSTANT("u.since") " END)"
-    " FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::text[]) AS pending,"
-    " unnest($3::boolean[]) AS begins, unnest($4::bigint[]) AS since) u"
-    " WHERE q.queue_id = u.queue_id AND q.state = 'active'"};
+    WEIR_DAG_INSTANT("u.since") " END) FROM (SELECT unnest($1::bigint[]) AS queue_id,"
+    " unnest($2::text[]) AS pending, unnest($3::boolean[]) AS begins,"
+    " unnest($4::bigint[]) AS since) u WHERE q.queue_id = u.queue_id AND q.state = 'active'"};
 
 // deploy, sentinel, sentinel_deploy, topic_log_batch
 

@@ -49,6 +49,7 @@ constexpr std::array kGraphRights = {
     Right{"topic_log", "SELECT"},
     Right{"topic_log_batch", "SELECT"},
     Right{"topic_log_batch", "INSERT"},
+    Right{"topic_log_pruned", "SELECT"},
     Right{"query_set", "SELECT"},
     Right{"query_set", "INSERT"},
     Right{"query_set", "UPDATE"},

@@ -25,6 +25,13 @@ inline constexpr std::size_t kSizesPage = 5000;
 inline constexpr std::size_t kGcBatch = 50;
 inline constexpr double kBusyShare = 0.8;
 
+/// Between two passes over queues that buffer, how long one buffers unless it is configured, and
+/// queues that one transaction orders to be computed in full: of a diff that marks some of them,
+/// two such transactions at most come between.
+inline constexpr Duration kRecomputeEvery = std::chrono::hours(1);
+inline constexpr Duration kBufferingDelay = std::chrono::hours(7 * 24);
+inline constexpr std::size_t kRecomputeBatch = 1000;
+
 /// Queues that one report says of why they stay; beyond them it only counts.
 inline constexpr std::size_t kReportedSkips = 1000;
 

@@ -15,6 +15,11 @@ inline constexpr std::size_t kGapsCountedMax = 100'000;
 inline constexpr std::size_t kLogPage = 1'000;
 inline constexpr std::size_t kRestoredTogether = 500;
 
+/// How often the log is looked through for what is older than it is kept, and batches of it that
+/// one transaction gives up.
+inline constexpr Duration kPruneLogEvery = std::chrono::hours(1);
+inline constexpr std::size_t kPrunedTogether = 1'000;
+
 static_assert(kMendsMax <= kGapsCountedMax, "what is mended was counted");
 
 }  // namespace weir::dagmanager

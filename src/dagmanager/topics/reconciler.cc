@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/topics/reconciler.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
@@ -9,7 +10,9 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/core/cross_context_hits.h"
+#include "dagmanager/core/topic_provisioner.h"
 #include "dagmanager/topics/limits.h"
+#include "dagmanager/topics/topic_alerts.h"
 
 namespace weir::dagmanager {
 namespace {
@@ -95,12 +98,13 @@ Result<void> Reconciler::find_hits(const LoopFence& fence) {
 Result<void> Reconciler::mend_topics(const LoopFence& fence) {
   WEIR_TRY(const Queues queues, active_queues());
   WEIR_TRY(const auto listed, parts_.topics.list());
+  WEIR_CHECK(find_mismatches(queues, listed));
   Names there;
   there.reserve(listed.size());
   for (const TopicSeen& topic : listed) there.insert(topic.topic.view());
   std::vector<RowId> missing;
-  for (const auto& [row, topic] : queues) {
-    if (!there.contains(topic.view())) missing.push_back(row);
+  for (const ActiveQueue& queue : queues) {
+    if (!there.contains(queue.topic.view())) missing.push_back(queue.row);
   }
   std::ranges::sort(missing);
   if (std::exchange(missing_of_, fence.fence) != fence.fence) missing_.no_listing();
@@ -123,9 +127,29 @@ Result<Reconciler::Queues> Reconciler::active_queues() {
   Queues queues;
   queues.reserve(view.index().queue_count());
   view.index().for_each_queue([&](const QueueView& queue) {
-    if (queue.is_active()) queues.emplace_back(queue.row(), graph::TopicName(queue.topic()));
+    if (!queue.is_active()) return;
+    QueueRecord record = queue.record();
+    queues.push_back({record.row, std::move(record.topic), std::move(record.shape)});
   });
   return queues;
+}
+
+/// Topics whose settings somebody changed. They are said again by every pass while they are so.
+Result<void> Reconciler::find_mismatches(const Queues& queues,
+                                         const std::vector<TopicSeen>& listed) {
+  absl::flat_hash_map<std::string_view, const TopicSeen*> there;
+  there.reserve(listed.size());
+  for (const TopicSeen& topic : listed) there.emplace(topic.topic.view(), &topic);
+  const Instant now = parts_.clock.now();
+  std::vector<Condition> conditions;
+  for (const ActiveQueue& queue : queues) {
+    const auto seen = there.find(queue.topic.view());
+    if (seen == there.end() || same_shape(seen->second->shape, queue.shape)) continue;
+    conditions.push_back(changed_condition(*seen->second, queue.shape, now));
+    if (conditions.size() == kMendsMax) break;
+  }
+  if (conditions.empty()) return {};
+  return parts_.alerts.raise(conditions);
 }
 
 /// This instance's own view has all queues and few of the intents; the store has the rest.
@@ -163,6 +187,8 @@ Result<void> Reconciler::recreate(const LoopFence& fence, RowId row) {
   entry.binding_key = queue.binding_key.text();
   WEIR_TRY(const bool there, is_there(parts_.topics, queue.topic));
   if (there) return {};
+  const Condition lost = recreated_condition(queue.topic, entry.node_id, parts_.clock.now());
+  WEIR_CHECK(parts_.alerts.raise(std::span(&lost, 1)));
   WEIR_TRY(const bool logged,
            parts_.upkeep.while_active(fence, row, [&] { return std::vector<TopicLogRow>{entry}; }));
   if (!logged) return {};

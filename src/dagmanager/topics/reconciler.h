@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "dagmanager/core/topics/topic_upkeep.h"
 #include "dagmanager/ports/graph_store.h"
+#include "dagmanager/ports/monitors/alert_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
@@ -42,6 +43,7 @@ class Reconciler {
     TopicUpkeepStore& upkeep;
     TopicAdmin& topics;
     HitStore& hits;
+    AlertStore& alerts;
     const Clock& clock;
     ReconcileObserver& observer;
   };
@@ -53,12 +55,19 @@ class Reconciler {
   Result<void> run_once(const LoopFence& fence);
 
  private:
-  using Queues = std::vector<std::pair<RowId, graph::TopicName>>;
+  /// An active queue, and what its topic is to be.
+  struct ActiveQueue {
+    RowId row = 0;
+    graph::TopicName topic;
+    graph::TopicShape shape;
+  };
+  using Queues = std::vector<ActiveQueue>;
 
   Result<void> mend_sentinels(const LoopFence& fence);
   Result<void> find_hits(const LoopFence& fence);
   Result<void> mend_topics(const LoopFence& fence);
   Result<Queues> active_queues();
+  Result<void> find_mismatches(const Queues& queues, const std::vector<TopicSeen>& listed);
   Result<void> count_unowned(const std::vector<TopicSeen>& listed);
   Result<void> recreate(const LoopFence& fence, RowId row);
   Result<void> drop(const LoopFence& fence, const IntentRow& intent);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/crash_point.h"
+#include "base/rfc3339.h"
 #include "base/uuid.h"
 #include "dagmanager/core/topic_provisioner.h"
 #include "dagmanager/topics/limits.h"
@@ -86,25 +87,36 @@ Result<std::vector<RestoredTopic>> TopicRestore::run(Instant until, bool dry_run
   for (const Batch& batch : batches) {
     if (!dry_run) WEIR_CHECK(restore(batch, outcomes));
   }
+  for (RestoredTopic& outcome : outcomes) {
+    const auto archive = archives_.find(outcome.topic.text());
+    if (archive != archives_.end()) outcome.archive = archive->second;
+  }
   std::ranges::sort(outcomes, {}, &RestoredTopic::topic);
   return outcomes;
 }
 
 Result<TopicHistory> TopicRestore::read_history(Instant until) {
   TopicHistory history;
+  WEIR_TRY(const auto pruned, parts_.log.pruned_before());
+  if (pruned && until < *pruned) {
+    return base::failed_precondition(
+        "log_too_short", "the log before " + base::rfc3339(*pruned) +
+                             " was given up (topic_log_days): give that time or a later one");
+  }
   RowId after = 0;
   bool reaches_back = false;
   while (true) {
     WEIR_TRY(const auto page, parts_.store.topic_log(after, kLogPage));
     for (const auto& [seq, row] : page) {
       after = seq;
+      if (row.action == "archive") archives_[row.topic.text()] = row.result;
       if (row.at > until) continue;
       reaches_back = true;
       history.add(row);
     }
     if (page.size() < kLogPage) break;
   }
-  if (reaches_back) return history;
+  if (reaches_back || pruned) return history;
   return base::failed_precondition("log_too_short", "the log begins after that time");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "dagmanager/core/topics/topic_history.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/topics/topic_log_store.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
 
 namespace weir::dagmanager {
@@ -21,6 +23,8 @@ struct RestoredTopic {
   /// by now), `unknown_node`, `unknown_context`, `name_taken`, `misses_topic` (its queue is there:
   /// the reconciler makes the topic), or the reason of a fault.
   std::string outcome;
+  /// Where what it held is kept: the name of its last archive; empty: nowhere.
+  std::string archive = {};
 
   bool done() const { return outcome == "restored" || outcome == "would_restore"; }
 };
@@ -35,6 +39,7 @@ class TopicRestore {
   struct Parts {
     GraphStore& store;
     TopicUpkeepStore& upkeep;
+    TopicLogStore& log;
     TopicAdmin& topics;
     Clock& clock;
     Random& random;
@@ -44,7 +49,8 @@ class TopicRestore {
   TopicRestore(Parts parts, std::string actor) : parts_(parts), actor_(std::move(actor)) {}
 
   /// What there was at `until` and is not now, each with what became of it, by name. Faults of the
-  /// ports; FAILED_PRECONDITION `log_too_short` if the log does not reach back so far.
+  /// ports; FAILED_PRECONDITION `log_too_short` if the log does not reach back so far, or
+  /// was given up before it.
   Result<std::vector<RestoredTopic>> run(Instant until, bool dry_run);
 
  private:
@@ -62,6 +68,7 @@ class TopicRestore {
   const Parts parts_;
   const std::string actor_;
   std::vector<std::shared_ptr<const BindingContext>> contexts_;
+  std::map<std::string, std::string> archives_;  // the last of each topic, whenever it was made
 };
 
 }  // namespace weir::dagmanager

@@ -139,6 +139,33 @@ def test_what_an_id_means(start_server, tmp_path):
     server.stop()
 
 
+def archive_breaker(server):
+    return json.loads(server.get("/status")[1])["engines"]["archive"]
+
+
+@pytest.mark.parametrize("store", ("memory", "postgres"))
+def test_an_archive_that_fails_holds_up_nothing_and_is_found_again(start_server, tmp_path, store):
+    folder = tmp_path / "archive"
+    server = start_server(store, **settings(folder))
+    wait_until(lambda: holds(server), 10)
+    assert archive_breaker(server) == "closed"
+    submit(server, "retired", layered_graph(NODES), "v2")
+    folder.rename(tmp_path / "aside")
+    assert gc(server, "retired-sentinel").returncode == 0
+    wait_until(lambda: archive_breaker(server) != "closed", 20)
+    kept = submit(server, "kept", layered_graph(NODES))
+    assert len(kept) == NODES
+    assert metric(server, "queues_total") == 2 * NODES, "what is not archived stays"
+    metrics = server.get("/metrics")[1].decode()
+    assert 'breaker_open_total{engine="archive"} 1' in metrics
+    assert 'breaker_state{engine="archive"} 0' not in metrics
+    (tmp_path / "aside").rename(folder)
+    wait_until(lambda: archive_breaker(server) == "closed", 30)  # a probe is due in 8 s at most
+    wait_until(lambda: metric(server, "queues_total") == NODES, 30)
+    assert len(list(folder.iterdir())) == 2 * NODES
+    server.stop()
+
+
 @pytest.mark.parametrize("passing", (1, 2, 3))
 @pytest.mark.parametrize("label", LABELS)
 def test_the_same_command_after_a_kill_leaves_what_an_undisturbed_run_leaves(

@@ -86,6 +86,11 @@ def test_a_kill_leaves_what_the_next_holder_makes_again(start_server, monkeypatc
                server.get("/metrics")[1].decode(), MENDED_WITHIN)
     # No content is ever lost without a row: each time a topic was made anew there is one.
     assert log_rows(dsn, "recreated") >= KILLS + 1
+    # Nor without an alert, which is over once nobody has said it for an hour.
+    told = "SELECT count(*) FROM weir_dagmanager.alert WHERE name = 'TopicRecreated' AND "
+    wait_until(lambda: number(dsn, told + "resolved_at IS NULL") == 2, MENDED_WITHIN)
+    query(dsn, "UPDATE weir_dagmanager.alert_condition SET until = now() - interval '1 second'")
+    wait_until(lambda: number(dsn, told + "resolved_at IS NOT NULL") == 2, MENDED_WITHIN)
     assert_nothing_doubled_or_orphaned(dsn, [graph])
     server.stop()
 
@@ -122,4 +127,24 @@ def test_topics_that_nobody_owns_are_counted(start_server):
                " FROM unnest(ARRAY['btc_Indicator_0123456789_v1', 'orders']) t")
     wait_until(lambda: "\ntopics_unowned 1" in server.get("/metrics")[1].decode(), MENDED_WITHIN)
     assert number(dsn, "SELECT count(*) FROM weir_topics.topic_registry") == NODES + 2
+    server.stop()
+
+
+def told_of(dsn, alert):
+    rows = query(dsn, "SELECT subject FROM weir_dagmanager.alert WHERE resolved_at IS NULL AND"
+                      f" name = '{alert}'")
+    return {subject for [subject] in rows}
+
+
+def test_a_topic_whose_settings_were_changed_is_told_of_while_it_is_so(start_server):
+    server, graph = start_with_graph(start_server)
+    dsn = server.settings["graph_dsn"]
+    [[topic]] = query(dsn, "SELECT min(topic) FROM weir_dagmanager.queue")
+    change = "UPDATE weir_topics.topic_registry SET partitions = partitions {} 1 WHERE topic = '{}'"
+    query(dsn, change.format("+", topic))
+    wait_until(lambda: told_of(dsn, "TopicMismatch") == {topic}, MENDED_WITHIN)
+    query(dsn, change.format("-", topic))
+    over = "UPDATE weir_dagmanager.alert_condition SET until = now() - interval '1 second'"
+    wait_until(lambda: query(dsn, over) or told_of(dsn, "TopicMismatch") == set(), MENDED_WITHIN)
+    assert_nothing_doubled_or_orphaned(dsn, [graph])
     server.stop()

@@ -11,6 +11,7 @@ import pytest
 from graphs import layered_graph
 from suite_support import run_weir
 from test_kill import KILLED, assert_nothing_doubled_or_orphaned, query, submit
+from test_kill_loops import start_to_die, wait_until
 
 NODES = 7
 KILLS = 3
@@ -127,3 +128,59 @@ def test_a_store_in_memory_has_nothing_to_restore(tmp_path):
     done = run_weir("dagmanager", "restore-topics", "--until", now(), "--config", config)
     assert done.returncode == 1
     assert "topics_dsn" in done.stderr
+
+
+def test_what_was_archived_is_named(lost):
+    topic = sorted(lost.queue_map.values())[0]
+    query(lost.dsn, "INSERT INTO weir_dagmanager.topic_log_batch SELECT last_seq + 1, last_seq + 1,"
+                    " now(), 'loop:gc', 'run', ARRAY['" + topic + "'], ARRAY['archive'],"
+                    " ARRAY['raw'], ARRAY[1], ARRAY[1], ARRAY[1::bigint], ARRAY[''], ARRAY[''],"
+                    " ARRAY[''], ARRAY['its-archive'] FROM weir_dagmanager.topic_log_batch"
+                    " ORDER BY last_seq DESC LIMIT 1")
+    done = lost.restore()
+    assert done.returncode == 0, done.stderr
+    named = {row["topic"]: row["archive"] for row in lines(done)}
+    assert named.pop(topic) == "its-archive"
+    assert set(named.values()) == {None}
+
+
+def logged(dsn):
+    return {topic for [topic] in query(dsn, "SELECT topic FROM weir_dagmanager.topic_log")}
+
+
+@pytest.mark.parametrize("label", ("reconciler.before_prune", "reconciler.after_prune"))
+def test_the_log_is_given_up_and_a_restore_says_so(start_server, monkeypatch, label):
+    server = start_server("postgres", topic_log_days=2, reconciler_interval_seconds=1)
+    dsn = server.settings["graph_dsn"]
+    graph = layered_graph(NODES)
+    topics = set(submit(server, graph).queue_map.values())
+    server.stop()
+    query(dsn, "INSERT INTO weir_dagmanager.topic_log_batch SELECT last_seq + 1, last_seq + 1,"
+               " now(), 'loop:gc', 'run', ARRAY['ended'], ARRAY['deleted'], ARRAY['raw'], ARRAY[1],"
+               " ARRAY[1], ARRAY[1::bigint], ARRAY[''], ARRAY[''], ARRAY[''], ARRAY['ok']"
+               " FROM weir_dagmanager.topic_log_batch ORDER BY last_seq DESC LIMIT 1")
+    query(dsn, "UPDATE weir_dagmanager.topic_log_batch SET at = at - interval '10 days'")
+    for _ in range(KILLS):
+        query(dsn, "UPDATE weir_dagmanager.loop_lease SET until = now()")
+        monkeypatch.setenv("WEIR_CRASH_AT", f"{label}:1")
+        start_to_die(server)
+        assert logged(dsn) >= topics
+    monkeypatch.delenv("WEIR_CRASH_AT")
+    query(dsn, "UPDATE weir_dagmanager.loop_lease SET until = now()")
+    server.start()
+    pruned = "SELECT before IS NOT NULL FROM weir_dagmanager.topic_log_pruned"
+    wait_until(lambda: query(dsn, pruned) == [["t"]], 20)
+    assert logged(dsn) == topics
+    server.stop()
+    restore = ("dagmanager", "restore-topics", "--config", server.config, "--until")
+    early = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=5)
+    refused = run_weir(*restore, early.isoformat())
+    assert refused.returncode == 1
+    assert "log_too_short" in refused.stderr and "topic_log_days" in refused.stderr
+    query(dsn, "DELETE FROM weir_dagmanager.queue")
+    query(dsn, "DELETE FROM weir_topics.topic_registry")
+    late = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    done = run_weir(*restore, late.isoformat())
+    assert done.returncode == 0, done.stderr
+    registry = query(dsn, "SELECT topic FROM weir_topics.topic_registry")
+    assert {topic for [topic] in registry} == topics

@@ -31,6 +31,9 @@ class ArchiveStore {
   /// NOT_FOUND `archive_missing` if there is none of this name.
   virtual Result<void> read(const std::string& name,
                             const std::function<Result<void>(std::string_view)>& take) = 0;
+
+  /// Whether objects can be put there now; leaves nothing behind.
+  virtual Result<void> ping() = 0;
 };
 
 }  // namespace weir::dagmanager

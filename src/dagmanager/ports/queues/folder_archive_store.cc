@@ -123,4 +123,16 @@ Result<void> FolderArchiveStore::read(const std::string& name,
   }
 }
 
+/// A byte is written and is on the disk: a full one is found out too. No object has this name.
+Result<void> FolderArchiveStore::ping() {
+  const std::string probe = folder_ / ".probe";
+  const OpenFile opened(::open(probe.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (opened.handle() < 0) return archive_unavailable(probe, errno);
+  const bool written = files::write_durably(opened.handle(), ".");
+  const int fault = errno;
+  ::unlink(probe.c_str());
+  if (!written) return archive_unavailable(probe, fault);
+  return {};
+}
+
 }  // namespace weir::dagmanager

@@ -20,6 +20,7 @@ class FolderArchiveStore final : public ArchiveStore {
   Result<std::unique_ptr<ArchiveWriter>> begin(const std::string& name) override;
   Result<void> read(const std::string& name,
                     const std::function<Result<void>(std::string_view)>& take) override;
+  Result<void> ping() override;
 
  private:
   explicit FolderArchiveStore(std::filesystem::path folder) : folder_(std::move(folder)) {}

@@ -13,6 +13,7 @@
 #include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_weight_rows.h"
 #include "dagmanager/ports/queues/postgres_deploy_rows.h"
+#include "dagmanager/ports/queues/postgres_lifecycle_rows.h"
 #include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/pipeline.h"
@@ -56,20 +57,6 @@ constexpr Statement kInsertRemoval = {
     "INSERT INTO weir_dagmanager.graph_change (epoch, stamp, diff_id, node_seqs, queue_ids,"
     " gone_ids, at) VALUES ($1, $2, $3, $4::text::int8multirange, '{}', $5::text::int8multirange,"
     " $6)"};
-
-/// Event n gets key_seq $1 + n, n from 1, and the revision that kRaiseRevisions has just drawn.
-constexpr Statement kInsertLifecycles = {
-    "dag_insert_lifecycles",
-    "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, interval_seconds, world_id,"
-    " execution_domain, topic, action, reason, tag, archive_status, created_at)"
-    " SELECT $1 + u.place, u.id::uuid, 'queue_lifecycle', s.revision, u.interval_seconds,"
-    " u.world_id, u.execution_domain, u.topic, u.action, u.reason, u.tag, u.archive_status, $12"
-    " FROM (SELECT generate_subscripts($2::text[], 1) AS place, unnest($2::text[]) AS id,"
-    " unnest($3::bytea[]) AS query_key, unnest($4::bigint[]) AS interval_seconds,"
-    " unnest($5::text[]) AS world_id, unnest($6::text[]) AS execution_domain,"
-    " unnest($7::text[]) AS topic, unnest($8::text[]) AS action, unnest($9::text[]) AS reason,"
-    " unnest($10::text[]) AS tag, unnest($11::text[]) AS archive_status) u"
-    " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
 
 constexpr Statement kReadLeaving = {"dag_read_leaving",
                                     "SELECT queue_id, topic FROM weir_dagmanager.queue"
@@ -153,36 +140,6 @@ Result<Locked> lock_graph(postgres::Connection& connection, const LoopFence& fen
   return locked;
 }
 
-void add_lifecycles(Pipeline& pipeline, const CollectionPlan& plan, Random& random,
-                    std::int64_t event_seq, Instant at) {
-  std::vector<std::string> ids;
-  std::vector<std::string> keys;
-  for (const LifecycleUpdate& told : plan.lifecycles) {
-    ids.push_back(base::uuid_v4(random));
-    keys.push_back(key_hash(lifecycle_key(told.queue)));
-  }
-  Params revisions;
-  revisions.bytes_array(keys, as_bytes);
-  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
-  using Told = LifecycleUpdate;
-  const std::vector<Told>& all = plan.lifecycles;
-  Params params;
-  params.int64(event_seq)
-      .text_array(ids)
-      .bytes_array(keys, as_bytes)
-      .int64_array(all, &Told::interval)
-      .text_array(all, [](const Told& told) { return std::string_view(told.scope.world_id); })
-      .text_array(all,
-                  [](const Told& told) { return std::string_view(told.scope.execution_domain); })
-      .text_array(all, [](const Told& told) { return told.queue.view(); })
-      .text_array(all, &Told::action)
-      .text_array(all, &Told::reason)
-      .text_array(all, &Told::tag)
-      .text_array(all, &Told::archive_status)
-      .instant(at);
-  pipeline.add(kInsertLifecycles, std::move(params));
-}
-
 void add_log(Pipeline& pipeline, const std::vector<TopicLogRow>& log) {
   for (const auto batch : log_batches(log)) pipeline.add(sql::kInsertLog, log_params(batch));
 }
@@ -194,7 +151,7 @@ void add_plan(Pipeline& pipeline, const CollectionPlan& plan, const Locked& lock
   pipeline.add(kCollectQueues, rows_params(plan.queues));
   pipeline.add(kDropMarks, rows_params(plan.queues));
   std::int64_t event_seq = locked.event_seq;
-  add_lifecycles(pipeline, plan, random, event_seq, collection.at);
+  add_lifecycles(pipeline, plan.lifecycles, random, event_seq, collection.at);
   event_seq += static_cast<std::int64_t>(plan.lifecycles.size());
   tell_queue_updates(pipeline, plan.updates,
                      {.random = &random, .event_seq = event_seq, .at = collection.at});

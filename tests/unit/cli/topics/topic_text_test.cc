@@ -37,10 +37,14 @@ TEST(TopicText, WritesARowForPeople) {
 }
 
 TEST(TopicText, WritesWhatBecameOfATopic) {
-  const dagmanager::RestoredTopic topic{graph::TopicName("t"), "rebound"};
-  EXPECT_EQ(restored_json(topic), "{\"topic\":\"t\",\"outcome\":\"rebound\"}\n");
+  dagmanager::RestoredTopic topic{graph::TopicName("t"), "rebound"};
+  EXPECT_EQ(restored_json(topic), "{\"topic\":\"t\",\"outcome\":\"rebound\",\"archive\":null}\n");
   EXPECT_EQ(restored_line(topic), "rebound  t\n");
   EXPECT_FALSE(topic.done());
+  topic.archive = "t-20261001T000000";
+  EXPECT_EQ(restored_json(topic),
+            "{\"topic\":\"t\",\"outcome\":\"rebound\",\"archive\":\"t-20261001T000000\"}\n");
+  EXPECT_EQ(restored_line(topic), "rebound  t  archived as t-20261001T000000\n");
 }
 
 }  // namespace

@@ -77,6 +77,17 @@ TEST(ControlEvents, RenderTheEndOfATopicOfAWorldWithAllThatIsKnownOfIt) {
   EXPECT_EQ(event.envelope, golden("queue_lifecycle_world.json"));
 }
 
+TEST(ControlEvents, RenderTheOrderToComputeAQueueInFull) {
+  OutboxRow row = row_of(9, 1);
+  row.lifecycle = {.queue = graph::TopicName("w1.live.btc_Indicator_6d6ee26c_v1"),
+                   .action = "recompute",
+                   .reason = "schema_changed",
+                   .tag = "indicator",
+                   .interval = 60,
+                   .scope = {"w1", "live"}};
+  EXPECT_EQ(render_lifecycle(row, "queue").envelope, golden("queue_lifecycle_recompute.json"));
+}
+
 TEST(ControlEvents, RenderAQueueUpdateWithoutAWorld) {
   OutboxRow row = row_of(1, 77);
   row.queues = QueueUpdate{query({"BTC", "price"}, 60), {5}};

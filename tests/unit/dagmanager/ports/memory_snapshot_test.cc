@@ -181,6 +181,23 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+TEST(MemorySnapshot, CarriesWhichQueuesAreToBeComputedInFull) {
+  MemoryGraph graph;
+  graph.index.add_node(sample_node());
+  QueueRecord due = sample_queue();
+  due.recompute_due = true;
+  graph.index.put_queue(due);
+  QueueRecord other = sample_queue();
+  other.row = 3;
+  other.topic = graph::TopicName("w1.backtest.other");
+  other.binding_key = graph::BindingKey("other");
+  graph.index.put_queue(other);
+  const auto read = decode_snapshot(encode_snapshot(graph));
+  ASSERT_TRUE(read.ok()) << read.error().describe();
+  EXPECT_TRUE(read->index.queue(2).record().recompute_due);
+  EXPECT_FALSE(read->index.queue(3).record().recompute_due);
+}
+
 TEST(MemorySnapshot, GivesBackWhatOperatorsDid) {
   MemoryGraph graph = sample_graph();
   const std::size_t without = encode_snapshot(graph).size();

@@ -33,6 +33,7 @@ class MemoryArchive final : public ArchiveStore {
     }
     return {};
   }
+  Result<void> ping() override { return {}; }
 
   std::map<std::string, std::string> objects;
   std::string refused;
