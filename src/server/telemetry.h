@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "server/log.h"
-#include "server/tracing/span.h"
 #include "server/span_exporter.h"
+#include "server/tracing/span.h"
 #include "server/tracing/span_queue.h"
 
 namespace weir::server {
