@@ -259,7 +259,7 @@ def test_sql_carries_the_trace_as_a_comment_sampled_or_not(start_server, collect
     by_trace = {trace: [one for one in found if one[1] == trace]
                 for trace in (quiet.trace, loud.trace)}
     # The first diff writes; both read.
-    assert {one[0] for one in by_trace[quiet.trace]} == {"BEGIN", "SELECT"}
+    assert {one[0] for one in by_trace[quiet.trace]} >= {"BEGIN", "SELECT"}
     assert {one[3] for one in by_trace[quiet.trace]} == {"00"}
     assert "SELECT" in {one[0] for one in by_trace[loud.trace]}
     # What is logged leads to the very span.
