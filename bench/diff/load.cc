@@ -142,11 +142,12 @@ DiffReply Client::diff(const std::string& request, const std::string& sentinel, 
   return reply;
 }
 
-std::string make_request(const std::string& strategy, const std::string& document) {
+std::string make_request(const std::string& strategy, const std::string& document,
+                         const std::string& world) {
   wire::DiffRequest request;
   request.set_strategy_id(strategy);
   request.set_dag_json(document);
-  request.set_world_id("bench");
+  request.set_world_id(world);
   request.set_execution_domain("live");
   return request.SerializeAsString();
 }

@@ -33,7 +33,8 @@ class Client {
 };
 
 /// A serialised DiffRequest.
-std::string make_request(const std::string& strategy, const std::string& document);
+std::string make_request(const std::string& strategy, const std::string& document,
+                         const std::string& world = "bench");
 
 /// The requests of one run, by number.
 using RequestAt = std::function<const std::string&(std::size_t)>;

@@ -105,6 +105,7 @@ Result<Server> Rig::start_on(const std::string& name, const std::string& dsn) {
   std::ofstream file(config);
   file << "grpc_port: " << grpc_port << "\nhttp_port: " << http_port << "\n";
   if (!dsn.empty()) file << "graph_dsn: " << dsn << "\ntopics_dsn: " << dsn << "\n";
+  file << lines_;
   file.close();
   WEIR_TRY(
       Server server,

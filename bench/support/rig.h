@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -39,6 +40,8 @@ class Rig {
   /// One more instance of it, on a database that another one has made.
   Result<Server> join_weir(const std::string& name, const std::string& database);
   Result<Server> start_floor();
+  /// Lines of configuration for every server of the program that is started from now on.
+  void configure(std::string lines) { lines_ = std::move(lines); }
   /// Where the floor's chunks for a strategy are written.
   std::string chunks_folder() const { return (folder_ / "chunks").string(); }
 
@@ -53,6 +56,7 @@ class Rig {
   Result<Server> spawn(const std::string& name, std::vector<std::string> argv, int port);
 
   std::filesystem::path folder_;
+  std::string lines_;
   weir::server::SystemClock clock_;
   std::unique_ptr<postgres::PrivateCluster> cluster_;
 };
