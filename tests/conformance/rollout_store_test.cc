@@ -254,6 +254,18 @@ TEST_P(RolloutStoreTest, GoesBackToTheFormerWeights) {
   EXPECT_EQ(reason_of(order(RolloutAction::Abort)), "state_changed");
 }
 
+/// Found by simulation: of one id only the side that loses was told, as if nobody had traffic.
+TEST_P(RolloutStoreTest, TellsTheSideThatStaysWhereOnlyTheOtherMoves) {
+  deploy_both();
+  RolloutWish wanted = wish();
+  wanted.steps = {{0.25, seconds(60)}, {1, {}}};
+  ASSERT_TRUE(succeeded(begin(wanted)));
+  EXPECT_EQ(weights(), (Weights{{"v1", 0.75}, {"v2", 0.25}}));
+  ASSERT_TRUE(succeeded(order(RolloutAction::Abort)));
+  EXPECT_EQ(weights(), (Weights{{"v1", 0.75}, {"v2", 0.0}}));
+  EXPECT_EQ(told().back(), (std::pair<std::string, double>{"v1", 0.75}));
+}
+
 TEST_P(RolloutStoreTest, TwoSentinelsBothHearOfTheirWeights) {
   deploy("a", "v1", 1, 1);
   deploy("b", "v1", std::nullopt, 2);
@@ -335,6 +347,15 @@ TEST_P(RolloutStoreTest, RefusesWhatCannotBegin) {
                                        .gate = {},
                                        .deploy = "another by now",
                                        .queues = {}})),
+            "graph_moved");
+  const auto candidate = rollouts_.versions(graph::SentinelId("s-sentinel"));
+  ASSERT_TRUE(succeeded(candidate));
+  EXPECT_EQ(reason_of(rollouts_.begin({.wish = wish(),
+                                       .start = {std::string(kId) + "1", "somebody", at(100)},
+                                       .gate = {},
+                                       .deploy = candidate->back().deploy_key,
+                                       .queues = {},
+                                       .baseline_deploy = "another by now"})),
             "graph_moved");
   open_a_hit();
   EXPECT_EQ(reason_of(begin(wish())), "cross_context_hit_open");

@@ -154,7 +154,8 @@ Result<std::vector<WeightStep>> handover_weights(const SentinelRecord& former,
     steps.push_back({former, former.traffic_weight, false});  // both have one id: no event
     give_weight(steps.back().sentinel, 0);
   }
-  if (gains.traffic_weight != weight) {
+  // One id: whoever reads events hears of the side that gains, had it the weight already or not.
+  if (gains.traffic_weight != weight || !steps.empty()) {
     steps.push_back({gains, gains.traffic_weight, true});
     give_weight(steps.back().sentinel, weight);
   }
@@ -232,7 +233,11 @@ std::vector<WeightStep> rollback_weights(const RollbackPlan& plan, const Sentine
   if (gains != nullptr) {
     WeightStep step{*gains, gains->traffic_weight, true};
     give_weight(step.sentinel, former ? *former : last_live_weight(*gains).value_or(1));
-    if (step.sentinel.traffic_weight != gains->traffic_weight) steps.push_back(std::move(step));
+    // Of one id the side that loses is not told: the one that stays must be.
+    const bool untold = one_id && !steps.empty();
+    if (untold || step.sentinel.traffic_weight != gains->traffic_weight) {
+      steps.push_back(std::move(step));
+    }
   }
   return steps;
 }

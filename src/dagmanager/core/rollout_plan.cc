@@ -81,6 +81,23 @@ bool gains(const WeightStep& step) {
   return step.sentinel.traffic_weight.value_or(0) > step.from.value_or(0);
 }
 
+/// Readers keep one weight an id: of one sentinel's two versions they hear the side that gains,
+/// also where it had its weight before.
+void tell_the_later(std::vector<WeightStep>& steps, const RolloutRecord& record,
+                    std::span<const SentinelRecord> sides) {
+  if (steps.size() == 1 && !gains(steps.front())) {
+    const SentinelRecord& loses = steps.front().sentinel;
+    for (const SentinelRecord& side : sides) {
+      const bool is_side = record.candidate.is(side) || record.baseline.is(side);
+      const bool stays = is_side && side.world == record.world && side.version != loses.version;
+      if (!stays || side.traffic_weight.value_or(0) == 0) continue;
+      steps.push_back({side, side.traffic_weight, true});
+      break;
+    }
+  }
+  if (steps.size() == 2) steps.front().told = false;
+}
+
 bool shares_a_sentinel(const RolloutRecord& record, const RolloutSide& side) {
   return !side.empty() &&
          (record.candidate.sentinel == side.sentinel || record.baseline.sentinel == side.sentinel);
@@ -192,10 +209,7 @@ std::vector<WeightStep> rollout_weights(const RolloutRecord& record,
         alike ? record.candidate.is(steps[0].sentinel) != back : gains(steps[0]);
     if (first_stays) std::swap(steps[0], steps[1]);
   }
-  // Readers keep one weight an id: of one sentinel's two versions they hear the later.
-  if (steps.size() == 2 && record.candidate.sentinel == record.baseline.sentinel) {
-    steps.front().told = false;
-  }
+  if (record.candidate.sentinel == record.baseline.sentinel) tell_the_later(steps, record, sides);
   return steps;
 }
 

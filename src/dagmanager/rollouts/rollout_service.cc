@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/rollouts/rollout_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -97,11 +98,22 @@ Result<RolloutOutcome> RolloutService::begin(const RolloutWish& wish, const std:
   WEIR_TRY(const auto deploy, parts_.redo.deploy(sides.candidate.deploy_key));
   if (!deploy) return sides_moved();
   WEIR_TRY(std::vector<RowId> queues, queues_of(*deploy));
+  std::string baseline;
+  if (sides.baseline) {  // it has traffic from now on, and may have had none
+    baseline = sides.baseline->deploy_key;
+    WEIR_TRY(const auto before, parts_.redo.deploy(baseline));
+    if (!before) return sides_moved();
+    WEIR_TRY(const std::vector<RowId> more, queues_of(*before));
+    queues.insert(queues.end(), more.begin(), more.end());
+    std::ranges::sort(queues);
+    queues.erase(std::ranges::unique(queues).begin(), queues.end());
+  }
   return parts_.rollouts.begin({.wish = wish,
                                 .start = {base::uuid_v4(parts_.random), actor, parts_.clock.now()},
                                 .gate = parts_.gate,
                                 .deploy = sides.candidate.deploy_key,
-                                .queues = std::move(queues)});
+                                .queues = std::move(queues),
+                                .baseline_deploy = std::move(baseline)});
 }
 
 /// The view is let go of before anything is written: a store may lock its readers out meanwhile.

@@ -50,7 +50,7 @@ Result<RolloutOutcome> MemoryRolloutStore::begin(const RolloutBegin& command) {
     WEIR_TRY(const SentinelHistory history,
              in_world(history_of(graph, command.wish.sentinel), command.wish.world));
     WEIR_TRY(const RolloutSides sides, choose_sides(command.wish, history, graph.sentinels));
-    if (sides.candidate.deploy_key != command.deploy) return sides_moved();
+    if (!same_deploys(sides, command)) return sides_moved();
     std::vector<RolloutRecord> unfinished;
     for (const RolloutRecord& record : graph.rollouts) {
       if (!record.rollout.ended()) unfinished.push_back(record);

@@ -147,7 +147,7 @@ Result<RolloutOutcome> PostgresRolloutStore::write_begin(const RolloutBegin& com
            in_world(take_history(read, places, sentinel), command.wish.world));
   const std::vector<SentinelRecord> named = take_versions(read[named_at]);
   WEIR_TRY(const RolloutSides sides, choose_sides(command.wish, history, named));
-  if (sides.candidate.deploy_key != command.deploy) return sides_moved();
+  if (!same_deploys(sides, command)) return sides_moved();
   const std::vector<RolloutRecord> unfinished = take_rollouts(read[unfinished_at]);
   RolloutOutcome outcome;
   WEIR_TRY(outcome.record,

@@ -7,8 +7,12 @@
 
 namespace weir::dagmanager {
 
-Error sides_moved() {
-  return {Code::Aborted, "graph_moved", "the candidate was deployed anew meanwhile"};
+Error sides_moved() { return {Code::Aborted, "graph_moved", "a side was deployed anew meanwhile"}; }
+
+bool same_deploys(const RolloutSides& sides, const RolloutBegin& command) {
+  if (sides.candidate.deploy_key != command.deploy) return false;
+  if (!command.baseline_deploy) return true;
+  return *command.baseline_deploy == (sides.baseline ? sides.baseline->deploy_key : std::string());
 }
 
 RolloutChange order_change(const RolloutOrder& order, bool hit_open) {

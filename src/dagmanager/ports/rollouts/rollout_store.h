@@ -18,9 +18,15 @@ struct RolloutBegin {
   RolloutWish wish;
   RolloutStart start;
   GatePolicy gate;
-  std::string deploy;         ///< key of the candidate's, as it was when its queues were looked up
-  std::vector<RowId> queues;  ///< that deploy's, which must all be there
+  std::string deploy;  ///< key of the candidate's, as it was when its queues were looked up
+  /// Of both deploys: these must all be there.
+  std::vector<RowId> queues;
+  /// Likewise of the baseline's, empty where there is none; nothing: it was not looked at.
+  std::optional<std::string> baseline_deploy = {};
 };
+
+/// Whether the sides are those whose queues were looked up.
+bool same_deploys(const RolloutSides& sides, const RolloutBegin& command);
 
 /// An operator's word.
 struct RolloutOrder {
@@ -74,7 +80,7 @@ class RolloutStore {
   virtual ~RolloutStore() = default;
 
   /// Besides the faults of in_world, choose_sides and plan_rollout: FAILED_PRECONDITION
-  /// `queues_collected`; ABORTED `graph_moved` where the candidate has another deploy by now.
+  /// `queues_collected`; ABORTED `graph_moved` where a side has another deploy by now.
   virtual Result<RolloutOutcome> begin(const RolloutBegin& command) = 0;
 
   /// NOT_FOUND `unknown_rollout`, faults of change_rollout.

@@ -167,6 +167,23 @@ TEST(Redo, MovesTheWeightsOfARollbackWithTheLosingSideFirst) {
   EXPECT_EQ(first[0].sentinel.traffic_weight, 1);
 }
 
+/// Found by simulation: readers went on with the weight of what was taken back.
+TEST(Redo, TellsThePredecessorOfOneIdAlsoWhereItHadItsWeight) {
+  const auto plan = plan_rollback(history({head("v1", 1), head("v2", 2)}));
+  ASSERT_TRUE(plan.ok());
+  SentinelHistory stored;
+  stored.sentinels = {sentinel("v1", 0.5), sentinel("v2", 0.25)};
+  const auto steps = rollback_weights(*plan, stored);
+  ASSERT_EQ(steps.size(), 2U);
+  EXPECT_EQ(steps[1].sentinel.version.text(), "v1");
+  EXPECT_EQ(steps[1].sentinel.traffic_weight, 0.5);
+  EXPECT_TRUE(steps[1].told);
+  const auto handed = handover_weights(sentinel("v1", 0.5), sentinel("v2", 0.5), {});
+  ASSERT_TRUE(handed.ok());
+  ASSERT_EQ(handed->size(), 2U);
+  EXPECT_TRUE(handed->back().told);
+}
+
 TEST(Redo, LeavesTheWeightOfOneSentinelForBothAlone) {
   auto again = head("v1", 2);
   again.key = "key-other-set";
