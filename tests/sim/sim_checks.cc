@@ -71,12 +71,26 @@ std::set<std::string> queues_of(const nlohmann::json& data) {
   return queues;
 }
 
-std::string set_of(const nlohmann::json& data) {
+std::string query_text(const QuerySet& query) {
+  return nlohmann::json(query.tags).dump() + std::to_string(query.interval) +
+         (query.match_all ? "all" : "any") + "/" + query.scope.world_id + "/" +
+         query.scope.execution_domain;
+}
+
+}  // namespace
+
+std::string query_text(const nlohmann::json& data) {
   return data["tags"].dump() + data["interval"].dump() + text_of(data, "match_mode") + "/" +
          text_of(data, "world_id") + "/" + text_of(data, "execution_domain");
 }
 
-}  // namespace
+std::map<std::string, std::set<std::string>> asked_answers(const GraphIndex& index) {
+  std::map<std::string, std::set<std::string>> answers;
+  for (const QuerySet& query : asked_queries(index)) {
+    answers[query_text(query)] = answer_to(query, index);
+  }
+  return answers;
+}
 
 SimAnswer answer_of(const dagmanager::DiffOutcome& outcome) {
   SimAnswer answer;
@@ -264,7 +278,7 @@ Violation check_events(const std::vector<PendingEvent>& events, bool always_weig
       known = told;
       continue;
     }
-    const std::string key = set_of(data);
+    const std::string key = query_text(data);
     const std::string etag = text_of(data, "etag");
     auto& [revision, queues] = sets[key];
     if (!etag.ends_with(":" + std::to_string(++revision))) return "revision of " + etag;
@@ -283,15 +297,13 @@ Violation AskedQueries::check(const GraphIndex& now, const std::vector<PendingEv
   std::map<std::string, std::set<std::string>> events;
   for (const PendingEvent& event : told) {
     const auto [data, topic] = read_event(event);
-    if (topic == "queue" && !events.emplace(set_of(data), queues_of(data)).second) {
+    if (topic == "queue" && !events.emplace(query_text(data), queues_of(data)).second) {
       return "one change told a query twice";
     }
   }
   for (const auto& [query, before] : answers_) {
     const std::set<std::string> answer = answer_to(query, now);
-    const std::string key = nlohmann::json(query.tags).dump() + std::to_string(query.interval) +
-                            (query.match_all ? "all" : "any") + "/" + query.scope.world_id + "/" +
-                            query.scope.execution_domain;
+    const std::string key = query_text(query);
     const auto event = events.find(key);
     if (answer == before) continue;
     if (event == events.end()) return "no event for the query " + key;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -59,6 +60,11 @@ class ComputeKeys {
 /// The events of one store, told apart by query set: revisions rise by one, answers only grow.
 /// Weights are told when they change, which shows where every sentinel has one.
 Violation check_events(const std::vector<dagmanager::PendingEvent>& events, bool always_weighted);
+
+/// The query that an event's data answers, as text.
+std::string query_text(const nlohmann::json& data);
+/// By that text: what every query that a TagQuery node asks is to be answered now.
+std::map<std::string, std::set<std::string>> asked_answers(const dagmanager::GraphIndex& index);
 
 /// Which events the change from `before` to now must have told: every query that a TagQuery node
 /// asks and whose answer grew, with the whole answer.

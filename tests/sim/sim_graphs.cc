@@ -14,6 +14,8 @@ using dagmanager::read_test_dag;
 using dagmanager::test_document;
 using dagmanager::TestNode;
 
+constexpr int kWideNodes = 30;
+
 std::shared_ptr<const graph::Dag> read(const std::vector<TestNode>& nodes,
                                        const std::string& root = "",
                                        const std::string& sentinel = "") {
@@ -43,6 +45,13 @@ std::vector<TestNode> tagged() {
            .type = "TagQueryNode",
            .tags = {"eth", "fast"},
            .more = R"("match_mode":"all")"}};
+}
+
+/// More nodes than a collection takes at a time while the broker is busy.
+std::vector<TestNode> wide() {
+  std::vector<TestNode> nodes;
+  for (int i = 0; i < kWideNodes; ++i) nodes.push_back({.name = "wide " + std::to_string(i)});
+  return nodes;
 }
 
 std::vector<TestNode> with(std::vector<TestNode> nodes, std::size_t place,
@@ -96,6 +105,39 @@ GraphFamilies::GraphFamilies() {
        "conflict, fourth"},
   });
   families_.push_back({{read({}), "empty"}, {read({{.name = "single"}}), "single"}});
+  const auto other_code = [](TestNode& node) { node.code = "other"; };
+  versions_ = {
+      {read(chain(), "", R"("version":"v1","traffic_weight":0.5)"), "chain, v1 0.5"},
+      {read(with(chain(), 1, period), "", R"("version":"v2","traffic_weight":0.1)"), "v2 0.1"},
+      {read(with(chain(), 2, period), "", R"("version":"v2")"), "other v2"},
+      {read(with(chain(), 3, period), "", R"("version":"v3")"), "v3"},
+      {read(tagged(), "", R"("version":"v3","traffic_weight":1)"), "tagged, v3 1"},
+      {read(with(tagged(), 1, other_code), "", R"("version":"v4","traffic_weight":0)"),
+       "tagged, v4 0"},
+      {read(wide(), "", R"("version":"v5","traffic_weight":0.3)"), "wide, v5 0.3"},
+  };
+  hotfixes_ = {test_document(with(chain(), 1, other_code)), test_document(chain()),
+               test_document(with(tagged(), 0, other_code)),
+               test_document(with(chain(), 2, schema), R"("version":"v9")")};
+}
+
+std::vector<SimCommand> GraphFamilies::versions(base::SeededRandom& random) const {
+  const std::size_t strategies = 1 + random.below(2);
+  const std::string world = random.chance(50) ? "" : "w1";
+  std::vector<SimCommand> commands;
+  for (std::size_t left = 2 + random.below(4); left > 0; --left) {
+    // The last one is wide, and takes its time.
+    const std::size_t last = versions_.size() - 1;
+    const Member& member = versions_[random.chance(5) ? last : random.below(last)];
+    const std::string strategy = "s" + std::to_string(1 + random.below(strategies));
+    commands.push_back({member.dag, dagmanager::test_fields(strategy, world, "live"),
+                        member.name + " by " + strategy + " in '" + world + "'"});
+  }
+  return commands;
+}
+
+const std::string& GraphFamilies::hotfix(base::SeededRandom& random) const {
+  return hotfixes_[random.below(hotfixes_.size())];
 }
 
 std::vector<SimCommand> GraphFamilies::menu(base::SeededRandom& random) const {

@@ -27,6 +27,10 @@ class GraphFamilies {
 
   /// A few commands whose graphs and contexts meet each other often.
   std::vector<SimCommand> menu(base::SeededRandom& random) const;
+  /// Commands that bring versions of one or two sentinels, most with a weight.
+  std::vector<SimCommand> versions(base::SeededRandom& random) const;
+  /// The text of a graph that may go out as a hotfix.
+  const std::string& hotfix(base::SeededRandom& random) const;
 
  private:
   struct Member {
@@ -34,6 +38,8 @@ class GraphFamilies {
     std::string name;
   };
   std::vector<std::vector<Member>> families_;
+  std::vector<Member> versions_;
+  std::vector<std::string> hotfixes_;
 };
 
 }  // namespace weir::sim

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/stream_reader.h"
+
+#include <nlohmann/json.hpp>
+
+#include "dagmanager/core/traffic_weights.h"
+
+namespace weir::sim {
+namespace {
+
+constexpr std::size_t kKeptMax = 20;
+
+std::string member_text(const nlohmann::json& data, const char* name) {
+  return data.value(name, "");
+}
+
+std::int64_t revision_of(const nlohmann::json& data) {
+  const std::string etag = member_text(data, "etag");
+  return std::stoll(etag.substr(etag.rfind(':') + 1));
+}
+
+}  // namespace
+
+bool StreamReader::read(std::size_t limit) {
+  const auto page = log_.read("", last_, limit);
+  if (last_ + 1 < page->oldest || last_ > page->newest) {
+    reset(page->oldest);
+    return true;
+  }
+  for (const server::StreamEvent& event : page->events) take(event);
+  return last_ < page->newest;
+}
+
+/// Who fell behind what is kept reads the state anew; here it forgets what it was told.
+void StreamReader::reset(std::int64_t oldest) {
+  if (last_ >= oldest) found_("the stream is shorter than what was read of it");
+  last_ = oldest - 1;
+  ++resets_;
+  kept_.clear();
+  queries_.clear();
+  weights_.clear();
+  lifecycles_.clear();
+}
+
+void StreamReader::take(const server::StreamEvent& event) {
+  if (event.number != last_ + 1) found_("a number was left out, or told twice");
+  last_ = event.number;
+  const nlohmann::json envelope = nlohmann::json::parse(event.envelope);
+  const nlohmann::json& data = envelope["data"];
+  if (!ids_.insert(member_text(envelope, "id")).second) found_("an event's id came twice");
+  kept_.push_back(event);
+  if (kept_.size() > kKeptMax) kept_.pop_front();
+  if (event.type == "sentinel_weight_updated") {
+    weights_[member_text(data, "sentinel_id") + "/" + member_text(data, "world_id")] = {
+        member_text(data, "sentinel_version"), data["weight"].get<double>()};
+    return;
+  }
+  if (event.type == "queue_lifecycle") {
+    std::int64_t& revision = lifecycles_[member_text(data, "queue")];
+    if (revision != 0 && revision_of(data) != revision + 1) found_("a lifecycle out of order");
+    revision = revision_of(data);
+    return;
+  }
+  Told& told = queries_[query_text(data)];
+  if (told.revision != 0 && revision_of(data) != told.revision + 1) {
+    found_("an answer out of order: " + member_text(data, "etag"));
+  }
+  told.revision = revision_of(data);
+  told.queues.clear();
+  for (const auto& queue : data["queues"]) told.queues.insert(queue["queue"].get<std::string>());
+}
+
+void StreamReader::read_again() {
+  if (kept_.empty()) return;
+  const auto page = log_.read("", kept_.front().number - 1, 2);
+  if (page->oldest > kept_.front().number) return;
+  for (std::size_t i = 0; i < page->events.size() && i < kept_.size(); ++i) {
+    if (page->events[i].number != kept_[i].number ||
+        page->events[i].envelope != kept_[i].envelope) {
+      found_("an event that is read again is another");
+    }
+  }
+}
+
+void StreamReader::compare(const dagmanager::MemoryGraph& graph) const {
+  for (const auto& [query, answer] : asked_answers(graph.index)) {
+    const auto told = queries_.find(query);
+    if (told != queries_.end() && told->second.queues != answer) {
+      found_("what was told last of " + query + " is not its answer");
+    }
+  }
+  for (const dagmanager::SentinelRecord& sentinel : graph.sentinels) {
+    const auto told = weights_.find(sentinel.id.text() + "/" + sentinel.world.text());
+    if (told == weights_.end() || told->second.first != sentinel.version.text()) continue;
+    if (!dagmanager::same_weight(told->second.second, sentinel.traffic_weight.value_or(0))) {
+      found_("the weight that was told last is not the stored one: " + told->first);
+    }
+  }
+}
+
+}  // namespace weir::sim
