@@ -13,11 +13,16 @@
 namespace weir::dagmanager {
 namespace {
 
-/// Rows about topics of another shape that had a name which the diff wanted.
-std::vector<TopicLogRow> left_alone(const std::vector<TopicLogRow>& log) {
+/// A topic of another shape that has the name which one wanted topic gives up; or none.
+std::vector<TopicLogRow> left_alone(const TopicProvisioner& topics, std::size_t topic,
+                                    const graph::NodeId& node) {
   std::vector<TopicLogRow> rows;
-  for (const TopicLogRow& row : log) {
-    if (row.action == "mismatch" && row.result == "left alone") rows.push_back(row);
+  for (const TopicProvisioner::LeftAlone& left : topics.left_alone()) {
+    if (left.topic != topic) continue;
+    TopicLogRow& row = rows.emplace_back();
+    row.topic = left.seen.topic;
+    row.shape = left.seen.shape;
+    row.node_id = node.text();
   }
   return rows;
 }
@@ -306,6 +311,9 @@ Result<void> DiffExecutor::provision(Attempt& attempt) {
         break;
       case ProvisionStep::Kind::Rename: {
         const std::size_t topic = step.topics.front();
+        const auto mismatched =
+            left_alone(topics, topic, attempt.plan.nodes[attempt.topic_nodes[topic]].id);
+        if (!mismatched.empty()) WEIR_CHECK(observer_.topics_mismatched(mismatched));
         attempt.let_go_of_ahead();  // the name that is given up is locked by it
         auto got = reserve_next_name(attempt, topic);
         if (!got.ok()) {
@@ -411,8 +419,6 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   } else if (!attempt.topics->as_wanted()) {
     follow_topics(*attempt.change, change_input(attempt), attempt.reservation);
   }
-  const std::vector<TopicLogRow> mismatched = left_alone(attempt.change->log);
-  if (!mismatched.empty()) WEIR_CHECK(observer_.topics_mismatched(mismatched));
   WEIR_CRASH_POINT("diff.before_commit");
   WEIR_TRY(const Committed committed, store_.commit(*attempt.change));
   attempt.epoch = committed.epoch;

@@ -61,8 +61,8 @@ class DiffObserver {
   /// A diff is about to be refused for these. Where it fails, the diff fails with its error
   /// instead: nobody is told of a refusal that is not on record (section 3.21). It may wait.
   virtual Result<void> cross_context(const std::vector<CrossContextViolation>& violations) = 0;
-  /// A diff is about to commit, having taken other names where topics of another shape had its own
-  /// (section 3.7). Where it fails, the diff does: its repeat finds the same.
+  /// A diff is about to give up names that topics of another shape have (section 3.7). Where it
+  /// fails, the diff does, and its repeat finds the same: nothing holds the next name yet.
   virtual Result<void> topics_mismatched(const std::vector<TopicLogRow>& left_alone) = 0;
   virtual void decided_anew() = 0;
 };
