@@ -224,9 +224,9 @@ class Dagmanager {
         .loop = kGcLoop,
         .period = config_.gc.interval,
         .work = [this](const LoopFence& fence) { return cleanup_->pass(fence); }});
-    reconciler_ = std::make_unique<Reconciler>(
-        Reconciler::Parts{*engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits,
-                          *engines_.alerts, clock_, dagmanager_metrics_});
+    reconciler_ = std::make_unique<Reconciler>(Reconciler::Parts{
+        *engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits, *engines_.alerts,
+        clock_, dagmanager_metrics_, [this](const LoopFence& fence) { return holds(fence); }});
     log_prune_ = std::make_unique<LogPruneExecutor>(LogPruneExecutor::Parts{*engines_.log, clock_},
                                                     config_.topic_log_kept);
     reconciler_loop_ = std::make_unique<PeriodicLoop>(
@@ -276,6 +276,8 @@ class Dagmanager {
     return {};
   }
 
+  bool holds(const LoopFence& fence) const { return loops_->held(fence.loop) == fence; }
+
   /// An engine that is gone is probed, and told of.
   void watch_engine(server::Breaker& breaker, std::function<Result<void>()> ping) {
     prober_.add(breaker, std::move(ping), [this] { watchers_->nudge(); });
@@ -288,10 +290,9 @@ class Dagmanager {
       archiver_ = std::make_unique<TopicArchiver>(*engines_.content, *engines_.archive);
     }
     collector_ = std::make_unique<QueueCollector>(
-        QueueCollector::Parts{
-            *engines_.store, *engines_.life, *engines_.topics, archiver_.get(), engines_.load.get(),
-            clock_, random_,
-            [this](const LoopFence& fence) { return loops_->held(kGcLoop) == fence; }},
+        QueueCollector::Parts{*engines_.store, *engines_.life, *engines_.topics, archiver_.get(),
+                              engines_.load.get(), clock_, random_,
+                              [this](const LoopFence& fence) { return holds(fence); }},
         QueueCollector::Rules{config_.gc.rules, config_.gc.capacity});
     cleanup_ = std::make_unique<CleanupService>(
         CleanupService::Parts{.life = *engines_.life,
@@ -301,7 +302,8 @@ class Dagmanager {
                               .passed =
                                   [this](const GcReport& report) {
                                     dagmanager_metrics_.orphans_seen(report.observed, clock_.now());
-                                  }});
+                                  },
+                              .nudge = [this] { gc_loop_->nudge(); }});
   }
 
   void wire_rollouts() {
@@ -324,7 +326,8 @@ class Dagmanager {
         CanaryExecutor::Parts{.rollouts = *engines_.rollouts,
                               .clock = clock_,
                               .observer = dagmanager_metrics_,
-                              .metrics = prometheus_.get()});
+                              .metrics = prometheus_.get(),
+                              .holds = [this](const LoopFence& fence) { return holds(fence); }});
     canary_loop_ = std::make_unique<PeriodicLoop>(
         PeriodicLoop::Parts{.keeper = *loops_,
                             .clock = clock_,
@@ -370,13 +373,17 @@ class Dagmanager {
         }});
   }
 
+  /// Loops are given up first, so that passes end soon; their rows are given back once they have.
   void stop_loops() {
+    if (loops_) loops_->let_go();
+    if (prometheus_) prometheus_->cancel();
     if (counts_loop_) counts_loop_->stop();
     if (recompute_loop_) recompute_loop_->stop();
     if (canary_loop_) canary_loop_->stop();
     if (gc_loop_) gc_loop_->stop();
     if (watchers_) watchers_->stop();
     if (reconciler_loop_) reconciler_loop_->stop();
+    if (collector_) collector_->settle();  // a cleanup's pass
     if (loops_) loops_->stop();
   }
 

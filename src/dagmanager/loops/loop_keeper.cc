@@ -22,12 +22,14 @@ void LoopKeeper::start() {
   });
 }
 
+void LoopKeeper::let_go() {
+  const base::MutexLock lock(mutex_);
+  stopping_ = true;
+  lapse();
+}
+
 void LoopKeeper::stop() {
-  {
-    const base::MutexLock lock(mutex_);
-    stopping_ = true;
-    lapse();
-  }
+  let_go();
   thread_.stop();
   if (std::exchange(stopped_, true)) return;
   const auto given = parts_.leases.give_back(parts_.instance);

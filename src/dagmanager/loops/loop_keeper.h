@@ -40,6 +40,9 @@ class LoopKeeper {
   void add(const std::string& loop, std::function<void()> gained);
 
   void start();
+  /// From now on this instance holds nothing, so that passes under way end soon; the rows stay its
+  /// own until stop(), for what such a pass has asked of a broker may still be under way.
+  void let_go() WEIR_EXCLUDES(mutex_);
   /// Gives the rows back. Safe twice, and before start().
   void stop() WEIR_EXCLUDES(mutex_);
 

@@ -21,31 +21,34 @@ Result<std::optional<GcReport>> CleanupService::cleanup(const std::string& id,
   server::log().info("cleanup", {{"id", id}, {"ended", ended}, {"actor", actor}});
   const std::optional<LoopFence> fence = parts_.held();
   if (!fence) return std::optional<GcReport>();
-  auto report = run(*fence);
+  auto report = parts_.collector.run_if_idle(*fence);
   if (!report.ok()) {
     server::log().warning(
         "a pass over queues failed; the loop tries again",
         {{"reason", report.error().reason()}, {"error", report.error().message()}});
     return std::optional<GcReport>();
   }
-  return std::optional(*std::move(report));
+  if (*report) {
+    tell(**report);
+  } else {
+    parts_.nudge();
+  }
+  return *std::move(report);
 }
 
 Result<void> CleanupService::pass(const LoopFence& fence) {
-  WEIR_CHECK(run(fence));
+  WEIR_TRY(const GcReport report, parts_.collector.run_once(fence));
+  tell(report);
   return {};
 }
 
-Result<GcReport> CleanupService::run(const LoopFence& fence) {
-  WEIR_TRY(GcReport report, parts_.collector.run_once(fence));
+void CleanupService::tell(const GcReport& report) const {
   parts_.passed(report);
-  if (report.candidates > 0) {
-    server::log().info("queues that nothing holds are past their time",
-                       {{"orphans", report.observed},
-                        {"candidates", report.candidates},
-                        {"collected", report.processed.size()}});
-  }
-  return report;
+  if (report.candidates == 0) return;
+  server::log().info("queues that nothing holds are past their time",
+                     {{"orphans", report.observed},
+                      {"candidates", report.candidates},
+                      {"collected", report.processed.size()}});
 }
 
 std::optional<std::string> read_gc_trigger(const std::string& body) {

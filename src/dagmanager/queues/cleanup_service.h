@@ -28,20 +28,24 @@ class CleanupService {
     std::function<std::optional<LoopFence>()> held;
     /// Told after each pass, with its report.
     std::function<void(const GcReport&)> passed;
+    /// Asks for a pass of the loop soon; never blocks.
+    std::function<void()> nudge;
   };
 
   explicit CleanupService(Parts parts) : parts_(std::move(parts)) {}
 
-  /// Ends the deploys that `id` means, then runs one pass if this instance holds the loop; nothing
-  /// if another does, whose next pass sees it. Faults of QueueLifeStore::end_deploys. A pass that
-  /// fails is no fault of the call: what was ended is ended, and the loop tries again.
+  /// Ends the deploys that `id` means, then runs one pass if this instance holds the loop. Nothing
+  /// if another does, whose next pass sees it, or while a pass is under way, after which the loop
+  /// runs another: callers' threads are few, and a pass that archives is long. Faults of
+  /// QueueLifeStore::end_deploys. A pass that fails is no fault of the call: what was ended is
+  /// ended, and the loop tries again.
   Result<std::optional<GcReport>> cleanup(const std::string& id, const std::string& actor);
 
   /// One pass of the loop.
   Result<void> pass(const LoopFence& fence);
 
  private:
-  Result<GcReport> run(const LoopFence& fence);
+  void tell(const GcReport& report) const;
 
   const Parts parts_;
 };

@@ -52,12 +52,45 @@ void append_item(std::string& out, const GcItem& item) {
 }  // namespace
 
 Result<GcReport> QueueCollector::run_once(const LoopFence& fence) {
+  {
+    const base::MutexLock lock(mutex_);
+    while (busy_) idle_.wait(mutex_);
+    busy_ = true;
+  }
+  auto report = pass(fence);
+  end_pass();
+  return report;
+}
+
+Result<std::optional<GcReport>> QueueCollector::run_if_idle(const LoopFence& fence) {
+  {
+    const base::MutexLock lock(mutex_);
+    if (busy_) return std::optional<GcReport>();
+    busy_ = true;
+  }
+  auto report = pass(fence);
+  end_pass();
+  if (!report.ok()) return report.error();
+  return std::optional(*std::move(report));
+}
+
+void QueueCollector::settle() {
   const base::MutexLock lock(mutex_);
+  while (busy_) idle_.wait(mutex_);
+}
+
+void QueueCollector::end_pass() {
+  const base::MutexLock lock(mutex_);
+  busy_ = false;
+  idle_.notify_all();
+}
+
+Result<GcReport> QueueCollector::pass(const LoopFence& fence) {
   const std::string cause = base::uuid_v4(parts_.random);
   WEIR_CHECK(finish_leaving(fence, cause));
   WEIR_TRY(const OrphanReport seen, watch_.run_once(fence));
   GcReport report{.observed = seen.observed, .candidates = seen.eligible, .by_tag = seen.by_tag};
-  Batch batch = choose(seen, cause, report);
+  WEIR_TRY(Batch batch, choose(fence, seen, cause, report));
   if (!batch.collection.queues.empty()) {
     WEIR_TRY(const std::vector<RowId> gone, parts_.life.collect(fence, batch.collection));
     for (std::size_t i = 0; i < batch.items.size(); ++i) {
@@ -87,7 +120,7 @@ Result<void> QueueCollector::finish_leaving(const LoopFence& fence, const std::s
     std::vector<graph::TopicName> topics;
     topics.reserve(count);
     for (std::size_t i = 0; i < count; ++i) topics.push_back(leaving[at + i].topic);
-    if (parts_.holds && !parts_.holds(fence)) return loop_lost(fence);
+    if (!holds(fence)) return loop_lost(fence);
     WEIR_TRY(const std::vector<bool> gone, parts_.topics.remove(topics));
     WEIR_CRASH_POINT("gc.after_delete");
     Forgetting done{.queues = {}, .actor = kActor, .cause = cause, .at = parts_.clock.now()};
@@ -107,8 +140,10 @@ std::size_t QueueCollector::batch_size() const {
   return busy ? kGcBatch / 2 : kGcBatch;
 }
 
-QueueCollector::Batch QueueCollector::choose(const OrphanReport& seen, const std::string& cause,
-                                             GcReport& report) const {
+Result<QueueCollector::Batch> QueueCollector::choose(const LoopFence& fence,
+                                                     const OrphanReport& seen,
+                                                     const std::string& cause,
+                                                     GcReport& report) const {
   Batch batch{.collection = {.queues = {},
                              .held = seen.held,
                              .deploys_kept = rules_.gc.deploys_kept,
@@ -123,7 +158,8 @@ QueueCollector::Batch QueueCollector::choose(const OrphanReport& seen, const std
     GcItem item = item_of(*orphan);
     QueueEnd end{
         .queue = orphan->record.queue, .action = orphan->verdict.action, .tag = orphan->record.tag};
-    if (end.action == GcAction::Archive && !archive(*orphan, item, end)) {
+    if (end.action == GcAction::Archive && !holds(fence)) return loop_lost(fence);
+    if (end.action == GcAction::Archive && !archive(fence, *orphan, item, end)) {
       skip(std::move(item), report);
       continue;
     }
@@ -134,13 +170,15 @@ QueueCollector::Batch QueueCollector::choose(const OrphanReport& seen, const std
 }
 
 /// Step 1. What cannot be archived stays.
-bool QueueCollector::archive(const JudgedOrphan& orphan, GcItem& item, QueueEnd& end) const {
+bool QueueCollector::archive(const LoopFence& fence, const JudgedOrphan& orphan, GcItem& item,
+                             QueueEnd& end) const {
   item.archive_status = "missing_client";
   if (parts_.archiver != nullptr) {
     const auto kept = parts_.archiver->archive({.topic = orphan.topic,
                                                 .tag = orphan.record.tag,
                                                 .interval = orphan.interval.value_or(0),
-                                                .moment = orphan.record.since});
+                                                .moment = orphan.record.since},
+                                               [&] { return holds(fence); });
     item.archive_status = kept.ok() ? "archived" : "failed";
     if (kept.ok()) {
       end.archive_key = kept->key;

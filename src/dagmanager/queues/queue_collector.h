@@ -49,7 +49,8 @@ struct GcReport {
 ///   delete       the topic. A repeat finds it gone
 ///   forget       one transaction: the record goes, the name is free
 ///
-/// Whoever holds the loop next goes on with what leaves first. Any thread; one pass at a time.
+/// Whoever holds the loop next goes on with what leaves first. Any thread; one pass at a time,
+/// which may take long: it archives.
 class QueueCollector {
  public:
   /// All outlive the collector.
@@ -63,7 +64,7 @@ class QueueCollector {
     Random& random;
     /// Whether the loop is still held under this fence, by this instance's own clock. A broker
     /// knows no fences: it is asked right before a topic is deleted, for another holder may have
-    /// given its name away by then. None: always.
+    /// given its name away by then; and between archives, which are long. None: always.
     std::function<bool(const LoopFence&)> holds = {};
   };
   struct Rules {
@@ -76,8 +77,13 @@ class QueueCollector {
         rules_(std::move(rules)),
         watch_({parts.store, parts.life, parts.topics, parts.clock}, rules_.gc) {}
 
-  /// One pass under the loop's fence. Faults of the ports; ABORTED `loop_lost`.
+  /// One pass under the loop's fence, after one that is under way. Faults of the ports; ABORTED
+  /// `loop_lost`.
   Result<GcReport> run_once(const LoopFence& fence) WEIR_EXCLUDES(mutex_);
+  /// The same, but nothing at once while another pass is under way.
+  Result<std::optional<GcReport>> run_if_idle(const LoopFence& fence) WEIR_EXCLUDES(mutex_);
+  /// Waits for a pass that is under way.
+  void settle() WEIR_EXCLUDES(mutex_);
 
  private:
   /// A batch on its way: what is to go, and what is said of each.
@@ -86,16 +92,23 @@ class QueueCollector {
     std::vector<GcItem> items;  // of collection.queues, in order
   };
 
+  Result<GcReport> pass(const LoopFence& fence);
+  void end_pass() WEIR_EXCLUDES(mutex_);
   Result<void> finish_leaving(const LoopFence& fence, const std::string& cause);
   std::size_t batch_size() const;
-  Batch choose(const OrphanReport& seen, const std::string& cause, GcReport& report) const;
-  bool archive(const JudgedOrphan& orphan, GcItem& item, QueueEnd& end) const;
+  bool holds(const LoopFence& fence) const { return !parts_.holds || parts_.holds(fence); }
+  Result<Batch> choose(const LoopFence& fence, const OrphanReport& seen, const std::string& cause,
+                       GcReport& report) const;
+  bool archive(const LoopFence& fence, const JudgedOrphan& orphan, GcItem& item,
+               QueueEnd& end) const;
   static void skip(GcItem item, GcReport& report);
 
   const Parts parts_;
   const Rules rules_;
+  OrphanWatch watch_;  // of the pass that is under way
   base::Mutex mutex_;
-  OrphanWatch watch_ WEIR_GUARDED_BY(mutex_);
+  base::CondVar idle_;
+  bool busy_ WEIR_GUARDED_BY(mutex_) = false;
 };
 
 /// `{"observed":…}` as contract section 1.3 has it.

@@ -82,11 +82,20 @@ std::string manifest_text(const ArchiveRequest& request,
   return out + "\n";
 }
 
+using Wanted = std::function<bool()>;
+
+Result<void> check(const Wanted& wanted) {
+  if (!wanted || wanted()) return {};
+  return Error(Code::Aborted, "archive_stopped", "nobody waits for the archive any more");
+}
+
 Result<std::uint64_t> copy_partition(TopicContent& content, const graph::TopicName& topic,
-                                     const PartitionRange& range, ArchiveWriter& out, Sum& sum) {
+                                     const PartitionRange& range, const Wanted& wanted,
+                                     ArchiveWriter& out, Sum& sum) {
   std::uint64_t messages = 0;
   ContentCursor cursor{.partition = range.partition, .from = range.first, .end = range.end};
   while (cursor.from < cursor.end) {
+    WEIR_CHECK(check(wanted));
     WEIR_TRY(const auto page, content.read(topic, cursor, kContentPage));
     if (page.empty()) break;
     std::string bytes;
@@ -109,9 +118,10 @@ Result<void> write_object(ArchiveStore& archive, const std::string& name, std::s
   return writer->finish();
 }
 
-Result<Sum> sum_of(ArchiveStore& archive, const std::string& name) {
+Result<Sum> sum_of(ArchiveStore& archive, const std::string& name, const Wanted& wanted) {
   Sum sum;
   WEIR_CHECK(archive.read(name, [&](std::string_view piece) -> Result<void> {
+    WEIR_CHECK(check(wanted));
     sum.add(piece);
     return {};
   }));
@@ -136,7 +146,7 @@ std::string archive_key(const ArchiveRequest& request) {
   return request.topic.text() + '-' + moment;
 }
 
-Result<ArchivedTopic> TopicArchiver::archive(const ArchiveRequest& request) {
+Result<ArchivedTopic> TopicArchiver::archive(const ArchiveRequest& request, const Wanted& wanted) {
   ArchivedTopic archived{.key = archive_key(request), .messages = 0, .bytes = 0};
   const std::string content_name = archived.key + ".content";
   const std::string manifest_name = archived.key + ".manifest.json";
@@ -146,7 +156,7 @@ Result<ArchivedTopic> TopicArchiver::archive(const ArchiveRequest& request) {
   std::vector<ReadPartition> partitions;
   for (const PartitionRange& range : ranges) {
     WEIR_TRY(const std::uint64_t messages,
-             copy_partition(content_, request.topic, range, *writer, sum));
+             copy_partition(content_, request.topic, range, wanted, *writer, sum));
     partitions.push_back({range, messages});
     archived.messages += messages;
   }
@@ -155,7 +165,7 @@ Result<ArchivedTopic> TopicArchiver::archive(const ArchiveRequest& request) {
   const std::string manifest = manifest_text(request, partitions, sum);
   WEIR_CHECK(write_object(archive_, manifest_name, manifest));
   WEIR_CRASH_POINT("archive.manifest");
-  WEIR_TRY(const Sum kept, sum_of(archive_, content_name));
+  WEIR_TRY(const Sum kept, sum_of(archive_, content_name, wanted));
   if (kept.bytes != sum.bytes || kept.text() != sum.text()) return archive_differs(content_name);
   WEIR_TRY(const std::string kept_manifest, whole_object(archive_, manifest_name));
   if (kept_manifest != manifest) return archive_differs(manifest_name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/clock.h"
@@ -49,8 +50,10 @@ class TopicArchiver {
       : content_(content), archive_(archive) {}
 
   /// Both objects are written, read back, and are what was read from the topic. Else the topic must
-  /// stay: faults of the ports, or DATA_LOSS `archive_differs`.
-  Result<ArchivedTopic> archive(const ArchiveRequest& request);
+  /// stay: faults of the ports, DATA_LOSS `archive_differs`, or ABORTED `archive_stopped` once
+  /// `wanted`, asked a page, says no.
+  Result<ArchivedTopic> archive(const ArchiveRequest& request,
+                                const std::function<bool()>& wanted = nullptr);
 
  private:
   TopicContent& content_;

@@ -39,6 +39,7 @@ Result<CanaryExecutor::Pass> CanaryExecutor::run_once(const LoopFence& fence) {
 Result<bool> CanaryExecutor::judge_one(const LoopFence& fence, const RolloutRecord& rollout,
                                        Shared& shared) {
   std::vector<CheckResult> checks = ask(rollout, shared);
+  if (parts_.holds && !parts_.holds(fence)) return loop_lost(fence);
   WEIR_CRASH_POINT("canary.checked");
   WEIR_TRY(const RolloutOutcome outcome, parts_.rollouts.judge(fence, {.id = rollout.id,
                                                                        .step = rollout.rollout.step,

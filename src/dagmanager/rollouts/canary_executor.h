@@ -42,6 +42,9 @@ class CanaryExecutor {
     CanaryObserver& observer;
     MetricReader* metrics = nullptr;  ///< null: none is configured
     std::function<std::optional<CheckResult>(const RolloutRecord&)> lags = nullptr;
+    /// Whether the loop is still held, by this instance's own clock: what was asked while it was
+    /// given up says nothing. None: always.
+    std::function<bool(const LoopFence&)> holds = nullptr;
   };
   struct Pass {
     std::size_t running = 0;

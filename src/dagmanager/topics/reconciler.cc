@@ -36,9 +36,9 @@ Result<void> Reconciler::run_once(const LoopFence& fence) {
   return mended;
 }
 
-/// False once the pass has mended enough.
-bool Reconciler::spend() {
-  if (mends_left_ == 0) return false;
+/// False once the pass has mended enough, or the loop is not held any more.
+bool Reconciler::spend(const LoopFence& fence) {
+  if (mends_left_ == 0 || (parts_.holds && !parts_.holds(fence))) return false;
   --mends_left_;
   return true;
 }
@@ -57,7 +57,7 @@ Result<void> Reconciler::mend_sentinels(const LoopFence& fence) {
   WEIR_TRY(const auto gaps, parts_.upkeep.sentinel_gaps(kGapsCountedMax));
   parts_.observer.sentinel_gaps(gaps.size());
   for (const SentinelGap& gap : gaps) {
-    if (!spend()) return {};
+    if (!spend(fence)) return {};
     TopicLogRow row = log_row(fence, MendKind::Sentinel);
     row.cause = "deploy:" + gap.deploy_key;
     row.result = gap.sentinel.id.text() + "@" + gap.sentinel.version.text();
@@ -109,14 +109,14 @@ Result<void> Reconciler::mend_topics(const LoopFence& fence) {
   std::ranges::sort(missing);
   if (std::exchange(missing_of_, fence.fence) != fence.fence) missing_.no_listing();
   for (const RowId row : missing_.judge(std::move(missing))) {
-    if (!spend()) break;
+    if (!spend(fence)) break;
     WEIR_CHECK(recreate(fence, row));
   }
   WEIR_CHECK(count_unowned(listed));
   const Instant before = parts_.clock.now() - kIntentAgeMax;
   WEIR_TRY(const auto intents, parts_.upkeep.intents(before, mends_left_));
   for (const IntentRow& intent : intents) {
-    if (!spend()) break;
+    if (!spend(fence)) break;
     WEIR_CHECK(drop(fence, intent));
   }
   return {};

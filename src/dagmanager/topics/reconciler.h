@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,9 +47,12 @@ class Reconciler {
     AlertStore& alerts;
     const Clock& clock;
     ReconcileObserver& observer;
+    /// Whether the loop is still held, by this instance's own clock; asked before each mend. None:
+    /// always.
+    std::function<bool(const LoopFence&)> holds = nullptr;
   };
 
-  explicit Reconciler(Parts parts) : parts_(parts) {}
+  explicit Reconciler(Parts parts) : parts_(std::move(parts)) {}
 
   /// One pass under the loop's fence; one thread at a time. Faults of the ports: what the pass did
   /// before is done. Without a listing no topic is made or removed.
@@ -73,7 +77,7 @@ class Reconciler {
   Result<void> drop(const LoopFence& fence, const IntentRow& intent);
   Result<std::optional<TopicLogRow>> remove_topic(const LoopFence& fence, const IntentRow& intent);
   TopicLogRow log_row(const LoopFence& fence, MendKind kind) const;
-  bool spend();
+  bool spend(const LoopFence& fence);
 
   const Parts parts_;
   MissingTopics missing_;

@@ -62,13 +62,16 @@ Result<std::unique_ptr<PrometheusReader>> PrometheusReader::create(
 }
 
 PrometheusReader::PrometheusReader(std::unique_ptr<http::HttpClient> client, std::string prefix)
-    : client_(std::move(client)), prefix_(std::move(prefix)) {}
+    : cancel_(std::make_unique<http::CancelFlag>()),
+      client_(std::move(client)),
+      prefix_(std::move(prefix)) {}
 
 PrometheusReader::~PrometheusReader() = default;
 
 Result<double> PrometheusReader::read(const std::string& query) {
   const auto reply =
-      client_->request({.path = prefix_ + "/api/v1/query?query=" + base::percent_encode(query)});
+      client_->request({.path = prefix_ + "/api/v1/query?query=" + base::percent_encode(query),
+                        .cancel = cancel_.get()});
   if (!reply.ok()) return unavailable(reply.error().message());
   if (reply->status == kOk) return read_sample(reply->body);
   const std::string said =
@@ -78,6 +81,8 @@ Result<double> PrometheusReader::read(const std::string& query) {
   }
   return unavailable(said);
 }
+
+void PrometheusReader::cancel() { cancel_->set(); }
 
 Result<double> read_sample(const std::string& body) {
   const auto document = JsonDocument::parse(body, {.bytes_max = kSampleBytesMax});

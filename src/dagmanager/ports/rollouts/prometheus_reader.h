@@ -12,6 +12,7 @@
 #include "dagmanager/ports/rollouts/metric_reader.h"
 
 namespace weir::http {
+class CancelFlag;
 class HttpClient;
 }  // namespace weir::http
 
@@ -31,9 +32,13 @@ class PrometheusReader final : public MetricReader {
 
   Result<double> read(const std::string& query) override;
 
+  /// Ends reads that are under way and all that come, as unanswered.
+  void cancel();
+
  private:
   PrometheusReader(std::unique_ptr<http::HttpClient> client, std::string prefix);
 
+  std::unique_ptr<http::CancelFlag> cancel_;
   std::unique_ptr<http::HttpClient> client_;
   std::string prefix_;
 };

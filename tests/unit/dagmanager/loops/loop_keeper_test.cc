@@ -62,6 +62,21 @@ TEST_F(LoopKeeperTest, CallsALoopForWhichSomethingWasLeftAsLongAsItIsThere) {
   EXPECT_EQ(gained_, 3);
 }
 
+TEST_F(LoopKeeperTest, LetsGoOfALoopAtOnceAndGivesItsRowBackWhenItsPassHasEnded) {
+  const auto one = make("one");
+  const auto other = make("other");
+  one->run_once();
+  one->let_go();
+  EXPECT_FALSE(one->held("gc"));
+  one->run_once();
+  EXPECT_FALSE(one->held("gc")) << "for good";
+  other->run_once();
+  EXPECT_FALSE(other->held("gc")) << "a pass may still be ending";
+  one->stop();
+  other->run_once();
+  EXPECT_EQ(other->held("gc"), (LoopFence{"gc", 3}));
+}
+
 TEST_F(LoopKeeperTest, LeavesALoopToItsHolderAndComesWhenTheRowLapses) {
   const auto one = make("one");
   const auto other = make("other");

@@ -5,9 +5,12 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -46,6 +49,7 @@ class Broker final : public TopicAdmin {
     return kept_.sizes(topics);
   }
   Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override {
+    if (on_remove) on_remove();
     if (away) return base::unavailable("broker_unavailable", "nobody answers");
     if (deaf) return std::vector<bool>(topics.size(), false);
     return kept_.remove(topics);
@@ -53,6 +57,7 @@ class Broker final : public TopicAdmin {
   Result<int> broker_count() override { return kept_.broker_count(); }
   Result<void> ping() override { return kept_.ping(); }
 
+  std::function<void()> on_remove;
   bool away = false;
   bool deaf = false;
 
@@ -253,6 +258,30 @@ TEST_F(QueueCollectorTest, ArchivesFirstAndTellsWhere) {
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["actions"]["archive"], 1);
 }
 
+TEST_F(QueueCollectorTest, ArchivesNoMoreOnceTheLoopIsGivenUp) {
+  std::string pattern = testing::TempDir() + "weir-archive-XXXXXX";
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const auto archive = test::must(FolderArchiveStore::open(folder));
+  RegistryTopicContent content(broker_);
+  archiver_.emplace(content, *archive);
+  make_orphans(5);
+  QueueCollector::Rules rules;
+  rules.gc.policies["indicator"].action = GcAction::Archive;
+  const auto archived = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder), {});
+  };
+  holds_ = [&](const LoopFence&) { return archived() < 4; };  // two topics' files
+  QueueCollector gc = collector(rules);
+  pass(gc);
+  clock_.sleep_for(kLong);
+  const auto stopped = gc.run_once(fence_);
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().reason(), "loop_lost");
+  EXPECT_EQ(archived(), 4);
+  EXPECT_EQ(topics(), 5U);
+  EXPECT_THAT(test::must(life_.leaving(fence_)), IsEmpty());
+}
+
 TEST_F(QueueCollectorTest, GoesOnWithWhatAnotherLeft) {
   make_orphans(2);
   QueueCollector gc = collector();
@@ -306,7 +335,8 @@ TEST_F(QueueCollectorTest, ACleanupEndsDeploysAndRunsOnePassWhereTheLoopIsHeld) 
                           .collector = gc,
                           .clock = clock_,
                           .held = [&] { return held; },
-                          .passed = [&](const GcReport&) { ++passes; }});
+                          .passed = [&](const GcReport&) { ++passes; },
+                          .nudge = [] {}});
   EXPECT_EQ(test::must(service.cleanup("s", "me")), std::nullopt);
   EXPECT_EQ(passes, 0);
   EXPECT_EQ(gc_trigger_json({}), "{\"processed\":[],\"report\":null}\n");
@@ -327,6 +357,35 @@ TEST_F(QueueCollectorTest, ACleanupEndsDeploysAndRunsOnePassWhereTheLoopIsHeld) 
   held = LoopFence{"gc", 99};
   EXPECT_EQ(test::must(service.cleanup("s", "me")), std::nullopt)
       << "a pass that fails is no fault";
+}
+
+TEST_F(QueueCollectorTest, ACleanupDoesNotWaitForAPassThatIsUnderWay) {
+  make_orphans(1);
+  QueueCollector gc = collector();
+  pass(gc);
+  clock_.sleep_for(kLong);
+  int nudges = 0;
+  CleanupService service({.life = life_,
+                          .collector = gc,
+                          .clock = clock_,
+                          .held = [&] { return std::optional(fence_); },
+                          .passed = [](const GcReport&) {},
+                          .nudge = [&] { ++nudges; }});
+  std::promise<void> entered;
+  std::promise<void> leave;
+  broker_.on_remove = [&] {
+    entered.set_value();
+    leave.get_future().wait();
+  };
+  std::thread loop([&] { test::must(service.pass(fence_)); });
+  entered.get_future().wait();
+  EXPECT_EQ(test::must(service.cleanup("s", "me")), std::nullopt);
+  EXPECT_EQ(nudges, 1) << "what was ended is seen by a pass of its own";
+  leave.set_value();
+  loop.join();
+  broker_.on_remove = nullptr;
+  EXPECT_TRUE(test::must(service.cleanup("s", "me")).has_value());
+  EXPECT_EQ(nudges, 1);
 }
 
 TEST(GcTrigger, TakesAnObjectWithAnId) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
 #include <limits>
 #include <string>
 #include <vector>
@@ -116,6 +117,17 @@ TEST_F(PrometheusReaderTest, SaysThatNobodyAnswers) {
   const auto gone = reader();
   server_->stop();
   EXPECT_THAT(fault_of(gone->read("up")), HasSubstr("metrics_unavailable: "));
+}
+
+TEST_F(PrometheusReaderTest, AReadThatNobodyAnswersEndsWhenItIsCancelled) {
+  start();
+  const auto asking = reader("/silent", std::chrono::minutes(1));
+  auto answer = std::async(std::launch::async, [&] { return asking->read("up"); });
+  const auto waited = waiting_.take();
+  asking->cancel();
+  EXPECT_EQ(fault_of(answer.get()), "metrics_unavailable: the call was cancelled");
+  EXPECT_EQ(fault_of(asking->read("up")), "metrics_unavailable: the call was cancelled")
+      << "nor does a later one wait";
 }
 
 TEST(ReadSample, TakesTheOneSampleOfAVectorAndAScalar) {
