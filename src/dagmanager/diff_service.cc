@@ -253,6 +253,18 @@ Result<wire::DiffResult> DiffServer::run_hotfix(const HotfixDiff& hotfix) {
   return result;
 }
 
+void DiffServer::count_hotfix(const Result<void>& result, Duration received) {
+  parts_.metrics.diff_received();
+  if (result.ok()) {
+    parts_.metrics.diff_took(milliseconds(parts_.clock.monotonic() - received));
+    return;
+  }
+  parts_.metrics.diff_failed();
+  if (result.error().reason() == "graph_unavailable") parts_.health.saw(false);
+  server::log().warning("hotfix refused", {{"reason", result.error().reason()},
+                                           {"message", result.error().message()}});
+}
+
 /// Section 3.8: a resumed stream goes on only in the very answer it was cut from.
 Result<void> DiffServer::check_resume(const wire::DiffRequest& request,
                                       const DiffOutcome& outcome) const {

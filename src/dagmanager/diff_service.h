@@ -73,6 +73,9 @@ class DiffServer final
   /// DiffExecutor::run.
   Result<wire::DiffResult> run_hotfix(const HotfixDiff& hotfix);
 
+  /// A hotfix has ended, or was not admitted: it counts as a diff.
+  void count_hotfix(const Result<void>& result, Duration received);
+
   /// From now on new diffs are told `draining`.
   void drain() { draining_ = true; }
 

@@ -23,23 +23,33 @@ server::Span span_of(const QueryParts& parts, const server::TraceContext& trace,
   return span;
 }
 
-/// Runs `work` on the pool and ends the unary call with what it returns.
+/// A call's place in line, and who is told how it went.
+struct Place {
+  server::WorkerPool* pool = nullptr;  // null: that of the queries
+  std::size_t bytes = 0;
+  std::function<void(const Result<void>&)> ended = {};
+};
+
+/// Runs `work` on a pool and ends the unary call with what it returns.
 grpc::ServerUnaryReactor* run_on(const QueryParts& parts, std::string_view method,
                                  grpc::CallbackServerContext& context,
                                  const std::atomic<bool>& draining,
-                                 std::function<Result<void>()> work) {
+                                 std::function<Result<void>()> work, const Place& place = {}) {
   grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
-  const auto finish = [reactor, &context](const Result<void>& result) {
+  const auto finish = [reactor, &context, ended = place.ended](const Result<void>& result) {
+    if (ended) ended(result);
     reactor->Finish(result.ok() ? grpc::Status::OK : server::finish_with(context, result.error()));
   };
   if (draining) {
-    finish(base::unavailable("draining", "this instance is shutting down; ask another"));
+    reactor->Finish(server::finish_with(
+        context, base::unavailable("draining", "this instance is shutting down; ask another")));
     return reactor;
   }
   const server::TraceContext trace = server::trace_of(context, parts.random);
+  server::WorkerPool& pool = place.pool != nullptr ? *place.pool : parts.pool;
   const auto submitted =
-      parts.pool.submit(0, [finish, work = std::move(work), trace, tracer = parts.tracer,
-                            span = span_of(parts, trace, method)]() mutable {
+      pool.submit(place.bytes, [finish, work = std::move(work), trace, tracer = parts.tracer,
+                                span = span_of(parts, trace, method)]() mutable {
         const server::ScopedTrace scope(trace, tracer);
         const Result<void> result = work();
         if (!result.ok()) span.fail(result.error().reason());
@@ -251,11 +261,21 @@ grpc::ServerUnaryReactor* AdminServer::Cleanup(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* AdminServer::RedoDiff(grpc::CallbackServerContext* context,
                                                 const wire::RedoDiffRequest* request,
                                                 wire::DiffResult* reply) {
-  return run_on(parts_, "AdminService/RedoDiff", *context, draining_,
-                [this, request, reply, actor = context->peer()]() -> Result<void> {
-                  WEIR_TRY(*reply, parts_.redo.redo(*request, actor));
-                  return {};
-                });
+  Place place;
+  if (!request->dag_json().empty()) {  // a hotfix: a diff like others
+    place = {.pool = &parts_.admission,
+             .bytes = request->ByteSizeLong(),
+             .ended = [this, received = parts_.clock.monotonic()](const Result<void>& result) {
+               parts_.diffs.count_hotfix(result, received);
+             }};
+  }
+  return run_on(
+      parts_, "AdminService/RedoDiff", *context, draining_,
+      [this, request, reply, actor = context->peer()]() -> Result<void> {
+        WEIR_TRY(*reply, parts_.redo.redo(*request, actor));
+        return {};
+      },
+      place);
 }
 grpc::ServerUnaryReactor* AdminServer::SetTrafficWeight(
     grpc::CallbackServerContext* context, const wire::SetTrafficWeightRequest* request,

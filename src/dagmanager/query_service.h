@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "dagmanager/diff_service.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/queues/cleanup_service.h"
@@ -28,7 +29,9 @@ namespace weir::dagmanager {
 struct QueryParts {
   GraphStore& store;
   TopicAdmin& topics;
-  server::WorkerPool& pool;  ///< calls that may wait for an engine run there
+  server::WorkerPool& pool;       ///< calls that may wait for an engine run there
+  server::WorkerPool& admission;  ///< what is a diff, there
+  DiffServer& diffs;
   StoreHealth& health;
   TrafficService& traffic;
   HitService& hits;

@@ -206,8 +206,8 @@ class Dagmanager {
         .compute_key_in_queue_map = config_.compute_key_in_queue_map});
     wire_gc();
     wire_rollouts();
-    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *health_,
-                           *traffic_,       *hits_,           *redo_,    *cleanup_,
+    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *admission_, *diffs_,
+                           *health_,        *traffic_,        *hits_,    *redo_,      *cleanup_,
                            *rollouts_,      clock_,           random_,   tracer()};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);

@@ -4,12 +4,15 @@ both: whatever the moment, the same command again ends where an undisturbed run 
 
 import json
 import subprocess
+import threading
 
 import grpc
 import pytest
 
 from graphs import layered_graph
 from test_kill import KILLED, query, submit
+from test_kill_gc import locked
+from test_kill_loops import wait_until
 from test_kill_weights import set_weight, weights_told
 from weir_server import binary
 
@@ -179,3 +182,44 @@ def test_the_same_command_after_a_kill_ends_where_an_undisturbed_run_ends(
         == [["hotfix", "8"], ["rollback", "9"]]
     assert query(dsn, "SELECT topic FROM weir_dagmanager.queue WHERE state = 'intent'") == []
     server.stop()
+
+
+def counted(server, name):
+    for line in server.get("/metrics")[1].decode().splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    return 0
+
+
+def test_a_hotfix_counts_as_a_diff_and_a_rollback_does_not(start_server, files, tmp_path):
+    server = start_server("memory")
+    submit_first(server, files)
+    names = ("diff_requests_total", "diff_duration_ms_count", "diff_failures_total")
+    rises = []
+    nonsense = tmp_path / "nonsense.json"
+    nonsense.write_text("{}")
+    for words in (["--file", files["a"]], ["--rollback"], ["--file", nonsense]):
+        before = [counted(server, name) for name in names]
+        redo(server, *words)
+        rises.append([counted(server, name) - old for name, old in zip(names, before)])
+    assert rises == [[1, 1, 0], [0, 0, 0], [1, 0, 1]]
+    server.stop()
+
+
+def test_a_hotfix_under_way_ends_before_the_server_does(start_server, files):
+    server = start_server("postgres")
+    submit_first(server, files)
+    with locked(server.settings["graph_dsn"], "weir_topics.topic_registry"):
+        answers = []
+        caller = threading.Thread(
+            target=lambda: answers.append(redo(server, "--file", files["a"])))
+        caller.start()
+        wait_until(lambda: counted(server, "diffs_running") == 1, 30)
+        server.process.terminate()
+        wait_until(lambda: "draining" in server.log.read_text(), 30)
+        with pytest.raises(subprocess.TimeoutExpired):  # longer than a call that is no diff has
+            server.process.wait(2)
+    caller.join()
+    assert answers[0].returncode == 0, answers[0].stderr
+    assert json.loads(answers[0].stdout)["version"] == "v1-hotfix"
+    assert server.process.wait(60) == 0
