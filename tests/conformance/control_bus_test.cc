@@ -85,7 +85,8 @@ TEST_P(ControlBusTest, TellsTheWholeAnswerOfAQueryThatIsAsked) {
   EXPECT_EQ(data["etag"], "q:btc:60:2");
 }
 
-TEST_P(ControlBusTest, CountsTheRevisionOfEachQuerySetByItself) {
+/// Of an event about btc every minute: `q:btc:60:<revision>`.
+TEST_P(ControlBusTest, CountsOneRevisionForTheSetsOfATagListForConsumersKeepOneEtag) {
   const auto other = make_binding("s1", "w2");
   ASSERT_TRUE(succeeded(Diff(store_, binding_, {make_query_node("q", "btc")}).run()));
   ASSERT_TRUE(succeeded(Diff(store_, other, {make_query_node("q", "btc")}).run()));
@@ -94,9 +95,28 @@ TEST_P(ControlBusTest, CountsTheRevisionOfEachQuerySetByItself) {
   }
   ASSERT_TRUE(succeeded(Diff(store_, other, {make_node("a0")}).run()));
   EXPECT_EQ(last_about({"btc"})["world_id"], "w2");
-  EXPECT_EQ(last_about({"btc"})["etag"], "q:btc:60:1");
-  ASSERT_TRUE(succeeded(Diff(store_, binding_, {make_node("a9")}).run()));
   EXPECT_EQ(last_about({"btc"})["etag"], "q:btc:60:4");
+  ASSERT_TRUE(succeeded(Diff(store_, binding_, {make_node("a9")}).run()));
+  EXPECT_EQ(last_about({"btc"})["etag"], "q:btc:60:5");
+}
+
+TEST_P(ControlBusTest, TellsTwoModesOfATagListInOneChangeUnderTwoRevisions) {
+  NodeRecord all = make_query_node("p", "btc");
+  all.query->match_all = true;
+  ASSERT_TRUE(succeeded(Diff(store_, binding_, {make_query_node("q", "btc"), all}).run()));
+  ASSERT_TRUE(succeeded(Diff(store_, binding_, {make_node("a")}).run()));
+  ASSERT_TRUE(succeeded(Diff(store_, binding_, {make_node("b")}).run()));
+  std::vector<std::string> etags;
+  std::set<std::string> modes;
+  for (const PendingEvent& event : pending()) {
+    const json data = json::parse(event.event.envelope)["data"];
+    if (data["tags"] != json({"btc"})) continue;
+    etags.push_back(data["etag"]);
+    modes.insert(data["match_mode"]);
+  }
+  EXPECT_EQ(etags,
+            (std::vector<std::string>{"q:btc:60:1", "q:btc:60:2", "q:btc:60:3", "q:btc:60:4"}));
+  EXPECT_EQ(modes, (std::set<std::string>{"all", "any"}));
 }
 
 TEST_P(ControlBusTest, TellsAWeightThatDiffersOrAVersionThatDoes) {

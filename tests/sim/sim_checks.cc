@@ -262,8 +262,9 @@ Violation ComputeKeys::check(const GraphIndex& index) {
 }
 
 Violation check_events(const std::vector<PendingEvent>& events, bool always_weighted) {
-  std::map<std::string, std::pair<int, std::set<std::string>>> sets;  // revision, queues
-  std::map<std::string, std::pair<std::string, double>> weights;      // version, weight
+  std::map<std::string, std::set<std::string>> sets;              // queues
+  std::map<std::string, int> revisions;                           // by etag, but for its end
+  std::map<std::string, std::pair<std::string, double>> weights;  // version, weight
   std::set<std::string> ids;
   std::int64_t last = 0;
   for (const PendingEvent& event : events) {
@@ -280,8 +281,10 @@ Violation check_events(const std::vector<PendingEvent>& events, bool always_weig
     }
     const std::string key = query_text(data);
     const std::string etag = text_of(data, "etag");
-    auto& [revision, queues] = sets[key];
-    if (!etag.ends_with(":" + std::to_string(++revision))) return "revision of " + etag;
+    const std::size_t end = etag.rfind(':');
+    const int revision = ++revisions[data["tags"].dump() + etag.substr(0, end)];
+    if (etag.substr(end + 1) != std::to_string(revision)) return "revision of " + etag;
+    std::set<std::string>& queues = sets[key];
     const std::set<std::string> now = queues_of(data);
     if (!std::ranges::includes(now, queues)) return "an answer shrank: " + etag;
     queues = now;

@@ -57,7 +57,8 @@ class ComputeKeys {
   std::map<std::string, std::string> seen_;  // topic to compute key
 };
 
-/// The events of one store, told apart by query set: revisions rise by one, answers only grow.
+/// The events of one store, told apart by query set: answers only grow; revisions rise by one
+/// a tag list and interval.
 /// Weights are told when they change, which shows where every sentinel has one.
 Violation check_events(const std::vector<dagmanager::PendingEvent>& events, bool always_weighted);
 

@@ -204,10 +204,7 @@ std::string query_key(const QuerySet& query) {
     key += ',';
   };
   for (const std::string& tag : query.tags) add(tag);
-  key += std::to_string(query.interval) + (query.match_all ? ",all," : ",any,");
-  add(query.scope.world_id);
-  add(query.scope.execution_domain);
-  return key;
+  return key + std::to_string(query.interval);
 }
 
 std::string lifecycle_key(const graph::TopicName& queue) { return "lifecycle:" + queue.text(); }

@@ -103,8 +103,9 @@ std::vector<QueueUpdate> queries_without(const GraphIndex& before, std::span<con
 /// differs by more than 1e-6, or the version label does (section 3.3).
 bool weight_changed(const std::optional<SentinelRecord>& last, const SentinelRecord& wanted);
 
-/// Text that names a query set and no other: what its revision is counted by. The same for the end
-/// of a topic.
+/// What revisions are counted by: the tags and the interval of a query, as in its etag. Sets of
+/// several worlds, domains or modes share one count, for a consumer keeps one etag a tag list and
+/// interval, and drops what bears the one it has. The same for the end of a topic.
 std::string query_key(const QuerySet& query);
 std::string lifecycle_key(const graph::TopicName& queue);
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "dagmanager/ports/postgres_graph_sql.h"
@@ -144,6 +145,19 @@ void add_deploy(Pipeline& pipeline, const GraphChange& change, ChangePlaces& pla
   places.touched_deploy = pipeline.add(sql::kTouchDeploy, std::move(params));
 }
 
+std::vector<std::int64_t> raise_revisions(Pipeline& pipeline,
+                                          const std::vector<std::string>& keys) {
+  std::unordered_map<std::string_view, std::int64_t> counts;
+  std::vector<std::int64_t> later(keys.size());
+  for (std::size_t i = keys.size(); i-- > 0;) later[i] = counts[keys[i]]++;
+  using Count = std::pair<const std::string_view, std::int64_t>;
+  Params params;
+  params.bytes_array(counts, [](const Count& count) { return as_bytes(count.first); })
+      .int64_array(counts, &Count::second);
+  pipeline.add(sql::kRaiseRevisions, std::move(params));
+  return later;
+}
+
 void tell_queue_updates(Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
                         const EventStamp& stamp) {
   if (updates.empty()) return;
@@ -157,9 +171,7 @@ void tell_queue_updates(Pipeline& pipeline, const std::vector<QueueUpdate>& upda
     tags.push_back(array_text(update.query.tags));
     queues.push_back(pack_ids(update.queues));
   }
-  Params revisions;
-  revisions.bytes_array(keys, as_bytes);
-  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
+  const std::vector<std::int64_t> later = raise_revisions(pipeline, keys);
   using Update = QueueUpdate;
   const auto world = [](const Update& one) { return std::string_view(one.query.scope.world_id); };
   const auto domain = [](const Update& one) {
@@ -175,7 +187,8 @@ void tell_queue_updates(Pipeline& pipeline, const std::vector<QueueUpdate>& upda
       .bytes_array(queues, as_bytes)
       .text_array(updates, world)
       .text_array(updates, domain)
-      .instant(stamp.at);
+      .instant(stamp.at)
+      .int64_array(later);
   pipeline.add(sql::kInsertQueueEvents, std::move(params));
 }
 

@@ -51,6 +51,11 @@ struct EventStamp {
   std::int64_t event_seq = 0;
   Instant at{};
 };
+/// Draws a revision for each key, as often as it is there. Gives for each how many were drawn of
+/// the same key for those after it: its own revision is the newest less these.
+std::vector<std::int64_t> raise_revisions(postgres::Pipeline& pipeline,
+                                          const std::vector<std::string>& keys);
+
 /// One event a query that has another answer now, each with the next revision of its query; for
 /// whoever holds the lock of the epoch (postgres_graph_sql.h).
 void tell_queue_updates(postgres::Pipeline& pipeline, const std::vector<QueueUpdate>& updates,

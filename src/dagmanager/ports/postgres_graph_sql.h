@@ -5,8 +5,7 @@
 
 /// Every statement of the PostgreSQL graph store, by table. Tables are named with their schema: no
 /// search path decides what is meant. A change takes its locks in one order: nodes, queues,
-/// deploys, the epoch, then what only the holder of the epoch writes. Instants that come in arrays
-/// are microseconds since 1970.
+/// deploys, the epoch, then what its holder writes. Instants in arrays are microseconds since 1970.
 namespace weir::dagmanager::sql {
 
 using postgres::Statement;
@@ -20,8 +19,7 @@ using postgres::Statement;
 inline constexpr Statement kRead = {
     "dag_read",
     "SELECT e.epoch, e.stamp, d.last_seen, coalesce(d.ended_at, d.taken_back_at) IS NOT NULL,"
-    " d.sentinel_due"
-    " FROM weir_dagmanager.graph_epoch e"
+    " d.sentinel_due FROM weir_dagmanager.graph_epoch e"
     " LEFT JOIN weir_dagmanager.deploy d ON d.deploy_key = $1"};
 
 inline constexpr Statement kSnapshot = {
@@ -269,23 +267,25 @@ inline constexpr Statement kInsertLog = {
 
 // query_set, outbox
 
+/// Each key once, with how many revisions are drawn of it.
 inline constexpr Statement kRaiseRevisions = {
     "dag_raise_revisions",
-    "INSERT INTO weir_dagmanager.query_set AS s (query_key, revision) SELECT unnest($1::bytea[]), 1"
-    " ON CONFLICT (query_key) DO UPDATE SET revision = s.revision + 1"};
+    "INSERT INTO weir_dagmanager.query_set AS s (query_key, revision) SELECT unnest($1::bytea[]),"
+    " unnest($2::bigint[]) ON CONFLICT (query_key) DO UPDATE SET revision = s.revision +"
+    " excluded.revision"};
 
-/// Event n gets key_seq $1 + n, n from 1, and the revision that kRaiseRevisions has just drawn.
+/// Event n gets key_seq $1 + n, n from 1, and the newest revision of its key less $11.
 inline constexpr Statement kInsertQueueEvents = {
     "dag_insert_queue_events",
     "INSERT INTO weir_dagmanager.outbox (key_seq, id, kind, revision, tags, interval_seconds,"
     " match_all, world_id, execution_domain, queue_ids, created_at)"
-    " SELECT $1 + u.place, u.id::uuid, 'queue_updated', s.revision, u.tags::text[],"
+    " SELECT $1 + u.place, u.id::uuid, 'queue_updated', s.revision - u.later, u.tags::text[],"
     " u.interval_seconds, u.match_all, u.world_id, u.execution_domain, u.queue_ids, $10 FROM"
     " (SELECT generate_subscripts($2::text[], 1) AS place, unnest($2::text[]) AS id,"
     " unnest($3::bytea[]) AS query_key, unnest($4::text[]) AS tags,"
     " unnest($5::bigint[]) AS interval_seconds, unnest($6::boolean[]) AS match_all,"
     " unnest($7::bytea[]) AS queue_ids, unnest($8::text[]) AS world_id,"
-    " unnest($9::text[]) AS execution_domain) u"
+    " unnest($9::text[]) AS execution_domain, unnest($11::bigint[]) AS later) u"
     " JOIN weir_dagmanager.query_set s ON s.query_key = u.query_key"};
 
 #undef WEIR_DAG_INSTANT

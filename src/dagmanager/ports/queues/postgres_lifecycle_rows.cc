@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/uuid.h"
+#include "dagmanager/ports/postgres_change_rows.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "drivers/postgres/pipeline.h"
@@ -41,9 +42,7 @@ void add_lifecycles(postgres::Pipeline& pipeline, const std::vector<LifecycleUpd
     ids.push_back(base::uuid_v4(random));
     keys.push_back(key_hash(lifecycle_key(told.queue)));
   }
-  Params revisions;
-  revisions.bytes_array(keys, as_bytes);
-  pipeline.add(sql::kRaiseRevisions, std::move(revisions));
+  raise_revisions(pipeline, keys);  // a queue is told of once
   using Told = LifecycleUpdate;
   Params params;
   params.int64(event_seq)
