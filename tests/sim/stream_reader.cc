@@ -40,6 +40,7 @@ void StreamReader::reset(std::int64_t oldest) {
   queries_.clear();
   weights_.clear();
   lifecycles_.clear();
+  revisions_.clear();
 }
 
 void StreamReader::take(const server::StreamEvent& event) {
@@ -61,10 +62,11 @@ void StreamReader::take(const server::StreamEvent& event) {
     revision = revision_of(data);
     return;
   }
+  const std::string etag = member_text(data, "etag");  // of all sets of a tag list and interval
+  std::int64_t& newest = revisions_[data["tags"].dump() + etag.substr(0, etag.rfind(':'))];
+  if (newest != 0 && revision_of(data) != newest + 1) found_("an answer out of order: " + etag);
+  newest = revision_of(data);
   Told& told = queries_[query_text(data)];
-  if (told.revision != 0 && revision_of(data) != told.revision + 1) {
-    found_("an answer out of order: " + member_text(data, "etag"));
-  }
   told.revision = revision_of(data);
   told.queues.clear();
   for (const auto& queue : data["queues"]) told.queues.insert(queue["queue"].get<std::string>());

@@ -52,6 +52,7 @@ class StreamReader {
   std::map<std::string, Told> queries_;                            // by set and context
   std::map<std::string, std::pair<std::string, double>> weights_;  // by sentinel and world
   std::map<std::string, std::int64_t> lifecycles_;                 // revision by queue
+  std::map<std::string, std::int64_t> revisions_;                  // by etag, but for its end
 };
 
 }  // namespace weir::sim
