@@ -67,6 +67,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_promote(*group, session);
   add_topic_log(*group, session);
   add_restore_topics(*group, session);
+  add_compact(*group, session);
   add_snapshot(*group, session);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/crash_point.h"
+#include "base/json.h"
 #include "dagmanager/core/control_events.h"
 #include "dagmanager/core/limits.h"
 #include "dagmanager/limits.h"
@@ -51,6 +52,24 @@ auto told(std::string_view name, const Work& work) {
   auto result = work();
   if (!result.ok()) step.span().fail(result.error().reason());
   return result;
+}
+
+/// A store names the node of an artifact that it refuses: the caller is told its place in the
+/// document.
+Error with_pointers(Error error, const graph::Dag& dag) {
+  if (error.reason() != "artifact_invalid") return error;
+  std::vector<Fault> faults = error.faults();
+  for (Fault& fault : faults) {
+    for (const graph::DagNode& node : dag.nodes) {
+      for (const graph::NodeId* id : {&node.node_id, &node.computed_id}) {
+        const std::string prefix = artifacts_path(id->view());
+        if (!fault.path.starts_with(prefix)) continue;
+        const std::string place = base::json_pointer("/nodes", node.index);
+        fault.path = artifacts_path(place) + fault.path.substr(prefix.size());
+      }
+    }
+  }
+  return Error(error.code(), error.reason(), error.message()).with_faults(std::move(faults));
 }
 
 }  // namespace
@@ -420,7 +439,9 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
     follow_topics(*attempt.change, change_input(attempt), attempt.reservation);
   }
   WEIR_CRASH_POINT("diff.before_commit");
-  WEIR_TRY(const Committed committed, store_.commit(*attempt.change));
+  auto commit = store_.commit(*attempt.change);
+  if (!commit.ok()) return with_pointers(std::move(commit).error(), *attempt.command.dag);
+  const Committed& committed = *commit;
   attempt.epoch = committed.epoch;
   attempt.sentinel_stored = attempt.change->sentinel.has_value();
   attempt.handed_over = committed.handed_over;
@@ -448,7 +469,7 @@ ChangeInput DiffExecutor::change_input(const Attempt& attempt) const {
           .handover = attempt.command.handover ? &*attempt.command.handover : nullptr,
           .request_hash = attempt.command.request_hash(),
           .answer_hash = attempt.answer->hash,
-          .deploy_known = attempt.deploy_seen.has_value(),
+          .deploy_known = attempt.deploy_seen && !attempt.deploy_seen->ended,
           .now = attempt.now};
 }
 

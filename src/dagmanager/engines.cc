@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "dagmanager/limits.h"
+#include "dagmanager/ports/compaction/memory_compaction_store.h"
+#include "dagmanager/ports/compaction/postgres_compaction_store.h"
 #include "dagmanager/ports/events/postgres_control_bus.h"
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
@@ -19,7 +21,6 @@
 #include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
-#include "dagmanager/ports/postgres_traffic_store.h"
 #include "dagmanager/ports/queues/folder_archive_store.h"
 #include "dagmanager/ports/queues/guarded_archive_store.h"
 #include "dagmanager/ports/queues/memory_buffering.h"
@@ -34,6 +35,7 @@
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_rollout_store.h"
+#include "dagmanager/ports/rollouts/postgres_traffic_store.h"
 #include "dagmanager/ports/topics/memory_topic_log.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "dagmanager/ports/topics/postgres_topic_log.h"
@@ -86,6 +88,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops, *engines.alerts);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
     engines.log = std::make_unique<MemoryTopicLogStore>(*store, *loops);
+    engines.compaction = std::make_unique<MemoryCompactionStore>(*store, *loops);
     engines.loops = std::move(loops);
     engines.store = std::move(store);
     return {};
@@ -108,6 +111,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.alerts = std::make_unique<PostgresAlertStore>(*pool);
   engines.life = std::make_unique<PostgresQueueLife>(*pool, *store, random);
   engines.buffering = std::make_unique<PostgresBuffering>(*pool, random);
+  engines.compaction = std::make_unique<PostgresCompactionStore>(*pool, *store, random);
   engines.store = std::move(store);
   engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);
   engines.log = std::make_unique<PostgresTopicLogStore>(*pool);

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "dagmanager/dagmanager_config.h"
+#include "dagmanager/ports/compaction/compaction_store.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
@@ -61,6 +62,7 @@ struct Engines {
   std::unique_ptr<LoadSource> load;       ///< of the broker; null: nobody tells it
   std::unique_ptr<TopicUpkeepStore> upkeep;
   std::unique_ptr<TopicLogStore> log;
+  std::unique_ptr<CompactionStore> compaction;
 };
 
 /// Opens them, migrating schemas where there are any. `clock` and `random` outlive the engines.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "dagmanager/compaction/retirement_watch.h"
 #include "dagmanager/diff_service.h"
 #include "dagmanager/engines.h"
 #include "dagmanager/event_relay.h"
@@ -216,14 +217,18 @@ class Dagmanager {
         server::EventStream::Parts{*engines_.events, clock_, server::log()});
     loops_ = std::make_unique<LoopKeeper>(
         LoopKeeper::Parts{*engines_.loops, clock_, server::log(), instance_});
-    gc_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
-        .keeper = *loops_,
-        .clock = clock_,
-        .log = server::log(),
-        .observer = dagmanager_metrics_,
-        .loop = kGcLoop,
-        .period = config_.gc.interval,
-        .work = [this](const LoopFence& fence) { return cleanup_->pass(fence); }});
+    gc_loop_ = std::make_unique<PeriodicLoop>(
+        PeriodicLoop::Parts{.keeper = *loops_,
+                            .clock = clock_,
+                            .log = server::log(),
+                            .observer = dagmanager_metrics_,
+                            .loop = kGcLoop,
+                            .period = config_.gc.interval,
+                            .work = [this](const LoopFence& fence) -> Result<void> {
+                              WEIR_CHECK(cleanup_->pass(fence));
+                              WEIR_CHECK(retirements_->run_once(fence));
+                              return {};
+                            }});
     reconciler_ = std::make_unique<Reconciler>(Reconciler::Parts{
         *engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits, *engines_.alerts,
         clock_, dagmanager_metrics_, [this](const LoopFence& fence) { return holds(fence); }});
@@ -294,6 +299,9 @@ class Dagmanager {
                               engines_.load.get(), clock_, random_,
                               [this](const LoopFence& fence) { return holds(fence); }},
         QueueCollector::Rules{config_.gc.rules, config_.gc.capacity});
+    retirements_ = std::make_unique<RetirementWatch>(
+        RetirementWatch::Parts{*engines_.life, *engines_.compaction, clock_},
+        config_.gc.rules.deploys_kept);
     cleanup_ = std::make_unique<CleanupService>(
         CleanupService::Parts{.life = *engines_.life,
                               .collector = *collector_,
@@ -451,6 +459,7 @@ class Dagmanager {
   std::unique_ptr<PeriodicLoop> counts_loop_;
   std::unique_ptr<TopicArchiver> archiver_;
   std::unique_ptr<QueueCollector> collector_;
+  std::unique_ptr<RetirementWatch> retirements_;
   std::unique_ptr<CleanupService> cleanup_;
   std::unique_ptr<PeriodicLoop> gc_loop_;
   std::unique_ptr<Watchers> watchers_;

@@ -126,6 +126,23 @@ TEST_P(LoopLeasesTest, GivesALapsedLoopToTheNextUnderTheNextFence) {
       << "its own, lapsed: others may have thought it free";
 }
 
+TEST_P(LoopLeasesTest, GivesALoopToWhoSeizesItWhoeverHoldsIt) {
+  renew("a", {{"gc"}, {"lag"}});
+  const std::vector<std::string> loops{"reconciler", "gc"};
+  const auto fences = engine_->leases().seize("c", loops);
+  ASSERT_TRUE(succeeded(fences));
+  EXPECT_THAT(*fences, testing::ElementsAre(LoopFence{"reconciler", 1}, LoopFence{"gc", 2}));
+  EXPECT_THAT(shown(renew("a", {{"gc"}, {"lag"}})),
+              testing::ElementsAre("gc c 2", "lag a 1", "reconciler c 1"));
+  EXPECT_THAT(shown(renew("c", {{"gc"}, {"reconciler"}})),
+              testing::ElementsAre("gc c 2", "lag a 1", "reconciler c 1"))
+      << "and keeps it under the same fence";
+  engine_->pass(kLoopLeaseTtl);
+  EXPECT_THAT(shown(renew("a", {{"gc"}, {"lag"}})),
+              testing::ElementsAre("gc a 3", "lag a 2", "reconciler c 1"))
+      << "it lapses like any";
+}
+
 TEST_P(LoopLeasesTest, VoidsTheFencesOfRowsThatAreGivenBack) {
   renew("a", {{"gc"}});
   renew("b", {{"lag"}});

@@ -81,7 +81,7 @@ TEST_F(PostgresSchemaTest, LetsTheServiceRoleDoNoMoreThanItNeeds) {
   ASSERT_NE(service, nullptr);
   for (const char* refused :
        {"UPDATE weir_dagmanager.topic_log_batch SET actor = 'nobody'",
-        "DELETE FROM weir_dagmanager.topic_log_batch", "DELETE FROM weir_dagmanager.compute_node",
+        "DELETE FROM weir_dagmanager.topic_log_batch", "DELETE FROM weir_dagmanager.deploy",
         "UPDATE weir_dagmanager.compute_node SET name = 'x'", "TRUNCATE weir_dagmanager.queue",
         "DROP TABLE weir_dagmanager.queue", "ALTER TABLE weir_dagmanager.queue ADD COLUMN x int",
         "CREATE TABLE weir_dagmanager.x (a int)",

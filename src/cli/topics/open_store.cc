@@ -3,12 +3,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <utility>
 
 #include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/console/session.h"
+#include "drivers/process/user.h"
 #include "operators/calendar.h"
 #include "server/config/config_file.h"
 
@@ -43,6 +46,11 @@ std::unique_ptr<OpenStore> open_store(const std::string& file, int& exit_code) {
   }
   store->engines = *std::move(engines);
   return store;
+}
+
+std::string cli_actor() {
+  const auto user = process::find_user(::geteuid());
+  return "cli:" + (user ? user->name : std::to_string(::geteuid()));
 }
 
 std::optional<Instant> time_flag(const char* flag, const std::string& text) {

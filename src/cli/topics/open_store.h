@@ -28,6 +28,9 @@ void add_config_flag(CLI::App& command, std::string& file);
 /// Opens them; what is wrong is printed, and `exit_code` is what the command ends with then.
 std::unique_ptr<OpenStore> open_store(const std::string& file, int& exit_code);
 
+/// Who is logged as having done it: `cli:<user>`.
+std::string cli_actor();
+
 /// An instant as RFC 3339 has it; nothing, and a printed error, if it is none.
 std::optional<Instant> time_flag(const char* flag, const std::string& text);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -12,7 +10,6 @@
 #include "cli/topics/open_store.h"
 #include "cli/topics/topic_text.h"
 #include "dagmanager/topics/topic_restore.h"
-#include "drivers/process/user.h"
 
 namespace weir::cli {
 namespace {
@@ -22,11 +19,6 @@ struct RestoreFlags {
   bool dry_run = false;
   std::string config;
 };
-
-std::string actor() {
-  const auto user = process::find_user(::geteuid());
-  return "cli:" + (user ? user->name : std::to_string(::geteuid()));
-}
 
 int run_restore(const Session& session, const RestoreFlags& flags) {
   const auto until = time_flag("--until", flags.until);
@@ -43,7 +35,7 @@ int run_restore(const Session& session, const RestoreFlags& flags) {
   dagmanager::Engines& engines = store->engines;
   dagmanager::TopicRestore restore(
       {*engines.store, *engines.upkeep, *engines.log, *engines.topics, store->clock, store->random},
-      actor());
+      cli_actor());
   const auto restored = restore.run(*until, flags.dry_run);
   if (!restored.ok()) {
     print_error(restored.error());

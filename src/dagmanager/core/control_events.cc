@@ -151,7 +151,12 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphCh
   added.reserve(change.queues.size());
   for (const QueuePromotion& queue : change.queues) {
     const auto [node, unseen] = node_of.try_emplace(queue.node, nullptr);
-    if (unseen) node->second = &stored.emplace_back(before.node(queue.node).record());
+    if (unseen) {
+      // One that was removed since has the change refused, whatever is decided here.
+      const NodeView view = before.node(queue.node);
+      if (view) node->second = &stored.emplace_back(view.record());
+    }
+    if (node->second == nullptr) continue;
     added.push_back({queue.queue, node->second});
   }
   return changed_queries(before, added, change.binding->scope);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/result.h"
 #include "dagmanager/core/records.h"
 
 /// What a diff writes: intents before its topics are made, one change after (contract section 3.2).
@@ -97,7 +101,9 @@ struct GraphChange {
   std::vector<BufferMark> marks;
   std::shared_ptr<const BindingContext> binding;
   std::optional<DeployRecord> deploy;  ///< insert, or move last_seen and revive
-  bool deploy_known = false;           ///< only last_seen moves
+  /// Only last_seen moves. Not of one that was ended: its nodes may have been removed since
+  /// (section 3.24), so that its rows are stored anew.
+  bool deploy_known = false;
   std::optional<SentinelRecord> sentinel;
   /// The sentinel takes the weight of this version of it, which falls to 0; where it may not, the
   /// whole change is refused.
@@ -114,6 +120,16 @@ struct GraphChange {
 QueueRecord promoted(QueueRecord intent, const QueuePromotion& promotion,
                      const GraphChange& change);
 QueueRecord marked(QueueRecord queue, const BufferMark& mark);
+
+/// The stored size of the artifact of a checksum; nothing if none is.
+using ArtifactSize = std::function<std::optional<std::int64_t>(const std::string&)>;
+
+/// Artifacts are merged by their checksum (section 3.24), so each has one size. INVALID_ARGUMENT
+/// `artifact_invalid`, with one fault, if one of these nodes, which are new, says another.
+Result<void> check_artifacts(std::span<const NodeRecord> nodes, const ArtifactSize& stored);
+
+/// What the path of that fault begins with: the node's id in a store, its place in a document.
+std::string artifacts_path(std::string_view node);
 
 /// What a commit did.
 struct Committed {

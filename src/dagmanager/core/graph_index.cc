@@ -40,6 +40,7 @@ void GraphIndex::add_node(const NodeRecord& node) {
   if (node_by_id_.find(id.view()) != kNoSlot) return;
   const Slot slot = records_->add_node(node);
   bytes_ += records_->node_bytes(slot) + kNodeTableBytes;
+  ++nodes_;
   node_by_id_.put(slot, id.view());
   node_by_row_.put(slot, node.row);
   const auto early = before_node_.extract(node.row);
@@ -48,6 +49,25 @@ void GraphIndex::add_node(const NodeRecord& node) {
     records_->append_to_node(slot, queue);
     if (records_->queue(queue).is_active()) list_under_tags(queue, records_->node(slot));
   }
+}
+
+bool GraphIndex::remove_node(RowId row) {
+  const Slot slot = node_by_row_.find(row);
+  if (slot == kNoSlot) return false;
+  const std::vector<RowId> queues = records_->queues_of(slot);
+  const auto is_active = [&](RowId one) { return queue(one).is_active(); };
+  if (std::ranges::any_of(queues, is_active)) return false;
+  for (const RowId one : queues) {
+    QueueRecord unbound = queue(one).record();
+    unbound.node = 0;
+    put_queue(unbound);
+  }
+  bytes_ -= records_->node_bytes(slot) + kNodeTableBytes;
+  --nodes_;
+  node_by_id_.erase(slot, records_->node(slot).packed_id());
+  node_by_row_.erase(slot, row);
+  records_->drop_node(slot);
+  return true;
 }
 
 void GraphIndex::put_queue(const QueueRecord& queue) {
@@ -263,6 +283,7 @@ std::vector<std::pair<NodeView, std::size_t>> GraphIndex::largest_nodes(std::siz
   std::vector<std::pair<NodeView, std::size_t>> nodes;
   nodes.reserve(node_count());
   for (Slot slot = 0; slot < records_->node_slots(); ++slot) {
+    if (!records_->node(slot)) continue;
     nodes.emplace_back(records_->node(slot), records_->node_bytes(slot) + kNodeTableBytes);
   }
   const auto middle = nodes.begin() + static_cast<std::ptrdiff_t>(std::min(count, nodes.size()));

@@ -52,6 +52,9 @@ class GraphIndex {
 
   /// Adds a node; one that is known already (by id) stays as it is.
   void add_node(const NodeRecord& node);
+  /// Forgets a node, which what is no active queue of it does too; one that has an active queue
+  /// stays. False if it stays, or is none.
+  bool remove_node(RowId row);
   /// Adds a queue, or replaces the record of the same row. Its node may follow later.
   void put_queue(const QueueRecord& queue);
   /// Forgets a queue: an intent that was given up.
@@ -76,7 +79,7 @@ class GraphIndex {
   std::vector<const QuerySet*> asked_queries_for(const NodeRecord& node,
                                                  const QueryScope& scope) const;
 
-  std::size_t node_count() const { return records_->node_slots(); }
+  std::size_t node_count() const { return nodes_; }
   /// Active queues.
   std::size_t queue_count() const { return active_; }
   /// About how many bytes the nodes and queues take, with the texts that they share.
@@ -87,7 +90,9 @@ class GraphIndex {
   /// Calls visit(NodeView) / visit(QueueView) for each, in the order in which they came.
   template <class Visit>
   void for_each_node(Visit visit) const {
-    for (Slot slot = 0; slot < records_->node_slots(); ++slot) visit(records_->node(slot));
+    for (Slot slot = 0; slot < records_->node_slots(); ++slot) {
+      if (const NodeView node = records_->node(slot)) visit(node);
+    }
   }
   template <class Visit>
   void for_each_queue(Visit visit) const {
@@ -193,6 +198,7 @@ class GraphIndex {
                                      std::int64_t interval) const;
 
   std::unique_ptr<GraphRecords> records_;  // stays where it is: the tables read it
+  std::size_t nodes_ = 0;
   std::size_t active_ = 0;
   std::size_t bytes_ = 0;
   SlotsBy<IdOfNode> node_by_id_;

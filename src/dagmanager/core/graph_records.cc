@@ -275,6 +275,12 @@ void GraphRecords::replace_queue(Slot slot, const QueueRecord& queue) {
   queues_[slot]->next_queue = next;
 }
 
+void GraphRecords::drop_node(Slot slot) {
+  NodeHead* head = nodes_[slot];
+  arena_.give_back(reinterpret_cast<char*>(head), head->bytes);
+  nodes_[slot] = nullptr;
+}
+
 void GraphRecords::drop_queue(Slot slot) {
   QueueHead* head = queues_[slot];
   arena_.give_back(reinterpret_cast<char*>(head), head->bytes);

@@ -127,6 +127,8 @@ class GraphRecords {
  public:
   Slot add_node(const NodeRecord& node);
   Slot add_queue(const QueueRecord& queue);
+  /// Its slot stays empty. It has no queues.
+  void drop_node(Slot slot);
   /// The queue stays among those of its node, whatever the new record says.
   void replace_queue(Slot slot, const QueueRecord& queue);
   /// Its slot stays empty.

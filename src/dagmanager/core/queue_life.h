@@ -36,6 +36,8 @@ struct DeployStanding {
   bool ended = false;
   Instant last_seen{};
   std::int64_t order = 0;  ///< rises whenever the row is stored; decides between equal moments
+  graph::VersionLabel version = {};
+  bool has_sentinel = false;  ///< one was due and is stored
 };
 
 /// Which deploys hold their queues, by the first row of the contract's table that fits, one truth a

@@ -141,6 +141,7 @@ struct SentinelRecord {
   std::optional<double> traffic_weight;
   std::optional<double> live_weight = {};  ///< the last one above 0, as far as it was noted
   double peak_weight = 0;                  ///< the highest, likewise
+  std::optional<Instant> retired_at = {};  ///< since when nothing holds it, as a pass saw it
   std::string deploy_key;                  ///< DeployKey::text() of the newest deploy under it
   Instant created_at{};
 

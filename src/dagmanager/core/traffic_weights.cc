@@ -45,6 +45,7 @@ void give_weight(SentinelRecord& sentinel, double weight) {
   sentinel.peak_weight =
       std::max({sentinel.peak_weight, sentinel.traffic_weight.value_or(0), weight});
   sentinel.traffic_weight = weight;
+  if (weight > 0) sentinel.retired_at.reset();
 }
 
 std::optional<double> last_live_weight(const SentinelRecord& sentinel) {

@@ -2,9 +2,13 @@
 #include "dagmanager/ports/memory_graph_store.h"
 
 #include <absl/container/flat_hash_set.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <mutex>
 #include <ranges>
 #include <utility>
@@ -42,10 +46,24 @@ Result<std::unique_ptr<MemoryGraphStore>> MemoryGraphStore::open(MemoryStoreOpti
                                                                  Random& random) {
   std::unique_ptr<MemoryGraphStore> store(new MemoryGraphStore(std::move(options), random));
   if (!store->options_.path.empty()) {
+    WEIR_CHECK(store->lock_file());
     WEIR_TRY(store->graph_, load_snapshot(store->options_.path));
     store->published_ = store->graph_.last_event;  // the same numbers as before
   }
   return store;
+}
+
+/// Two processes that write one file would each undo what the other wrote.
+Result<void> MemoryGraphStore::lock_file() {
+  const std::string path = options_.path + ".lock";
+  lock_file_ = process::FileDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_file_.open()) {
+    return base::unavailable("graph_unavailable",
+                             "cannot open " + path + ": " + std::strerror(errno));
+  }
+  if (::flock(lock_file_.number(), LOCK_EX | LOCK_NB) == 0) return {};
+  return base::failed_precondition(
+      "snapshot_in_use", "the snapshot " + options_.path + " is another process's; stop it first");
 }
 
 Result<GraphView> MemoryGraphStore::read(const DeployKey* deploy) {
@@ -141,6 +159,9 @@ Result<Committed> MemoryGraphStore::commit(const GraphChange& change) {
   if (graph_.removal > change.base) {
     return graph_moved("bindings were removed since the graph was read");
   }
+  WEIR_CHECK(check_artifacts(change.nodes, [&](const std::string& checksum) {
+    return graph_.artifacts.size_of(checksum);
+  }));
   WEIR_TRY(const std::vector<WeightStep> steps, handover_steps(change));
   Committed committed;
   if (change.touches_graph()) {
@@ -184,7 +205,10 @@ bool MemoryGraphStore::moved_under(const GraphChange& change) const {
 }
 
 void MemoryGraphStore::apply_graph(const GraphChange& change) {
-  for (const NodeRecord& node : change.nodes) graph_.index.add_node(node);
+  for (const NodeRecord& node : change.nodes) {
+    graph_.index.add_node(node);
+    graph_.artifacts.add(node);
+  }
   for (const QueuePromotion& promotion : change.queues) {
     const QueueView intent = graph_.index.queue(promotion.queue);
     graph_.joined_at.erase(promotion.queue);
@@ -221,6 +245,7 @@ void MemoryGraphStore::apply_deploy(const GraphChange& change) {
     graph_.deploys.add(key, *change.deploy);
     return;
   }
+  if (!change.deploy_known) graph_.deploys.renew_nodes(key, *change.deploy);
   known->last_seen = change.deploy->last_seen;
   known->ended_at.reset();
   known->taken_back_at.reset();

@@ -22,6 +22,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/memory_rows.h"
 #include "dagmanager/ports/traffic_store.h"
+#include "drivers/process/file_descriptor.h"
 #include "server/events/event_log.h"
 
 namespace weir::dagmanager {
@@ -40,6 +41,7 @@ struct MemoryGraph {
   Epoch epoch = 0;
   RowId last_row = 0;
   std::int64_t last_event = 0;  ///< key_seq of the newest event
+  MemoryArtifacts artifacts;    ///< of the nodes; not in the snapshot, which has them with those
   MemoryDeploys deploys;
   std::vector<SentinelRecord> sentinels;  ///< oldest first
   MemoryTopicLog log;
@@ -83,7 +85,7 @@ struct MemoryStoreOptions {
 class MemoryGraphStore final : public GraphStore {
  public:
   /// DATA_LOSS `snapshot_damaged` if the file cannot be trusted, FAILED_PRECONDITION
-  /// `snapshot_version` if a newer Weir wrote it.
+  /// `snapshot_version` if a newer Weir wrote it, `snapshot_in_use` if another process has it open.
   static Result<std::unique_ptr<MemoryGraphStore>> open(MemoryStoreOptions options, Random& random);
 
   Result<GraphView> read(const DeployKey* deploy) override;
@@ -145,7 +147,10 @@ class MemoryGraphStore final : public GraphStore {
   }
   Result<void> save();
 
+  Result<void> lock_file();
+
   MemoryStoreOptions options_;
+  process::FileDescriptor lock_file_;  // locked as long as it is open
   Random& random_;
   // One lock over everything: readers plan under it shared, writers hold it for less than a plan.
   mutable std::shared_mutex mutex_;

@@ -176,20 +176,33 @@ void MemoryOutbox::drop_oldest() {
   rows_.pop_front();
 }
 
-void MemoryDeploys::add(const std::string& key, const DeployRecord& deploy) {
-  Kept kept{deploy, {}};
-  kept.deploy.nodes = {};
+void MemoryDeploys::pack_nodes(Kept& kept, const std::vector<DeployNode>& nodes) {
+  kept.nodes.clear();
   PackedWriter writer(kept.nodes);
-  writer.number(deploy.nodes.size());
+  writer.number(nodes.size());
   RowId before = 0;
-  for (const DeployNode& node : deploy.nodes) {
+  for (const DeployNode& node : nodes) {
     writer.integer(node.node - before).number(names_.id_of(node.name));
     writer.number(std::uint64_t{node.introduced});
     before = node.node;
   }
   kept.nodes.shrink_to_fit();
+}
+
+void MemoryDeploys::add(const std::string& key, const DeployRecord& deploy) {
+  Kept kept{deploy, {}};
+  kept.deploy.nodes = {};
+  pack_nodes(kept, deploy.nodes);
   deploys_.emplace(key, std::move(kept));
   order_.push_back(key);
+}
+
+void MemoryDeploys::renew_nodes(const std::string& key, const DeployRecord& deploy) {
+  if (std::ranges::equal(whole(key).nodes, deploy.nodes, {}, &DeployNode::node, &DeployNode::node))
+    return;
+  Kept& kept = deploys_.at(key);
+  pack_nodes(kept, deploy.nodes);
+  kept.deploy.buckets = deploy.buckets;
 }
 
 DeployRecord* MemoryDeploys::find(const std::string& key) {
@@ -219,6 +232,30 @@ DeployRecord MemoryDeploys::whole(const std::string& key) const {
     node.introduced = reader.number() != 0;
   }
   return deploy;
+}
+
+void MemoryArtifacts::add(const NodeRecord& node) {
+  for (const graph::Artifact& artifact : node.artifacts) {
+    Kept& kept = artifacts_.try_emplace(artifact.checksum, Kept{artifact.size, 0}).first->second;
+    ++kept.uses;
+  }
+}
+
+std::size_t MemoryArtifacts::remove(const NodeRecord& node) {
+  std::size_t gone = 0;
+  for (const graph::Artifact& artifact : node.artifacts) {
+    const auto kept = artifacts_.find(artifact.checksum);
+    if (kept == artifacts_.end() || --kept->second.uses > 0) continue;
+    artifacts_.erase(kept);
+    ++gone;
+  }
+  return gone;
+}
+
+std::optional<std::int64_t> MemoryArtifacts::size_of(const std::string& checksum) const {
+  const auto kept = artifacts_.find(checksum);
+  if (kept == artifacts_.end()) return std::nullopt;
+  return kept->second.bytes;
 }
 
 }  // namespace weir::dagmanager

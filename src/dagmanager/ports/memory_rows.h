@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,6 +82,8 @@ class MemoryDeploys {
   DeployRecord* find(const std::string& key);
   const DeployRecord* find(const std::string& key) const;
   void make_newest(const std::string& key);
+  /// What `deploy` says of its nodes, if some are others than those of the known one.
+  void renew_nodes(const std::string& key, const DeployRecord& deploy);
   /// All of it.
   DeployRecord whole(const std::string& key) const;
   /// Keys, oldest first.
@@ -91,9 +95,29 @@ class MemoryDeploys {
     std::string nodes;
   };
 
+  void pack_nodes(Kept& kept, const std::vector<DeployNode>& nodes);
+
   TextPool names_;
   std::map<std::string, Kept> deploys_;
   std::vector<std::string> order_;
+};
+
+/// Artifacts that nodes use, told apart by their checksums; one has one size.
+class MemoryArtifacts {
+ public:
+  void add(const NodeRecord& node);
+  /// Gives how many are used by no node any more.
+  std::size_t remove(const NodeRecord& node);
+  std::optional<std::int64_t> size_of(const std::string& checksum) const;
+  std::size_t count() const { return artifacts_.size(); }
+
+ private:
+  struct Kept {
+    std::int64_t bytes = 0;
+    std::size_t uses = 0;
+  };
+
+  std::map<std::string, Kept, std::less<>> artifacts_;
 };
 
 }  // namespace weir::dagmanager

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "dagmanager/ports/memory_snapshot_parts.h"
 #include "dagmanager/ports/snapshot_archive.h"
 #include "drivers/files/durable_file.h"
 
@@ -32,11 +33,6 @@ void field(A& a, graph::Artifact& x) {
 template <class A>
 void field(A& a, graph::TopicShape& s) {
   fields(a, s.partitions, s.replication, s.retention_ms, s.cleanup);
-}
-template <class A>
-void field(A& a, graph::ComputeContext& c) {
-  fields(a, c.world_id, c.execution_domain, c.as_of, c.partition, c.dataset_fingerprint,
-         c.safe_mode, c.downgrade);
 }
 template <class A>
 void field(A& a, NodeRecord& n) {
@@ -74,60 +70,6 @@ void field(A& a, SentinelRecord& s) {
          s.created_at);
 }
 template <class A>
-void field(A& a, AuditRow& r) {
-  fields(a, r.at, r.actor, r.action, r.world, r.sentinel, r.version, r.from, r.to);
-}
-template <class A>
-void field(A& a, CrossContextHit& h) {
-  fields(a, h.id, h.state, h.what.node, h.what.wanted, h.what.existing, h.seen, h.first_seen,
-         h.last_seen, h.acked_by, h.note);
-}
-template <class A>
-void field(A& a, OrphanRecord& o) {
-  fields(a, o.queue, o.tag, o.since, o.size, o.grown_at);
-}
-template <class A>
-void field(A& a, RolloutStep& s) {
-  auto hold = s.hold.count();
-  fields(a, s.weight, hold);
-  s.hold = Duration(hold);
-}
-template <class A>
-void field(A& a, RolloutSide& s) {
-  fields(a, s.sentinel, s.version);
-}
-template <class A>
-void field(A& a, Backtest& b) {
-  fields(a, b.name, b.passed, b.report_hash);
-}
-template <class A>
-void field(A& a, GateEvidence& e) {
-  fields(a, e.node_set, e.lint_errors, e.lint_warnings, e.backtests);
-}
-template <class A>
-void field(A& a, Rollout& r) {
-  auto held = r.held.count();
-  std::vector<std::string> failing;
-  std::vector<int> failing_for;
-  for (const auto& [name, count] : r.failures) {
-    failing.push_back(name);
-    failing_for.push_back(count);
-  }
-  fields(a, r.state, r.steps, r.step, r.step_since, held, r.judged_at, r.verdict, r.reason, failing,
-         failing_for, r.unknown_since, r.undecided_told, r.baseline_before, r.ended_at);
-  r.held = Duration(held);
-  if constexpr (A::kReads) {
-    for (std::size_t at = 0; at < failing.size() && at < failing_for.size(); ++at) {
-      r.failures[failing[at]] = failing_for[at];
-    }
-  }
-}
-template <class A>
-void field(A& a, RolloutRecord& r) {
-  fields(a, r.id, r.world, r.candidate, r.baseline, r.rollout, r.evidence, r.started_by,
-         r.started_at);
-}
-template <class A>
 void field(A& a, TopicLogRow& r) {
   fields(a, r.topic, r.action, r.type, r.shape, r.node_id, r.binding_key, r.actor, r.cause,
          r.result, r.at);
@@ -140,15 +82,6 @@ void field(A& a, QueueUpdate& u) {
 template <class A>
 void field(A& a, WeightUpdate& u) {
   fields(a, u.sentinel, u.version, u.world, u.weight);
-}
-template <class A>
-void field(A& a, LifecycleUpdate& u) {
-  fields(a, u.queue, u.action, u.reason, u.tag, u.interval, u.archive_status, u.scope.world_id,
-         u.scope.execution_domain);
-}
-template <class A>
-void field(A& a, GoneQueue& g) {
-  fields(a, g.row, g.topic, g.global, g.last_event);
 }
 template <class A>
 void field(A& a, OutboxRow& r) {
@@ -178,264 +111,6 @@ void describe_rest(A& archive, MemoryGraph& graph) {
   fields(archive, graph.epoch, graph.last_row, graph.last_event, graph.sentinels);
   packed_rows<TopicLogRow>(archive, graph.log);
   packed_rows<OutboxRow>(archive, graph.outbox);
-}
-
-/// What an audit row says besides, beside the rows themselves.
-template <class A>
-void audit_words(A& archive, std::vector<AuditRow>& audit) {
-  std::size_t count = audit.size();
-  archive.number(count);
-  for (std::size_t at = 0; at < count && at < audit.size(); ++at) {
-    fields(archive, audit[at].subject, audit[at].note);
-  }
-}
-
-/// A part that came later than the format: under its name, and only where there is something, so
-/// that an older build reads a graph without it. A build that does not know a part refuses it.
-template <class Describe>
-void write_part(SnapshotWriter& writer, const std::string& name, const Describe& describe) {
-  std::string content;
-  SnapshotWriter inside(content);
-  describe(inside);
-  writer.text(name);
-  writer.text(content);
-}
-
-/// What sentinels and deploys have besides, in the order of the rows.
-template <class A>
-void sentinel_weights(A& archive, std::vector<SentinelRecord>& sentinels) {
-  std::size_t count = sentinels.size();
-  archive.number(count);
-  for (std::size_t at = 0; at < count && at < sentinels.size(); ++at) {
-    fields(archive, sentinels[at].live_weight, sentinels[at].peak_weight);
-  }
-}
-template <class A>
-void deploy_words(A& archive, MemoryDeploys& deploys) {
-  std::size_t count = deploys.order().size();
-  archive.number(count);
-  for (std::size_t at = 0; at < count && at < deploys.order().size(); ++at) {
-    DeployRecord& deploy = *deploys.find(deploys.order()[at]);
-    fields(archive, deploy.taken_back_at, deploy.baseline, deploy.buckets);
-  }
-}
-
-constexpr const char* kSentinelWeightsPart = "sentinel_weights";
-constexpr const char* kDeployWordsPart = "deploy_words";
-constexpr const char* kAuditWordsPart = "audit_words";
-constexpr const char* kHitsPart = "hits";
-constexpr const char* kOrphansPart = "orphans";
-constexpr const char* kLifecyclesPart = "lifecycles";
-constexpr const char* kCollectingPart = "collecting";
-constexpr const char* kGonePart = "gone";
-constexpr const char* kRecomputesPart = "recomputes";
-constexpr const char* kLogPrunedPart = "log_pruned";
-
-/// What outbox rows say of the end of topics, by their places.
-struct Lifecycles {
-  std::vector<std::int64_t> places;
-  std::vector<LifecycleUpdate> updates;
-};
-
-Lifecycles lifecycles_of(const MemoryOutbox& outbox) {
-  Lifecycles found;
-  for (std::size_t at = 0; at < outbox.size(); ++at) {
-    OutboxRow row = outbox.row(at);
-    if (!row.lifecycle) continue;
-    found.places.push_back(static_cast<std::int64_t>(at));
-    found.updates.push_back(*std::move(row.lifecycle));
-  }
-  return found;
-}
-
-MemoryOutbox with_lifecycles(const MemoryOutbox& outbox, const Lifecycles& told) {
-  MemoryOutbox whole;
-  std::size_t next = 0;
-  for (std::size_t at = 0; at < outbox.size(); ++at) {
-    OutboxRow row = outbox.row(at);
-    const bool is_next = next < told.places.size() && next < told.updates.size() &&
-                         told.places[next] == static_cast<std::int64_t>(at);
-    if (is_next) row.lifecycle = told.updates[next++];
-    whole.add(row);
-  }
-  return whole;
-}
-constexpr const char* kRolloutsPart = "rollouts";
-
-std::vector<RowId> seqs_of(const MemoryTopicLog& log) {
-  std::vector<RowId> seqs;
-  for (std::size_t at = 0; at < log.size(); ++at) seqs.push_back(log.seq(at));
-  return seqs;
-}
-
-/// How far back log and audit reach, and how their rows are numbered since.
-template <class A>
-void log_pruned(A& archive, MemoryGraph& graph, std::vector<RowId> seqs) {
-  fields(archive, graph.log_pruned, graph.audit_gone, seqs);
-  if constexpr (A::kReads) graph.log.renumber(seqs);
-}
-
-std::vector<OrphanRecord> orphan_list(const MemoryGraph& graph) {
-  std::vector<OrphanRecord> orphans;
-  orphans.reserve(graph.orphans.size());
-  for (const auto& [row, orphan] : graph.orphans) orphans.push_back(orphan);
-  return orphans;
-}
-
-/// Queues at their end, and what was told of it.
-struct EndParts {
-  Lifecycles lifecycles;
-  std::vector<RowId> collecting;
-  std::vector<GoneQueue> gone;
-  std::vector<RowId> recomputes;  // queues whose content is to be computed in full
-
-  bool empty() const {
-    return lifecycles.places.empty() && collecting.empty() && gone.empty() && recomputes.empty();
-  }
-};
-
-EndParts end_parts(const MemoryGraph& graph) {
-  EndParts parts{
-      lifecycles_of(graph.outbox), {graph.collecting.begin(), graph.collecting.end()}, {}, {}};
-  for (const auto& [row, queue] : graph.gone) parts.gone.push_back(queue);
-  graph.index.for_each_queue([&](const QueueView& queue) {
-    if (queue.recompute_due()) parts.recomputes.push_back(queue.row());
-  });
-  return parts;
-}
-
-void write_end_parts(SnapshotWriter& writer, EndParts& parts) {
-  if (!parts.lifecycles.places.empty()) {
-    write_part(writer, kLifecyclesPart, [&](SnapshotWriter& part) {
-      fields(part, parts.lifecycles.places, parts.lifecycles.updates);
-    });
-  }
-  if (!parts.collecting.empty()) {
-    write_part(writer, kCollectingPart,
-               [&](SnapshotWriter& part) { field(part, parts.collecting); });
-  }
-  if (!parts.gone.empty()) {
-    write_part(writer, kGonePart, [&](SnapshotWriter& part) { field(part, parts.gone); });
-  }
-  if (!parts.recomputes.empty()) {
-    write_part(writer, kRecomputesPart,
-               [&](SnapshotWriter& part) { field(part, parts.recomputes); });
-  }
-}
-
-/// False if it is none of these.
-bool read_end_part(const std::string& name, SnapshotReader& part, MemoryGraph& graph) {
-  if (name == kLifecyclesPart) {
-    Lifecycles told;
-    fields(part, told.places, told.updates);
-    graph.outbox = with_lifecycles(graph.outbox, told);
-    return true;
-  }
-  if (name == kCollectingPart) {
-    std::vector<RowId> rows;
-    field(part, rows);
-    graph.collecting.insert(rows.begin(), rows.end());
-    return true;
-  }
-  if (name == kRecomputesPart) {
-    std::vector<RowId> rows;
-    field(part, rows);
-    for (const RowId row : rows) {
-      const QueueView queue = graph.index.queue(row);
-      if (!queue) return false;
-      QueueRecord record = queue.record();
-      record.recompute_due = true;
-      graph.index.put_queue(record);
-    }
-    return true;
-  }
-  if (name == kLogPrunedPart) {
-    log_pruned(part, graph, {});
-    return true;
-  }
-  if (name != kGonePart) return false;
-  std::vector<GoneQueue> gone;
-  field(part, gone);
-  for (GoneQueue& queue : gone) graph.gone.emplace(queue.row, std::move(queue));
-  return true;
-}
-
-void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
-  const bool has_words = std::ranges::any_of(
-      graph.audit, [](const AuditRow& row) { return !row.subject.empty() || !row.note.empty(); });
-  const bool has_weights = std::ranges::any_of(
-      graph.sentinels, [](const SentinelRecord& sentinel) { return sentinel.peak_weight > 0; });
-  const bool has_deploy_words =
-      std::ranges::any_of(graph.deploys.order(), [&](const std::string& key) {
-        const DeployRecord& deploy = *std::as_const(graph).deploys.find(key);
-        return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
-      });
-  const bool has_parts = has_words || has_weights || has_deploy_words || !graph.hits.empty() ||
-                         !graph.rollouts.empty() || graph.log_pruned;
-  EndParts ends = end_parts(graph);
-  if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
-    field(writer, graph.audit);
-  }
-  if (has_words) {
-    write_part(writer, kAuditWordsPart,
-               [&](SnapshotWriter& part) { audit_words(part, graph.audit); });
-  }
-  if (has_weights) {
-    write_part(writer, kSentinelWeightsPart,
-               [&](SnapshotWriter& part) { sentinel_weights(part, graph.sentinels); });
-  }
-  if (has_deploy_words) {
-    write_part(writer, kDeployWordsPart,
-               [&](SnapshotWriter& part) { deploy_words(part, graph.deploys); });
-  }
-  if (!graph.hits.empty()) {
-    write_part(writer, kHitsPart, [&](SnapshotWriter& part) { field(part, graph.hits); });
-  }
-  if (!graph.rollouts.empty()) {
-    write_part(writer, kRolloutsPart, [&](SnapshotWriter& part) { field(part, graph.rollouts); });
-  }
-  if (!graph.orphans.empty()) {
-    std::vector<OrphanRecord> orphans = orphan_list(graph);
-    write_part(writer, kOrphansPart, [&](SnapshotWriter& part) { field(part, orphans); });
-  }
-  write_end_parts(writer, ends);
-  if (graph.log_pruned) {
-    write_part(writer, kLogPrunedPart,
-               [&](SnapshotWriter& part) { log_pruned(part, graph, seqs_of(graph.log)); });
-  }
-}
-
-/// False if a part is not known, or not what it should be.
-bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
-  if (!reader.ok() || reader.at_end()) return reader.ok();
-  field(reader, graph.audit);
-  while (reader.ok() && !reader.at_end()) {
-    std::string name;
-    std::string content;
-    fields(reader, name, content);
-    SnapshotReader part(content);
-    if (name == kAuditWordsPart) {
-      audit_words(part, graph.audit);
-    } else if (name == kSentinelWeightsPart) {
-      sentinel_weights(part, graph.sentinels);
-    } else if (name == kDeployWordsPart) {
-      deploy_words(part, graph.deploys);
-    } else if (name == kHitsPart) {
-      field(part, graph.hits);
-    } else if (name == kRolloutsPart) {
-      field(part, graph.rollouts);
-    } else if (name == kOrphansPart) {
-      std::vector<OrphanRecord> orphans;
-      field(part, orphans);
-      for (const OrphanRecord& orphan : orphans) graph.orphans[orphan.queue] = orphan;
-    } else if (!read_end_part(name, part, graph)) {
-      return false;
-    }
-    if (!part.ok() || !part.at_end()) return false;
-  }
-  graph.hits_open = static_cast<std::size_t>(
-      std::ranges::count(graph.hits, HitState::Open, &CrossContextHit::state));
-  return reader.ok();
 }
 
 Error damaged(const std::string& what) {
@@ -514,6 +189,7 @@ Result<MemoryGraph> decode_snapshot(const std::string& bytes) {
     NodeRecord node;
     field(reader, node);
     graph.index.add_node(node);
+    graph.artifacts.add(node);
   }
   reader.number(count);
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {

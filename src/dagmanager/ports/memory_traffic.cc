@@ -89,6 +89,7 @@ void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& comm
   if (const SentinelRecord* known = graph_.find_sentinel(wanted)) {
     stored = *known;
     stored.deploy_key = wanted.deploy_key;
+    stored.retired_at.reset();
     graph_.sentinels.erase(graph_.sentinels.begin() + (known - graph_.sentinels.data()));
   }
   if (wanted.traffic_weight) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/ports/postgres_change_rows.h"
 
+#include <absl/container/flat_hash_map.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <span>
@@ -21,7 +23,7 @@ using postgres::Rows;
 /// What of the new nodes goes into artifact and used_by.
 struct ArtifactParams {
   Params artifacts;
-  Params sizes;
+  Params held;
   Params uses;
 };
 
@@ -50,7 +52,7 @@ std::optional<ArtifactParams> artifact_params(std::span<const NodeOfRow> nodes) 
       .int64_array(uses, size)
       .text_array(uses, framework)
       .text_array(uses, dtype);
-  params.sizes.text_array(uses, checksum).int64_array(uses, size);
+  params.held.text_array(uses, checksum);
   params.uses.int64_array(uses, &Use::node)
       .int32_array(uses, &Use::place)
       .text_array(uses, checksum)
@@ -111,15 +113,22 @@ std::optional<std::size_t> add_nodes(Pipeline& pipeline, std::vector<NodeOfRow> 
   if (!params) return std::nullopt;
   pipeline.add(sql::kInsertArtifacts, std::move(params->artifacts));
   pipeline.add(sql::kInsertUses, std::move(params->uses));
-  return pipeline.add(sql::kFindOddArtifacts, std::move(params->sizes));
+  return pipeline.add(sql::kHoldArtifacts, std::move(params->held));
 }
 
-Result<void> judge_artifacts(const Rows& odd) {
-  if (odd.empty()) return {};
-  return base::invalid_argument("artifact_invalid", "artifact " + std::string(odd.text(0, 0)) +
-                                                        " has " + std::to_string(odd.int64(0, 1)) +
-                                                        " bytes, not " +
-                                                        std::to_string(odd.int64(0, 2)));
+Result<void> judge_artifacts(const Rows& held, std::span<const NodeRecord> nodes) {
+  absl::flat_hash_map<std::string_view, std::int64_t> sizes;
+  for (std::size_t row = 0; row < held.size(); ++row) {
+    sizes.emplace(held.text(row, 0), held.int64(row, 1));
+  }
+  bool gone = false;
+  WEIR_CHECK(check_artifacts(nodes, [&](const std::string& checksum) {
+    const auto size = sizes.find(checksum);
+    gone = gone || size == sizes.end();
+    return size == sizes.end() ? std::nullopt : std::optional(size->second);
+  }));
+  if (gone) return moved("an artifact was removed with the last node that used it");
+  return {};
 }
 
 void add_queues(Pipeline& pipeline, const GraphChange& change, ChangePlaces& places) {
@@ -196,7 +205,7 @@ ChangeRows take_rows(std::vector<Rows>& results, const ChangePlaces& places) {
   const auto take = [&](const std::optional<std::size_t>& place) {
     return place ? std::optional(std::move(results[*place])) : std::nullopt;
   };
-  return {.odd_artifacts = take(places.odd_artifacts),
+  return {.artifacts = take(places.artifacts),
           .promoted = take(places.promoted),
           .marked = take(places.marked),
           .touched_deploy = take(places.touched_deploy)};
@@ -210,7 +219,7 @@ Result<void> judge_deploy(const ChangeRows& rows) {
 }
 
 Result<void> judge_rows(const ChangeRows& rows, const GraphChange& change) {
-  if (rows.odd_artifacts) WEIR_CHECK(judge_artifacts(*rows.odd_artifacts));
+  if (rows.artifacts) WEIR_CHECK(judge_artifacts(*rows.artifacts, change.nodes));
   if (affected(rows.promoted) != change.queues.size()) {
     return moved("a topic's intent was taken over by another diff");
   }

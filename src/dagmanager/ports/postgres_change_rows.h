@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,12 +23,13 @@ namespace weir::dagmanager {
 /// that is looked at (of judge_artifacts), if it was added.
 std::optional<std::size_t> add_nodes(postgres::Pipeline& pipeline, std::vector<NodeOfRow> nodes);
 
-/// INVALID_ARGUMENT `artifact_invalid` if a checksum is known with another size.
-Result<void> judge_artifacts(const postgres::Rows& odd);
+/// What these nodes say of artifacts against kHoldArtifacts' rows: INVALID_ARGUMENT of
+/// check_artifacts; ABORTED `graph_moved` if one of them is gone.
+Result<void> judge_artifacts(const postgres::Rows& held, std::span<const NodeRecord> nodes);
 
 /// Places, in an exchange, of the results that are looked at.
 struct ChangePlaces {
-  std::optional<std::size_t> odd_artifacts;
+  std::optional<std::size_t> artifacts;
   std::optional<std::size_t> promoted;
   std::optional<std::size_t> marked;
   std::optional<std::size_t> touched_deploy;
@@ -35,7 +37,7 @@ struct ChangePlaces {
 
 /// What the server said of them.
 struct ChangeRows {
-  std::optional<postgres::Rows> odd_artifacts;
+  std::optional<postgres::Rows> artifacts;
   std::optional<postgres::Rows> promoted;
   std::optional<postgres::Rows> marked;
   std::optional<postgres::Rows> touched_deploy;

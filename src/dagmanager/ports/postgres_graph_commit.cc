@@ -198,7 +198,7 @@ Result<void> PostgresGraphStore::Commit::write_rows() {
   locked_ = {epoch.int64(0, 0), epoch.int64(0, 1)};
   if (!rows_are_ahead()) {
     rows_ = take_rows(results_, places);
-    if (ahead_ != nullptr) rows_.odd_artifacts = std::move(ahead_->rows.odd_artifacts);
+    if (ahead_ != nullptr) rows_.artifacts = std::move(ahead_->rows.artifacts);
   }
   return judge_deploy(rows_);
 }
@@ -211,7 +211,7 @@ ChangePlaces PostgresGraphStore::Commit::add_rows(Pipeline& pipeline) const {
     std::vector<NodeOfRow> nodes;
     nodes.reserve(change_.nodes.size());
     for (const NodeRecord& node : change_.nodes) nodes.push_back({node.row, &node});
-    places.odd_artifacts = add_nodes(pipeline, std::move(nodes));
+    places.artifacts = add_nodes(pipeline, std::move(nodes));
   }
   add_queues(pipeline, change_, places);
   add_deploy(pipeline, change_, places);

@@ -27,11 +27,13 @@ constexpr postgres::Statement kReadStamps = {
     "SELECT epoch, stamp FROM weir_dagmanager.graph_change WHERE epoch >= $1 ORDER BY epoch"
     " LIMIT $2"};
 
-/// Queues that changes after $1 removed.
+/// Queues, and nodes, that changes after $1 removed.
 constexpr postgres::Statement kReadGone = {
     "dag_read_gone",
-    "SELECT generate_series(lower(r), upper(r) - 1) FROM weir_dagmanager.graph_change c,"
-    " unnest(c.gone_ids) r WHERE c.epoch > $1"};
+    "SELECT generate_series(lower(r), upper(r) - 1), false FROM weir_dagmanager.graph_change c,"
+    " unnest(c.gone_ids) r WHERE c.epoch > $1"
+    " UNION ALL SELECT generate_series(lower(r), upper(r) - 1), true"
+    " FROM weir_dagmanager.graph_change c, unnest(c.gone_nodes) r WHERE c.epoch > $1"};
 
 /// A new row that holds a name or binding which another row had: the other one is no more.
 void put_newer(GraphIndex& index, const QueueRecord& queue) {
@@ -83,7 +85,9 @@ Result<std::optional<GraphDelta>> read_delta(const std::vector<Rows>& results,
     delta.queues.push_back(std::move(queue));
   }
   const Rows& gone = results[at.gone];
-  for (std::size_t row = 0; row < gone.size(); ++row) delta.gone.push_back(gone.int64(row, 0));
+  for (std::size_t row = 0; row < gone.size(); ++row) {
+    (gone.boolean(row, 1) ? delta.gone_nodes : delta.gone).push_back(gone.int64(row, 0));
+  }
   return std::optional(std::move(delta));
 }
 
@@ -192,6 +196,11 @@ std::vector<GraphDelta> GraphMirror::put_learned() const {
     // What is staged is older than the delta, which has some of it as it is by now.
     for (const QueueRecord& queue : delta.queues) staged_.erase(queue.row);
     put_staged();
+    // What is no more gives its names away before others take them.
+    if (!delta.gone_nodes.empty()) {
+      for (const RowId row : delta.gone) copy_.index.remove_queue(row);
+      for (const RowId row : delta.gone_nodes) copy_.index.remove_node(row);
+    }
     for (const NodeRecord& node : delta.nodes) copy_.index.add_node(node);
     for (const QueueRecord& queue : delta.queues) put_newer(copy_.index, queue);
     for (const RowId row : delta.gone) copy_.index.remove_queue(row);

@@ -35,6 +35,7 @@ struct GraphDelta {
   std::vector<NodeRecord> nodes;    ///< by row
   std::vector<QueueRecord> queues;  ///< by row
   std::vector<RowId> gone = {};     ///< queues that were bound and are no more
+  std::vector<RowId> gone_nodes = {};
 };
 
 /// The whole graph, as it was at a position.

@@ -39,7 +39,7 @@ bool NodesAhead::begin(const std::vector<NodeRecord>& nodes) {
     rows_.push_back((*results)[drawn].int64(i, 0));
     with_rows.push_back({rows_.back(), &nodes[i]});
   }
-  places_.odd_artifacts = add_nodes(pipeline_, std::move(with_rows));
+  places_.artifacts = add_nodes(pipeline_, std::move(with_rows));
   return pipeline_.start(/*more=*/true).ok();
 }
 

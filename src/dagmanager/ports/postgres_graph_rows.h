@@ -13,6 +13,7 @@
 #include "dagmanager/core/records.h"
 #include "drivers/postgres/params.h"
 #include "drivers/postgres/rows.h"
+#include "drivers/postgres/statement.h"
 
 /// Records as parameters and rows of the statements in postgres_graph_sql.h, and the driver's
 /// errors in the words of the port.
@@ -54,6 +55,9 @@ struct NodeOfRow {
 /// The columns of kReadNodes, kReadQueues and the like, row by row.
 NodeRecord read_node(const postgres::Rows& rows, std::size_t row);
 DeployRecord read_deploy(const postgres::Rows& rows, std::size_t row);
+namespace sql {
+extern const postgres::Statement kReadDeploys;  ///< of keys, for read_deploy
+}
 SentinelRecord read_sentinel(const postgres::Rows& rows, std::size_t row);
 TopicLogRow read_log_row(const postgres::Rows& rows, std::size_t row);
 

@@ -83,17 +83,14 @@ inline constexpr Statement kReadNodePage = {
 inline constexpr Statement kInsertArtifacts = {
     "dag_insert_artifacts",
     "INSERT INTO weir_dagmanager.artifact (checksum, path, size, framework, dtype)"
-    " SELECT DISTINCT ON (u.checksum) u.* FROM (SELECT unnest($1::text[]) COLLATE \"C\" AS "
-    "checksum,"
+    " SELECT DISTINCT ON (u.c) u.* FROM (SELECT unnest($1::text[]) COLLATE \"C\" AS c,"
     " unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]), unnest($5::text[])) u"
-    " ORDER BY u.checksum ON CONFLICT (checksum) DO NOTHING"};
+    " ORDER BY u.c ON CONFLICT (checksum) DO NOTHING"};
 
-/// Checksums that are stored, or given twice, with different sizes.
-inline constexpr Statement kFindOddArtifacts = {
-    "dag_find_odd_artifacts",
-    "SELECT u.checksum, a.size, u.size FROM (SELECT unnest($1::text[]) AS checksum,"
-    " unnest($2::bigint[]) AS size) u JOIN weir_dagmanager.artifact a ON a.checksum = u.checksum"
-    " WHERE a.size <> u.size LIMIT 1"};
+inline constexpr Statement kHoldArtifacts = {
+    "dag_hold_artifacts",
+    "SELECT checksum, size FROM weir_dagmanager.artifact WHERE checksum = ANY ($1)"
+    " ORDER BY checksum FOR KEY SHARE"};
 
 inline constexpr Statement kInsertUses = {
     "dag_insert_uses",
@@ -225,6 +222,9 @@ inline constexpr Statement kStoreDeploy = {
     " baseline_key, buckets)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
     " $20, $21, $22) ON CONFLICT (deploy_key) DO UPDATE SET last_seen = excluded.last_seen,"
+    " (node_seqs, names, introduced, buckets) = (SELECT d.node_seqs, d.names, d.introduced,"
+    " d.buckets WHERE d.node_seqs = excluded.node_seqs UNION ALL SELECT excluded.node_seqs,"
+    " excluded.names, excluded.introduced, excluded.buckets LIMIT 1),"
     " ended_at = NULL, taken_back_at = NULL,"
     " baseline_key = coalesce(nullif(excluded.baseline_key, ''), d.baseline_key),"
     " sentinel_due = d.sentinel_due OR excluded.sentinel_due, seq = excluded.seq"};
@@ -242,7 +242,7 @@ inline constexpr Statement kStoreSentinel = {
     "INSERT INTO weir_dagmanager.sentinel AS s (world_id, sentinel_id, version, commit_hash,"
     " release_tag, traffic_weight, deploy_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
     " ON CONFLICT (sentinel_id, world_id, version) DO UPDATE SET seq = excluded.seq,"
-    " deploy_key = excluded.deploy_key,"
+    " deploy_key = excluded.deploy_key, retired_at = NULL,"
     " traffic_weight = coalesce(excluded.traffic_weight, s.traffic_weight)"};
 
 inline constexpr Statement kAddSentinelDeploy = {

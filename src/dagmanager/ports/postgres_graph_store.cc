@@ -26,23 +26,30 @@ constexpr postgres::Statement kReadLog = {
     " cleanup, node_id, binding_key, result, place) WHERE b.first_seq + e.place - 1 > $1"
     " ORDER BY 1 LIMIT $2"};
 
+/// Columns of read_deploy.
 #define WEIR_DAG_DEPLOY_COLUMNS                                                            \
   "SELECT strategy_id, world_id, execution_domain, as_of, partition, dataset_fingerprint," \
   " safe_mode, downgrade, version, node_set, node_seqs, names, introduced::integer[],"     \
   " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at,"             \
-  " taken_back_at, baseline_key, buckets"                                                  \
-  " FROM weir_dagmanager.deploy WHERE strategy_id = $1"
+  " taken_back_at, baseline_key, buckets FROM weir_dagmanager.deploy"
 
-constexpr postgres::Statement kNewestDeploy = {
-    "dag_newest_deploy", WEIR_DAG_DEPLOY_COLUMNS " ORDER BY seq DESC LIMIT 1"};
+constexpr postgres::Statement kNewestDeploy = {"dag_newest_deploy", WEIR_DAG_DEPLOY_COLUMNS
+                                               " WHERE strategy_id = $1 ORDER BY seq DESC LIMIT 1"};
 
 constexpr postgres::Statement kNewestDeployOfWorld = {
     "dag_newest_deploy_of_world",
-    WEIR_DAG_DEPLOY_COLUMNS " AND world_id = $2 ORDER BY seq DESC LIMIT 1"};
-
-#undef WEIR_DAG_DEPLOY_COLUMNS
+    WEIR_DAG_DEPLOY_COLUMNS " WHERE strategy_id = $1 AND world_id = $2 ORDER BY seq DESC LIMIT 1"};
 
 }  // namespace
+
+namespace sql {
+
+const postgres::Statement kReadDeploys = {
+    "dag_read_deploys", WEIR_DAG_DEPLOY_COLUMNS " WHERE deploy_key = ANY ($1) ORDER BY deploy_key"};
+
+}  // namespace sql
+
+#undef WEIR_DAG_DEPLOY_COLUMNS
 
 Result<Rows> PostgresGraphStore::ask_for(const postgres::Statement& statement,
                                          const Params& params) {

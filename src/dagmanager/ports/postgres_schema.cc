@@ -94,6 +94,12 @@ constexpr std::array kGraphRights = {
     Right{"alert_notice", "INSERT"},
     Right{"alert_notice", "UPDATE"},
     Right{"alert_notice", "DELETE"},
+    Right{"artifact", "UPDATE"},
+    Right{"artifact", "DELETE"},
+    Right{"used_by", "DELETE"},
+    Right{"compute_node", "DELETE"},
+    Right{"sentinel", "DELETE"},
+    Right{"sentinel_deploy", "DELETE"},
 };
 
 constexpr std::array kTopicRights = {

@@ -28,12 +28,14 @@ constexpr Statement kSetWeight = {
     "dag_set_weight",
     "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4,"
     " live_weight = CASE WHEN $4 > 0 THEN $4 WHEN traffic_weight > 0 THEN traffic_weight"
-    " ELSE live_weight END, peak_weight = greatest(peak_weight, traffic_weight, $4)"
+    " ELSE live_weight END, peak_weight = greatest(peak_weight, traffic_weight, $4),"
+    " retired_at = CASE WHEN $4 > 0 THEN NULL ELSE retired_at END"
     " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
 
 constexpr Statement kSetWeights = {
     "dag_set_weights",
-    "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4, live_weight = $5, peak_weight = $6"
+    "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4, live_weight = $5, peak_weight = $6,"
+    " retired_at = CASE WHEN $4 > 0 THEN NULL ELSE retired_at END"
     " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
 
 constexpr Statement kReadWeightFence = {

@@ -12,6 +12,7 @@
 #include "base/crash_point.h"
 #include "base/json_line.h"
 #include "base/rfc3339.h"
+#include "dagmanager/ports/queues/archive_objects.h"
 #include "dagmanager/ports/queues/limits.h"
 
 namespace weir::dagmanager {
@@ -108,16 +109,6 @@ Result<std::uint64_t> copy_partition(TopicContent& content, const graph::TopicNa
   return messages;
 }
 
-Error archive_differs(const std::string& name) {
-  return {Code::DataLoss, "archive_differs", name + " reads back other than it was written"};
-}
-
-Result<void> write_object(ArchiveStore& archive, const std::string& name, std::string_view bytes) {
-  WEIR_TRY(const auto writer, archive.begin(name));
-  WEIR_CHECK(writer->append(bytes));
-  return writer->finish();
-}
-
 Result<Sum> sum_of(ArchiveStore& archive, const std::string& name, const Wanted& wanted) {
   Sum sum;
   WEIR_CHECK(archive.read(name, [&](std::string_view piece) -> Result<void> {
@@ -126,15 +117,6 @@ Result<Sum> sum_of(ArchiveStore& archive, const std::string& name, const Wanted&
     return {};
   }));
   return sum;
-}
-
-Result<std::string> whole_object(ArchiveStore& archive, const std::string& name) {
-  std::string bytes;
-  WEIR_CHECK(archive.read(name, [&](std::string_view piece) -> Result<void> {
-    bytes += piece;
-    return {};
-  }));
-  return bytes;
 }
 
 }  // namespace
@@ -167,8 +149,7 @@ Result<ArchivedTopic> TopicArchiver::archive(const ArchiveRequest& request, cons
   WEIR_CRASH_POINT("archive.manifest");
   WEIR_TRY(const Sum kept, sum_of(archive_, content_name, wanted));
   if (kept.bytes != sum.bytes || kept.text() != sum.text()) return archive_differs(content_name);
-  WEIR_TRY(const std::string kept_manifest, whole_object(archive_, manifest_name));
-  if (kept_manifest != manifest) return archive_differs(manifest_name);
+  WEIR_CHECK(compare_object(archive_, manifest_name, manifest));
   archived.bytes = sum.bytes;
   return archived;
 }

@@ -13,7 +13,8 @@
 /// Loops that one instance of several runs at a time (contract section 3.18).
 ///
 /// A loop has one row: who holds it, under which fence, until when. Its states:
-///   held      `until` lies ahead. Only the holder changes the row: it renews it, or gives it back
+///   held      `until` lies ahead. The holder renews the row, or gives it back; only a command that
+///             stands in for the loop takes it away before that
 ///   lapsed    `until` is past, by the store's clock. Whoever asks next takes it and raises the
 ///   fence
 /// A holder trusts its row for less time than the row lasts, by a clock that never goes back,
@@ -58,6 +59,12 @@ class LoopLeases {
   /// nobody's, leaves the others. Gives all rows there are, by loop. One statement.
   virtual Result<std::vector<LoopLease>> renew(const std::string& holder,
                                                std::span<const LoopClaim> claims) = 0;
+
+  /// Takes these loops' rows at once, whoever holds them: for who stands in for a loop for a while.
+  /// Waits for the transactions that the loops have open; those that come after them find their
+  /// fence void. Gives the fences, in the order of the loops.
+  virtual Result<std::vector<LoopFence>> seize(const std::string& holder,
+                                               std::span<const std::string> loops) = 0;
 
   /// Lets go of `holder`'s rows at once. Their fences are void from then on.
   virtual Result<void> give_back(const std::string& holder) = 0;

@@ -31,6 +31,19 @@ Result<std::vector<LoopLease>> MemoryLoopLeases::renew(const std::string& holder
   return leases;
 }
 
+Result<std::vector<LoopFence>> MemoryLoopLeases::seize(const std::string& holder,
+                                                       std::span<const std::string> loops) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<LoopFence> fences;
+  for (const std::string& loop : loops) {
+    Row& row = rows_[loop];
+    row.holder = holder;
+    row.until = clock_.monotonic() + kLoopLeaseTtl;
+    fences.push_back({loop, ++row.fence});
+  }
+  return fences;
+}
+
 Result<void> MemoryLoopLeases::give_back(const std::string& holder) {
   const std::scoped_lock lock(mutex_);
   for (auto& [loop, row] : rows_) {
@@ -43,9 +56,15 @@ Result<void> MemoryLoopLeases::give_back(const std::string& holder) {
 }
 
 Result<std::unique_lock<std::mutex>> MemoryLoopLeases::lock(const LoopFence& fence) {
+  return lock(std::span(&fence, 1));
+}
+
+Result<std::unique_lock<std::mutex>> MemoryLoopLeases::lock(std::span<const LoopFence> fences) {
   std::unique_lock lock(mutex_);
-  const auto row = rows_.find(fence.loop);
-  if (row == rows_.end() || row->second.fence != fence.fence) return loop_lost(fence);
+  for (const LoopFence& fence : fences) {
+    const auto row = rows_.find(fence.loop);
+    if (row == rows_.end() || row->second.fence != fence.fence) return loop_lost(fence);
+  }
   return lock;
 }
 

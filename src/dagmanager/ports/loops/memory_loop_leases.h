@@ -18,11 +18,15 @@ class MemoryLoopLeases final : public LoopLeases {
 
   Result<std::vector<LoopLease>> renew(const std::string& holder,
                                        std::span<const LoopClaim> claims) override;
+  Result<std::vector<LoopFence>> seize(const std::string& holder,
+                                       std::span<const std::string> loops) override;
   Result<void> give_back(const std::string& holder) override;
 
   /// For a loop's transaction: as long as the lock lives, the row stays as it is. ABORTED
   /// `loop_lost` if the fence is not the row's.
   Result<std::unique_lock<std::mutex>> lock(const LoopFence& fence);
+  /// The same for one that stands in for several loops.
+  Result<std::unique_lock<std::mutex>> lock(std::span<const LoopFence> fences);
 
  private:
   struct Row {

@@ -37,6 +37,17 @@ constexpr Statement kRenewLoops = {
     " FROM weir_dagmanager.loop_lease WHERE loop NOT IN (SELECT loop FROM mine)) a"
     " ORDER BY a.loop COLLATE \"C\""};
 
+/// In the order of the loops, as above.
+constexpr Statement kSeizeLoops = {
+    "dag_seize_loops",
+    "WITH seized AS (INSERT INTO weir_dagmanager.loop_lease AS l (loop, holder, fence, until)"
+    " SELECT c.loop, $1, 1, now() + $3::bigint * interval '1 microsecond'"
+    " FROM unnest($2::text[]) AS c (loop) ORDER BY c.loop COLLATE \"C\""
+    " ON CONFLICT (loop) DO UPDATE SET holder = excluded.holder, fence = l.fence + 1,"
+    " until = excluded.until RETURNING loop, fence)"
+    " SELECT s.fence FROM unnest($2::text[]) WITH ORDINALITY AS c (loop, place)"
+    " JOIN seized s ON s.loop = c.loop ORDER BY c.place"};
+
 constexpr Statement kGiveLoopsBack = {
     "dag_give_loops_back",
     "UPDATE weir_dagmanager.loop_lease SET holder = '', until = now(), fence = fence + 1"
@@ -73,6 +84,18 @@ Result<std::vector<LoopLease>> PostgresLoopLeases::renew(const std::string& hold
                       .asked = rows.boolean(row, 5)});
   }
   return leases;
+}
+
+Result<std::vector<LoopFence>> PostgresLoopLeases::seize(const std::string& holder,
+                                                         std::span<const std::string> loops) {
+  Params params;
+  params.text(holder).text_array(loops).int64(kLoopLeaseTtl.count());
+  WEIR_TRY(const Rows rows, execute(pool_, kSeizeLoops, params));
+  std::vector<LoopFence> fences;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    fences.push_back({loops[row], rows.int64(row, 0)});
+  }
+  return fences;
 }
 
 Result<void> PostgresLoopLeases::give_back(const std::string& holder) {

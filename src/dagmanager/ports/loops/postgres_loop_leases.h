@@ -24,6 +24,8 @@ class PostgresLoopLeases final : public LoopLeases {
 
   Result<std::vector<LoopLease>> renew(const std::string& holder,
                                        std::span<const LoopClaim> claims) override;
+  Result<std::vector<LoopFence>> seize(const std::string& holder,
+                                       std::span<const std::string> loops) override;
   Result<void> give_back(const std::string& holder) override;
 
  private:

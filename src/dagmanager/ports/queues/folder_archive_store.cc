@@ -23,16 +23,44 @@ Error archive_unavailable(const std::string& what, int fault) {
   return base::unavailable("archive_unavailable", what + ": " + std::strerror(fault));
 }
 
-Result<std::string> file_name(const std::string& name) {
-  const bool plain = std::ranges::all_of(
-      name, [](char letter) { return letter > ' ' && letter < 0x7f && letter != '/'; });
-  if (name.empty() || name.front() == '.' || !plain) {
-    return base::invalid_argument("name_illegal", "no object can be named \"" + name + "\"");
-  }
-  if (name.size() <= kArchiveFileNameMax) return name;
+Error name_illegal(const std::string& name) {
+  return base::invalid_argument("name_illegal", "no object can be named \"" + name + "\"");
+}
+
+/// One step of a path.
+std::string step_name(const std::string& step) {
+  if (step.size() <= kArchiveFileNameMax) return step;
   constexpr std::size_t kHashBytes = 16;
-  const std::string hash = base::blake3_hex(name, kHashBytes);
-  return name.substr(0, kArchiveFileNameMax - hash.size() - 1) + '-' + hash;
+  const std::string hash = base::blake3_hex(step, kHashBytes);
+  return step.substr(0, kArchiveFileNameMax - hash.size() - 1) + '-' + hash;
+}
+
+/// A name's steps, cut at each '/', are folders, and the last one a file.
+Result<std::filesystem::path> path_of(const std::string& name) {
+  std::filesystem::path path;
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('/', at), name.size());
+    const std::string step = name.substr(at, end - at);
+    const bool plain =
+        std::ranges::all_of(step, [](char letter) { return letter > ' ' && letter < 0x7f; });
+    if (step.empty() || step.front() == '.' || !plain) return name_illegal(name);
+    path /= step_name(step);
+    at = end + 1;
+  }
+  return path;
+}
+
+/// The folders of a path inside `folder`, so that they outlive a power cut.
+Result<void> make_folders(const std::filesystem::path& folder, const std::filesystem::path& path) {
+  std::filesystem::path made = folder;
+  for (const std::filesystem::path& step : path.parent_path()) {
+    made /= step;
+    std::error_code fault;
+    const bool fresh = std::filesystem::create_directory(made, fault);
+    if (fault) return archive_unavailable(made, fault.value());
+    if (fresh && !files::sync_folder_of(made)) return archive_unavailable(made, errno);
+  }
+  return {};
 }
 
 /// An open file, closed at the end.
@@ -96,8 +124,9 @@ Result<std::unique_ptr<FolderArchiveStore>> FolderArchiveStore::open(std::filesy
 }
 
 Result<std::unique_ptr<ArchiveWriter>> FolderArchiveStore::begin(const std::string& name) {
-  WEIR_TRY(const std::string file, file_name(name));
-  const std::filesystem::path path = folder_ / file;
+  WEIR_TRY(const std::filesystem::path inside, path_of(name));
+  WEIR_CHECK(make_folders(folder_, inside));
+  const std::filesystem::path path = folder_ / inside;
   const std::string part = path.string() + ".part";
   const int handle = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (handle < 0) return archive_unavailable(part, errno);
@@ -106,8 +135,8 @@ Result<std::unique_ptr<ArchiveWriter>> FolderArchiveStore::begin(const std::stri
 
 Result<void> FolderArchiveStore::read(const std::string& name,
                                       const std::function<Result<void>(std::string_view)>& take) {
-  WEIR_TRY(const std::string file, file_name(name));
-  const std::filesystem::path path = folder_ / file;
+  WEIR_TRY(const std::filesystem::path inside, path_of(name));
+  const std::filesystem::path path = folder_ / inside;
   const OpenFile opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (opened.handle() < 0) {
     if (errno != ENOENT) return archive_unavailable(path, errno);

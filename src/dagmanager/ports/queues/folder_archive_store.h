@@ -10,8 +10,8 @@
 namespace weir::dagmanager {
 
 /// ArchiveStore in a folder of this machine (`file:///folder`): a file an object, put under its
-/// name once it is whole and on the disk. Names that no plain file can have are INVALID_ARGUMENT
-/// `name_illegal`.
+/// name once it is whole and on the disk; a '/' in the name makes folders. Names that no plain file
+/// can have are INVALID_ARGUMENT `name_illegal`.
 class FolderArchiveStore final : public ArchiveStore {
  public:
   /// Makes the folder if it is not there. UNAVAILABLE `archive_unavailable`.

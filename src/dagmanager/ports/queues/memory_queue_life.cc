@@ -20,45 +20,6 @@ bool is_live(const MemoryGraph& graph, const SentinelRecord& sentinel) {
   });
 }
 
-std::vector<DeployStanding> standings_of(const MemoryGraph& graph) {
-  std::vector<DeployStanding> deploys;
-  std::int64_t order = 0;
-  for (const std::string& key : graph.deploys.order()) {
-    const DeployRecord& deploy = *graph.deploys.find(key);
-    const graph::SentinelId sentinel = graph::sentinel_id(deploy.key.strategy);
-    const graph::WorldId world(deploy.key.context.world_id);
-    const auto own = std::ranges::find_if(graph.sentinels, [&](const SentinelRecord& one) {
-      return deploy.sentinel_due && one.id == sentinel && one.world == world &&
-             one.version == deploy.key.version;
-    });
-    const bool known = own != graph.sentinels.end();
-    deploys.push_back({.key = key,
-                       .strategy = deploy.key.strategy,
-                       .world = world,
-                       .safe_mode = deploy.key.context.safe_mode,
-                       .live = known && is_live(graph, *own),
-                       .was_live = known && own->peak_weight > 0,
-                       .ended = deploy.ended_at.has_value(),
-                       .last_seen = deploy.last_seen,
-                       .order = ++order});
-  }
-  std::ranges::sort(deploys, {}, &DeployStanding::key);
-  return deploys;
-}
-
-std::vector<DeployBindings> bindings_of(const MemoryGraph& graph,
-                                        std::span<const std::string> keys) {
-  std::vector<DeployBindings> found;
-  for (const std::string& key : keys) {
-    if (graph.deploys.find(key) == nullptr) continue;
-    const DeployRecord deploy = graph.deploys.whole(key);
-    DeployBindings bindings{key, deploy.key.strategy, deploy.key.context, {}};
-    for (const DeployNode& node : deploy.nodes) bindings.nodes.push_back(node.node);
-    found.push_back(std::move(bindings));
-  }
-  return found;
-}
-
 OutboxRow next_event(MemoryGraph& graph, Random& random, const std::string& counter, Instant at) {
   OutboxRow row;
   row.id = base::uuid_v4(random);
@@ -100,6 +61,47 @@ void forget_one(MemoryGraph& graph, RowId row, const Forgetting& forgetting) {
 }
 
 }  // namespace
+
+std::vector<DeployStanding> standings_of(const MemoryGraph& graph) {
+  std::vector<DeployStanding> deploys;
+  std::int64_t order = 0;
+  for (const std::string& key : graph.deploys.order()) {
+    const DeployRecord& deploy = *graph.deploys.find(key);
+    const graph::SentinelId sentinel = graph::sentinel_id(deploy.key.strategy);
+    const graph::WorldId world(deploy.key.context.world_id);
+    const auto own = std::ranges::find_if(graph.sentinels, [&](const SentinelRecord& one) {
+      return deploy.sentinel_due && one.id == sentinel && one.world == world &&
+             one.version == deploy.key.version;
+    });
+    const bool known = own != graph.sentinels.end();
+    deploys.push_back({.key = key,
+                       .strategy = deploy.key.strategy,
+                       .world = world,
+                       .safe_mode = deploy.key.context.safe_mode,
+                       .live = known && is_live(graph, *own),
+                       .was_live = known && own->peak_weight > 0,
+                       .ended = deploy.ended_at.has_value(),
+                       .last_seen = deploy.last_seen,
+                       .order = ++order,
+                       .version = deploy.key.version,
+                       .has_sentinel = known});
+  }
+  std::ranges::sort(deploys, {}, &DeployStanding::key);
+  return deploys;
+}
+
+std::vector<DeployBindings> bindings_of(const MemoryGraph& graph,
+                                        std::span<const std::string> keys) {
+  std::vector<DeployBindings> found;
+  for (const std::string& key : keys) {
+    if (graph.deploys.find(key) == nullptr) continue;
+    const DeployRecord deploy = graph.deploys.whole(key);
+    DeployBindings bindings{key, deploy.key.strategy, deploy.key.context, {}};
+    for (const DeployNode& node : deploy.nodes) bindings.nodes.push_back(node.node);
+    found.push_back(std::move(bindings));
+  }
+  return found;
+}
 
 Result<std::vector<DeployStanding>> MemoryQueueLife::deploys() {
   std::vector<DeployStanding> deploys;

@@ -28,4 +28,12 @@ class MemoryQueueLife final : public QueueLifeStore {
   Random& random_;
 };
 
+// For the other ports whose data is in this store too.
+
+/// All deploys, by key.
+std::vector<DeployStanding> standings_of(const MemoryGraph& graph);
+/// What those of these keys that are there are bound to.
+std::vector<DeployBindings> bindings_of(const MemoryGraph& graph,
+                                        std::span<const std::string> keys);
+
 }  // namespace weir::dagmanager

@@ -45,7 +45,8 @@ const Statement kReadStandings = {
     " AND ((r.sentinel_id = s.sentinel_id AND r.version = s.version)"
     " OR (r.baseline_id = s.sentinel_id AND r.baseline_version = s.version))),"
     " coalesce(s.peak_weight > 0, false),"
-    " d.ended_at IS NOT NULL, d.last_seen, d.seq FROM weir_dagmanager.deploy d"
+    " d.ended_at IS NOT NULL, d.last_seen, d.seq, d.version, s.sentinel_id IS NOT NULL"
+    " FROM weir_dagmanager.deploy d"
     " LEFT JOIN weir_dagmanager.sentinel s ON d.sentinel_due AND s.sentinel_id = CASE"
     " WHEN d.strategy_id LIKE '%-sentinel' THEN d.strategy_id ELSE d.strategy_id || '-sentinel' END"
     " AND s.world_id = d.world_id AND s.version = d.version"
@@ -60,7 +61,9 @@ DeployStanding read_standing(const Rows& rows, std::size_t row) {
           .was_live = rows.boolean(row, 5),
           .ended = rows.boolean(row, 6),
           .last_seen = rows.instant(row, 7),
-          .order = rows.int64(row, 8)};
+          .order = rows.int64(row, 8),
+          .version = graph::VersionLabel(rows.text(row, 9)),
+          .has_sentinel = rows.boolean(row, 10)};
 }
 
 Result<std::vector<DeployBindings>> read_bindings(postgres::Connection& connection,

@@ -21,6 +21,18 @@ namespace weir::dagmanager {
 extern const postgres::Statement kReadStandings;
 DeployStanding read_standing(const postgres::Rows& rows, std::size_t row);
 
+namespace sql {
+
+/// For who removes something. Waits for whoever shares the row: their deploys are seen by what is
+/// read after it.
+inline constexpr postgres::Statement kLockRemoval = {
+    "dag_lock_removal", "SELECT epoch FROM weir_dagmanager.graph_removal FOR UPDATE"};
+
+inline constexpr postgres::Statement kRaiseRemoval = {
+    "dag_raise_removal", "UPDATE weir_dagmanager.graph_removal SET epoch = $1"};
+
+}  // namespace sql
+
 /// What the deploys of these keys are bound to, page by page.
 Result<std::vector<DeployBindings>> read_bindings(postgres::Connection& connection,
                                                   std::span<const std::string> keys);

@@ -28,13 +28,6 @@ using postgres::Pipeline;
 using postgres::Rows;
 using postgres::Statement;
 
-/// Waits for whoever shares the row: their deploys are seen by what is read after it.
-constexpr Statement kLockRemoval = {"dag_lock_removal",
-                                    "SELECT epoch FROM weir_dagmanager.graph_removal FOR UPDATE"};
-
-constexpr Statement kRaiseRemoval = {"dag_raise_removal",
-                                     "UPDATE weir_dagmanager.graph_removal SET epoch = $1"};
-
 /// What a diff has in hands at this moment (a mark, a name that it asks for) is left to it: it took
 /// its locks in another order.
 constexpr Statement kLockQueues = {
@@ -111,7 +104,7 @@ Result<Locked> lock_graph(postgres::Connection& connection, const LoopFence& fen
   pipeline.begin();
   const std::size_t fence_at = add_fence(pipeline, fence);
   const std::size_t epoch_at = pipeline.add(sql::kLockEpoch);
-  pipeline.add(kLockRemoval);
+  pipeline.add(sql::kLockRemoval);
   Params wanted;
   wanted.int64_array(collection.queues, &QueueEnd::queue);
   const std::size_t queues_at = pipeline.add(kLockQueues, std::move(wanted));
@@ -172,7 +165,7 @@ void add_plan(Pipeline& pipeline, const CollectionPlan& plan, const Locked& lock
   pipeline.add(sql::kRaiseEpoch, std::move(epoch));
   Params removal;
   removal.int64(raised);
-  pipeline.add(kRaiseRemoval, std::move(removal));
+  pipeline.add(sql::kRaiseRemoval, std::move(removal));
   pipeline.commit();
 }
 

@@ -134,7 +134,7 @@ Result<std::vector<SentinelGap>> MemoryTopicUpkeep::sentinel_gaps(std::size_t li
   store_.look([&](const MemoryGraph& graph) {
     for (const std::string& key : graph.deploys.order()) {
       const DeployRecord& deploy = *graph.deploys.find(key);
-      if (!deploy.sentinel_due || gaps.size() == limit) continue;
+      if (!deploy.sentinel_due || deploy.ended_at || gaps.size() == limit) continue;
       SentinelRecord due = sentinel_of(deploy);
       if (graph.find_sentinel(due) == nullptr) gaps.push_back({key, std::move(due)});
     }

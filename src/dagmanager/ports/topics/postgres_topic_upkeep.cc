@@ -65,7 +65,8 @@ constexpr Statement kReadSentinelGaps = {
     " ELSE d.strategy_id || '-sentinel' END AND h.world_id = d.world_id AND h.version = d.version"
     " AND h.deploy_key = d.deploy_key LEFT JOIN weir_dagmanager.sentinel s"
     " ON s.sentinel_id = h.sentinel_id AND s.world_id = h.world_id AND s.version = h.version"
-    " WHERE d.sentinel_due AND s.sentinel_id IS NULL ORDER BY d.seq LIMIT $1"};
+    " WHERE d.sentinel_due AND d.ended_at IS NULL AND s.sentinel_id IS NULL ORDER BY d.seq LIMIT "
+    "$1"};
 
 constexpr Statement kMendSentinel = {
     "dag_mend_sentinel",

@@ -47,6 +47,7 @@ class TopicUpkeepStore {
   virtual Result<std::vector<bool>> known(std::span<const graph::TopicName> names) = 0;
 
   /// Deploys, oldest first, whose due sentinel is missing or does not have them; at most `limit`.
+  /// Those that were ended miss none: theirs may be in the archive.
   virtual Result<std::vector<SentinelGap>> sentinel_gaps(std::size_t limit) = 0;
   /// Writes a gap's sentinel, without a weight; what is there stays as it is.
   virtual Result<void> mend_sentinel(const LoopFence& fence, const SentinelGap& gap,

@@ -111,6 +111,33 @@ TEST(GraphIndex, TakesAQueueBeforeItsNode) {
   EXPECT_THAT(index.match(query({"a"})), ElementsAre(2));
 }
 
+TEST(GraphIndex, ForgetsANodeThatNothingActiveIsOf) {
+  GraphIndex index;
+  const std::size_t bytes = index.resident_bytes();
+  index.add_node(node_of(1, {"a"}));
+  index.add_node(node_of(3, {"a"}));
+  index.put_queue(queue_of(2, 1));
+  EXPECT_FALSE(index.remove_node(1)) << "it is bound";
+  EXPECT_FALSE(index.remove_node(9));
+  index.put_queue(queue_of(2, 1, QueueState::Leaving));
+  EXPECT_TRUE(index.remove_node(1));
+  EXPECT_EQ(index.node_count(), 1U);
+  EXPECT_EQ(index.node(RowId{1}), nullptr);
+  EXPECT_EQ(index.node(graph::NodeId("node-1")), nullptr);
+  EXPECT_EQ(index.queue(2).node(), 0);
+  EXPECT_EQ(index.largest_nodes(5).size(), 1U);
+  int visited = 0;
+  index.for_each_node([&](const NodeView&) { ++visited; });
+  EXPECT_EQ(visited, 1);
+  index.remove_queue(2);
+  EXPECT_TRUE(index.remove_node(3));
+  EXPECT_LE(index.resident_bytes() - bytes, 400U) << "but for the texts, which are shared";
+  NodeRecord again = node_of(1, {"a"});
+  again.row = 7;
+  index.add_node(again);
+  EXPECT_EQ(index.node(graph::NodeId("node-1")).row(), 7);
+}
+
 TEST(GraphIndex, ForgetsARemovedQueueWhole) {
   GraphIndex index;
   index.add_node(node_of(1, {"a"}));

@@ -28,6 +28,10 @@ class UnreachableLeases final : public LoopLeases {
     }
     return leases;
   }
+  Result<std::vector<LoopFence>> seize(const std::string& holder,
+                                       std::span<const std::string> loops) override {
+    return inner_.seize(holder, loops);
+  }
   Result<void> give_back(const std::string& holder) override { return inner_.give_back(holder); }
 
   bool reachable = true;

@@ -136,6 +136,16 @@ TEST_F(MemoryGraphStoreTest, StopsTheStartAtADamagedFile) {
   EXPECT_EQ(store.error().reason(), "snapshot_damaged");
 }
 
+TEST_F(MemoryGraphStoreTest, KeepsOthersFromItsFile) {
+  {
+    const auto store = open();
+    const auto second = MemoryGraphStore::open(options_, random_);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().reason(), "snapshot_in_use");
+  }
+  EXPECT_TRUE(MemoryGraphStore::open(options_, random_).ok());
+}
+
 TEST_F(MemoryGraphStoreTest, WritesNothingWithoutAPath) {
   options_.path.clear();
   ASSERT_TRUE(add(*open(), "a", 0).ok());

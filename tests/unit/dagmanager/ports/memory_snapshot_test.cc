@@ -203,6 +203,7 @@ TEST(MemorySnapshot, GivesBackWhatOperatorsDid) {
   const std::size_t without = encode_snapshot(graph).size();
   EXPECT_EQ(decode_snapshot(encode_snapshot(graph))->hits_open, 0U);
   give_weight(graph.sentinels[0], 0);
+  graph.sentinels[0].retired_at = at(7);
   DeployRecord& deploy = *graph.deploys.find(graph.deploys.order().front());
   deploy.taken_back_at = at(8);
   deploy.baseline = "former";

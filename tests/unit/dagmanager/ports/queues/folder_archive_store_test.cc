@@ -77,7 +77,8 @@ TEST_F(FolderArchiveStoreTest, TellsLongNamesApartAndRefusesImpossibleOnes) {
   write(long_name + "2", "two");
   EXPECT_EQ(read(long_name + "1"), "one");
   EXPECT_EQ(read(long_name + "2"), "two");
-  for (const char* name : {"", "../out", "a/b", ".hidden", "a b", "\xc3\xa4"}) {
+  for (const char* name :
+       {"", "../out", "a/../b", "a//b", "/a", "a/", ".hidden", "a/.b", "a b", "\xc3\xa4"}) {
     const auto refused = store_->begin(name);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().reason(), "name_illegal") << name;

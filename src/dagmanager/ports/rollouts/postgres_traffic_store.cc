@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dagmanager/ports/postgres_traffic_store.h"
+#include "dagmanager/ports/rollouts/postgres_traffic_store.h"
 
 #include <algorithm>
 #include <optional>
