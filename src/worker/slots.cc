@@ -175,11 +175,10 @@ void Slots::work(std::size_t number) {
 
 void Slots::run_attempt(const AttemptPtr& attempt, std::unique_ptr<TaskDoor>& door,
                         std::size_t number) {
-  const Claimed& claimed = attempt->claimed();
   const std::string socket =
       (parts_.scratch.folder() / ("s" + std::to_string(number) + ".sock")).string();
   Result<ChildEnd> end = base::unavailable("worker_failed", "");
-  const auto folder = parts_.scratch.make(claimed.payload.task_id, claimed.payload.attempt);
+  const auto folder = parts_.scratch.make();
   if (!folder.ok()) {
     end = folder.error();
   } else {

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -120,20 +119,17 @@ Result<std::unique_ptr<Scratch>> Scratch::open(const fs::path& folder, Random& r
 
 Scratch::~Scratch() { remove(own_); }
 
-Result<fs::path> Scratch::make(const graph::TaskId& task_id, int attempt) const {
-  fs::path folder = own_ / (task_id.text() + "." + std::to_string(attempt));
-  std::optional<fs::path> spare;
+Result<fs::path> Scratch::make() const {
+  fs::path folder;
   {
     const base::MutexLock lock(mutex_);
     if (!spare_.empty()) {
-      spare = std::move(spare_.back());
+      folder = std::move(spare_.back());
       spare_.pop_back();
+      return folder;
     }
+    folder = own_ / std::to_string(++made_);
   }
-  // In the place of what was there, unless that is full.
-  if (spare && rename(spare->c_str(), folder.c_str()) == 0) return folder;
-  remove(folder);
-  if (spare && rename(spare->c_str(), folder.c_str()) == 0) return folder;
   if (mkdir(folder.c_str(), 0700) != 0) {
     return base::unavailable("scratch_full",
                              "make the attempt's folder: " + std::string(std::strerror(errno)));

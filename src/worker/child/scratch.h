@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -10,7 +11,6 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "drivers/process/file_descriptor.h"
-#include "graph/task_ids.h"
 
 namespace weir::worker {
 
@@ -27,11 +27,11 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   const std::filesystem::path& folder() const { return own_; }
-  /// An empty folder for an attempt. UNAVAILABLE `scratch_full` if it cannot be made.
-  Result<std::filesystem::path> make(const graph::TaskId& task_id, int attempt) const
-      WEIR_EXCLUDES(mutex_);
+  /// An empty folder for one attempt at a time. UNAVAILABLE `scratch_full` if it cannot be made.
+  Result<std::filesystem::path> make() const WEIR_EXCLUDES(mutex_);
   /// Takes such a folder back when nothing works in it any more: one that is empty is kept for the
-  /// next attempt, which is cheaper than another, else it is removed.
+  /// next attempt, under the same name, for to make or rename one costs more than to look into it;
+  /// else it is removed.
   void give_back(const std::filesystem::path& attempt_folder) const WEIR_EXCLUDES(mutex_);
   /// Removes such a folder and all in it; links are removed, not followed.
   static void remove(const std::filesystem::path& attempt_folder);
@@ -48,6 +48,7 @@ class Scratch {
   std::size_t swept_;
   mutable base::Mutex mutex_;
   mutable std::vector<std::filesystem::path> spare_ WEIR_GUARDED_BY(mutex_);
+  mutable std::uint64_t made_ WEIR_GUARDED_BY(mutex_) = 0;  // names the next one
 };
 
 }  // namespace weir::worker

@@ -18,17 +18,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(Scratch, GivesAnAttemptAnEmptyFolderAndRemovesIt) {
+TEST(Scratch, GivesEachAttemptAnEmptyFolderAndRemovesIt) {
   const TemporaryFolder folder;
   server::SystemRandom random;
   const auto scratch = Scratch::open(folder.path() / "s", random);
   ASSERT_TRUE(scratch.ok());
-  const graph::TaskId task(base::Uuid{{1}});
-  auto attempt = (*scratch)->make(task, 2);
+  const auto attempt = (*scratch)->make();
   ASSERT_TRUE(attempt.ok());
   write_text(*attempt / "left", "x");
-  ASSERT_TRUE((*scratch)->make(task, 2).ok());
-  EXPECT_TRUE(fs::is_empty(*attempt));
+  const auto other = (*scratch)->make();
+  ASSERT_TRUE(other.ok());
+  EXPECT_NE(*other, *attempt);
+  EXPECT_TRUE(fs::is_empty(*other));
   Scratch::remove(*attempt);
   EXPECT_FALSE(fs::exists(*attempt));
 }
@@ -40,26 +41,22 @@ ino_t number_of(const fs::path& folder) {
   return facts.st_ino;
 }
 
-graph::TaskId task_of(std::uint8_t number) { return graph::TaskId(base::Uuid{{number}}); }
-
 TEST(Scratch, GivesTheEmptyFolderOfAnEndedAttemptToTheNext) {
   const TemporaryFolder folder;
   server::SystemRandom random;
   const auto scratch = Scratch::open(folder.path() / "s", random);
   ASSERT_TRUE(scratch.ok());
-  const auto first = (*scratch)->make(task_of(1), 1);
+  const auto first = (*scratch)->make();
   ASSERT_TRUE(first.ok());
   const ino_t number = number_of(*first);
   ASSERT_EQ(chmod(first->c_str(), 0755), 0);
   (*scratch)->give_back(*first);
-  const auto second = (*scratch)->make(task_of(2), 1);
+  const auto second = (*scratch)->make();
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(number_of(*second), number);
-  EXPECT_NE(*second, *first);
-  EXPECT_FALSE(fs::exists(*first)) << "one attempt has it";
   EXPECT_TRUE(fs::is_empty(*second));
   EXPECT_EQ(fs::status(*second).permissions(), fs::perms::owner_all);
-  const auto third = (*scratch)->make(task_of(3), 1);
+  const auto third = (*scratch)->make();
   ASSERT_TRUE(third.ok());
   EXPECT_NE(number_of(*third), number) << "no two at once";
 }
@@ -70,7 +67,7 @@ TEST(Scratch, GivesNoFolderOnInWhichAnAttemptLeftAnything) {
   const auto scratch = Scratch::open(folder.path() / "s", random);
   ASSERT_TRUE(scratch.ok());
   for (std::uint8_t number = 1; number < 5; ++number) {
-    const auto attempt = (*scratch)->make(task_of(number), 1);
+    const auto attempt = (*scratch)->make();
     ASSERT_TRUE(attempt.ok());
     EXPECT_TRUE(fs::is_empty(*attempt));
     if (number == 1) write_text(*attempt / ".hidden", "x");
@@ -88,7 +85,7 @@ TEST(Scratch, KeepsNoMoreFoldersThanItsBound) {
   ASSERT_TRUE(scratch.ok());
   std::vector<fs::path> attempts;
   for (std::size_t number = 0; number < kSpareFoldersMax + 3; ++number) {
-    const auto attempt = (*scratch)->make(task_of(static_cast<std::uint8_t>(number)), 1);
+    const auto attempt = (*scratch)->make();
     ASSERT_TRUE(attempt.ok());
     attempts.push_back(*attempt);
   }
@@ -108,9 +105,9 @@ TEST(Scratch, AfterACrashNothingOfItIsSeenAgain) {
     server::SystemRandom own_random;
     const auto scratch = Scratch::open(folder.path() / "s", own_random);
     if (scratch.ok()) {
-      const auto spare = (*scratch)->make(task_of(1), 1);
+      const auto spare = (*scratch)->make();
       if (spare.ok()) (*scratch)->give_back(*spare);
-      const auto working = (*scratch)->make(task_of(1), 2);
+      const auto working = (*scratch)->make();
       if (working.ok()) write_text(*working / "secret", "x");
     }
     _exit(0);  // as if killed: nothing is cleaned
@@ -121,7 +118,7 @@ TEST(Scratch, AfterACrashNothingOfItIsSeenAgain) {
   ASSERT_TRUE(scratch.ok());
   EXPECT_EQ((*scratch)->swept(), 1U);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path() / "s"), {}), 1);
-  const auto again = (*scratch)->make(task_of(1), 2);
+  const auto again = (*scratch)->make();
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(fs::is_empty(*again));
 }
@@ -132,7 +129,7 @@ TEST(Scratch, RemovesLinksAndNotWhatTheyName) {
   write_text(folder / "precious", "x");
   const auto scratch = Scratch::open(folder.path() / "s", random);
   ASSERT_TRUE(scratch.ok());
-  const auto attempt = (*scratch)->make(graph::TaskId(), 1);
+  const auto attempt = (*scratch)->make();
   ASSERT_TRUE(attempt.ok());
   fs::create_symlink(folder / "precious", *attempt / "link");
   Scratch::remove(*attempt);
@@ -148,7 +145,7 @@ TEST(Scratch, SweepsWhatADeadWorkerLeftAndSparesTheLiving) {
   if (other == 0) {
     server::SystemRandom own_random;
     auto scratch = Scratch::open(folder.path() / "s", own_random);
-    static_cast<void>(scratch.ok() && (*scratch)->make(graph::TaskId(), 1).ok());
+    static_cast<void>(scratch.ok() && (*scratch)->make().ok());
     _exit(0);  // as if killed: nothing is cleaned
   }
   int status = 0;
