@@ -190,6 +190,11 @@ Result<PrivateKey> PrivateKey::from_pair(std::shared_ptr<EVP_PKEY> pair) {
            PublicKey::from_point(coordinate(pair.get(), OSSL_PKEY_PARAM_EC_PUB_X),
                                  coordinate(pair.get(), OSSL_PKEY_PARAM_EC_PUB_Y)));
   key.key_ = std::move(pair);
+  const std::shared_ptr<EVP_MD_CTX> ready(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  WEIR_ASSERT(ready != nullptr);
+  const int done = EVP_DigestSignInit(ready.get(), nullptr, EVP_sha256(), nullptr, key.key_.get());
+  WEIR_ASSERT(done == 1);
+  key.ready_ = ready;
   return key;
 }
 
@@ -211,7 +216,7 @@ std::string PrivateKey::sign(std::string_view message) const {
   std::string der(128, '\0');  // at most 72 bytes of P-256
   std::size_t size = der.size();
   WEIR_ASSERT(context != nullptr);
-  int done = EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get());
+  int done = EVP_MD_CTX_copy_ex(context.get(), ready_.get());
   WEIR_ASSERT(done == 1);
   done = EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &size,
                         bytes_of(message), message.size());
