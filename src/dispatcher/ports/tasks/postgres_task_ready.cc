@@ -173,6 +173,20 @@ constexpr Statement kPick = {
     " FROM picked, " WEIR_NOTED " LEFT JOIN LATERAL (SELECT * FROM state.events f"
     " WHERE $3::bool AND f.event_id = t.trigger_event_id OFFSET 0) AS e ON true"};
 
+// Around a statement that takes the first tasks of builds. Its plan is made once a session, often
+// when the tables are new and no statistics tell that a build has many tasks: reading all of them
+// and sorting them would then seem as cheap as reading the first ones from the index of the ready.
+// Not for other statements: those that look up named rows in an order would read whole indexes.
+constexpr Statement kNoSort = {"task_no_sort", "SELECT set_config('enable_sort', 'off', true)"};
+constexpr Statement kSort = {"task_sort", "SELECT set_config('enable_sort', 'on', true)"};
+
+std::size_t add_in_index_order(Pipeline& pipeline, const Statement& statement, Params params) {
+  pipeline.add(kNoSort);
+  const std::size_t at = pipeline.add(statement, std::move(params));
+  pipeline.add(kSort);
+  return at;
+}
+
 std::string versioned(const OperatorName& name) { return name.name + "@" + name.version; }
 
 Params search_params(const ReadySearch& search) {
@@ -209,7 +223,7 @@ std::vector<QueueName> queues_of(QueueRuntime runtime) {
 }
 
 std::size_t queue_window(Pipeline& pipeline, const ReadySearch& search) {
-  return pipeline.add(kFindWindow, search_params(search));
+  return add_in_index_order(pipeline, kFindWindow, search_params(search));
 }
 
 std::size_t queue_alone(Pipeline& pipeline, const ReadySearch& search) {
@@ -248,7 +262,7 @@ void queue_window_switches(Pipeline& pipeline) { pipeline.add(kLockWindowSwitche
 std::size_t queue_pick(Pipeline& pipeline, const ReadySearch& search, bool triggers) {
   Params params;
   params.text(search.window).boolean(search.unrung_only).boolean(triggers);
-  return pipeline.add(kPick, std::move(params));
+  return add_in_index_order(pipeline, kPick, std::move(params));
 }
 
 }  // namespace weir::dispatcher
