@@ -30,6 +30,7 @@
 #include "server/metrics.h"
 #include "server/role_process.h"
 #include "server/system_clock.h"
+#include "server/worker_pool.h"
 
 namespace weir::dispatcher {
 namespace {
@@ -101,6 +102,7 @@ class Dispatcher : public Nudges {
     if (issuer_) issuer_->stop();
     if (inline_executor_) inline_executor_->stop();
     if (desk_) desk_->stop();
+    if (claimers_) claimers_->stop();
     if (events_) events_->stop();
     if (housekeeper_) housekeeper_->stop();
     if (loop_) loop_->stop();
@@ -130,6 +132,9 @@ class Dispatcher : public Nudges {
   Result<void> wire() {
     wire_loops();
     WEIR_CHECK(wire_work());
+    WEIR_TRY(claimers_,
+             server::WorkerPool::create({.name = "poll-claims", .concurrency = kClaimersMax}));
+    WEIR_CHECK(claimers_->start());
     wire_apis();
     return {};
   }
@@ -193,6 +198,7 @@ class Dispatcher : public Nudges {
         .queue = *stores.queue,
         .desk = *desk_,
         .mint = *mint_,
+        .claimers = *claimers_,
         .worker_tokens = *worker_tokens_,
         .metrics = metrics_,
         .clock = clock_,
@@ -283,6 +289,7 @@ class Dispatcher : public Nudges {
   std::unique_ptr<TaskService> tasks_;
   std::unique_ptr<InlineExecutor> inline_executor_;
   std::unique_ptr<DeployService> deploys_;
+  std::unique_ptr<server::WorkerPool> claimers_;
   std::unique_ptr<InternalApi> internal_api_;
   std::unique_ptr<UserApi> user_api_;
   std::unique_ptr<server::HttpServer> internal_;

@@ -16,6 +16,17 @@ namespace {
 /// Levels of queues, highest first (contract section 6.4).
 constexpr std::array<std::string_view, 4> kLevels = {"high", "normal", "low", "backfill"};
 
+std::vector<std::string> tasks_of(const std::vector<Wakeup>& wakeups) {
+  std::vector<std::string> tasks;
+  for (const Wakeup& wakeup : wakeups) {
+    const bool known = std::ranges::find(tasks, wakeup.task_id) != tasks.end();
+    if (!wakeup.task_id.empty() && !known && tasks.size() < kItemsMax) {
+      tasks.push_back(wakeup.task_id);
+    }
+  }
+  return tasks;
+}
+
 }  // namespace
 
 ClaimLoop::ClaimLoop(DispatcherPort& port, InternalApi& api, Slots& slots, Completions& completions,
@@ -54,67 +65,72 @@ void ClaimLoop::run() {
     const std::size_t free = std::min(slots_.wait_free(more_), kItemsMax);
     if (free == 0 || is_stopping()) return;
     const bool acks_are_old = !acks_.empty() && clock_.monotonic() - acks_since_ > kAckAfter;
-    std::vector<std::string> task_ids;
-    if (!more_ || acks_are_old) {
-      auto named = poll(free);
-      if (!named.ok()) {
+    // What a poll without an answer claimed is told again under its id.
+    ClaimRequest request{.claim_id = std::exchange(lost_claim_, "")};
+    const bool repeats = !request.claim_id.empty();
+    if (!repeats) request.claim_id = base::uuid_v4(random_);
+    if (!repeats && (!more_ || acks_are_old)) {
+      auto answer = poll(free, request.claim_id);
+      if (!answer.ok()) {
         if (is_stopping()) return;
-        tell_away(named.error());
+        note_lost(answer.error(), request.claim_id);
+        tell_away(answer.error());
         if (!pause()) return;
         continue;
       }
-      task_ids = std::move(*named);
+      if (answer->claim) {
+        take(*answer->claim, clock_.monotonic());
+        continue;
+      }
+      request.task_ids = tasks_of(answer->wakeups);
     }
-    if (is_stopping() && task_ids.empty()) return;
-    claim(task_ids, free);
+    if (is_stopping() && request.task_ids.empty()) return;
+    claim(std::move(request), free);
   }
 }
 
-Result<std::vector<std::string>> ClaimLoop::poll(std::size_t free) {
+Result<PollAnswer> ClaimLoop::poll(std::size_t free, const std::string& claim_id) {
   PollRequest request;
   request.queues = queues();
   request.max = static_cast<int>(free);
   request.wait = more_ ? std::chrono::seconds(0) : kPollWait;
   request.acks.assign(
       acks_.begin(), acks_.begin() + static_cast<std::ptrdiff_t>(std::min(acks_.size(), kAcksMax)));
+  // With more ready, more than the messages name is to be claimed.
+  if (!more_ && polls_claim_) request.claim_id = claim_id;
   const Duration began = clock_.monotonic();
-  WEIR_TRY(const std::vector<Wakeup> wakeups, api_.wakeups(request));
+  WEIR_TRY(PollAnswer answer, api_.poll(request));
   acks_.erase(acks_.begin(), acks_.begin() + static_cast<std::ptrdiff_t>(request.acks.size()));
   if (acks_.empty()) acks_since_ = clock_.monotonic();
-  std::vector<std::string> task_ids;
-  for (const Wakeup& wakeup : wakeups) {
-    acks_.push_back(wakeup.ack);
-    const bool known = std::ranges::find(task_ids, wakeup.task_id) != task_ids.end();
-    if (!wakeup.task_id.empty() && !known && task_ids.size() < kItemsMax) {
-      task_ids.push_back(wakeup.task_id);
-    }
-  }
-  if (wakeups.empty() && !more_ && clock_.monotonic() - began < kPollLeast) {
+  for (const Wakeup& wakeup : answer.wakeups) acks_.push_back(wakeup.ack);
+  if (answer.wakeups.empty() && !more_ && clock_.monotonic() - began < kPollLeast) {
     pause();
   } else {
     backoff_.reset();
   }
-  return task_ids;
+  return answer;
+}
+
+/// It may have claimed, unless it was refused: a dispatcher that is older does not know such polls.
+void ClaimLoop::note_lost(const Error& error, const std::string& claim_id) {
+  if (more_ || !polls_claim_) return;
+  if (error.code() == Code::FailedPrecondition) {
+    polls_claim_ = false;
+  } else {
+    lost_claim_ = claim_id;
+  }
 }
 
 /// One claim, tried until it is answered: its id makes a repeat give the same leases again.
-void ClaimLoop::claim(const std::vector<std::string>& task_ids, std::size_t free) {
+void ClaimLoop::claim(ClaimRequest request, std::size_t free) {
+  const std::size_t named = request.task_ids.size();
   // Fewer wake-ups than were asked for are all there are: the search for more is left out.
-  const bool all = !more_ && !task_ids.empty() && task_ids.size() < free;
-  const ClaimRequest request{.claim_id = base::uuid_v4(random_),
-                             .task_ids = task_ids,
-                             .max = all ? 0 : static_cast<int>(std::max(free, task_ids.size()))};
+  const bool all = !more_ && named > 0 && named < free;
+  request.max = all ? 0 : static_cast<int>(std::max(free, named));
   while (true) {
     const Duration sent = clock_.monotonic();
     auto answer = api_.claim(request);
-    if (answer.ok()) {
-      if (away_) log_.info("the dispatcher answers again");
-      away_ = false;
-      backoff_.reset();
-      more_ = answer->more;
-      for (const Claimed& claimed : answer->tasks) slots_.run(claimed, sent);
-      return;
-    }
+    if (answer.ok()) return take(*answer, sent);
     tell_away(answer.error());
     more_ = false;
     const bool is_answered = answer.error().code() == Code::FailedPrecondition;
@@ -122,6 +138,16 @@ void ClaimLoop::claim(const std::vector<std::string>& task_ids, std::size_t free
     const base::MutexLock lock(mutex_);
     if (is_answered || (stopping_ && clock_.monotonic() >= stop_at_)) return;
   }
+}
+
+/// `at`: when it was asked for, or, of a poll that waited, when it came: it was claimed just
+/// before.
+void ClaimLoop::take(const ClaimAnswer& answer, Duration at) {
+  if (away_) log_.info("the dispatcher answers again");
+  away_ = false;
+  backoff_.reset();
+  more_ = answer.more;
+  for (const Claimed& claimed : answer.tasks) slots_.run(claimed, at);
 }
 
 /// Higher levels first, but now and then a lower one, so that none starves.

@@ -16,10 +16,11 @@
 
 namespace weir::worker {
 
-/// Brings work in: waits for wake-ups while a slot is free, claims the tasks they name and, unless
-/// they were fewer than there are free slots, as many more, and acknowledges the wake-ups with the
-/// next poll. A claim is repeated with its own id until it is answered, so a lost reply costs
-/// nothing. While more is ready than it could take it claims without waiting for wake-ups.
+/// Brings work in: waits for wake-ups while a slot is free, has the tasks they name claimed and,
+/// unless they were fewer than there are free slots, as many more, and acknowledges the wake-ups
+/// with the next poll. The dispatcher claims when it answers the poll; where it does not, a claim
+/// follows. It is repeated with its own id until it is answered, so a lost reply costs nothing.
+/// While more is ready than it could take it claims without waiting for wake-ups.
 class ClaimLoop {
  public:
   /// What it uses outlives it.
@@ -36,9 +37,11 @@ class ClaimLoop {
 
  private:
   void run();
-  /// The tasks that wake-ups named; an error if the poll was not answered.
-  Result<std::vector<std::string>> poll(std::size_t free);
-  void claim(const std::vector<std::string>& task_ids, std::size_t free);
+  /// An error if the poll was not answered.
+  Result<PollAnswer> poll(std::size_t free, const std::string& claim_id);
+  void claim(ClaimRequest request, std::size_t free);
+  void take(const ClaimAnswer& answer, Duration at);
+  void note_lost(const Error& error, const std::string& claim_id);
   std::vector<std::string> queues();
   /// Whether to go on, after a pause.
   bool pause() WEIR_EXCLUDES(mutex_);
@@ -59,6 +62,8 @@ class ClaimLoop {
   // workers that do not run it.
   bool more_ = true;
   bool away_ = false;
+  bool polls_claim_ = true;
+  std::string lost_claim_ = {};  ///< of a poll that was not answered
 
   mutable base::Mutex mutex_;
   base::CondVar changed_;

@@ -92,6 +92,19 @@ std::optional<Claimed> read_claimed(JsonValue entry) {
   return claimed;
 }
 
+Result<ClaimAnswer> read_claim_answer(JsonValue answer) {
+  const JsonValue results = answer.find("results");
+  if (!results.is_array()) {
+    return base::unavailable("answer_invalid", "a claim was answered without results");
+  }
+  ClaimAnswer claim;
+  claim.more = flag_of(answer, "more");
+  for (const JsonValue entry : results) {
+    if (auto claimed = read_claimed(entry)) claim.tasks.push_back(std::move(*claimed));
+  }
+  return claim;
+}
+
 /// The members that name an attempt and prove its lease.
 template <class Item>
 JsonLine begin_item(std::string& out, const Item& item) {
@@ -140,26 +153,37 @@ std::string completion_json(const Completion& completion) {
   return out;
 }
 
-Result<std::vector<Wakeup>> InternalApi::wakeups(const PollRequest& request) {
+Result<PollAnswer> InternalApi::poll(const PollRequest& request) {
   std::string body;
   JsonLine line(body);
   line.text("worker_id", worker_id_).texts("queues", request.queues);
   line.number("max", request.max).number("wait_seconds", request.wait.count()).key("ack");
   base::append_json_list(body, request.acks, [&](const std::string& ack) { body += ack; });
+  if (!request.claim_id.empty()) {
+    line.key("claim");
+    JsonLine(body)
+        .text("claim_id", request.claim_id)
+        .text("runtime", runtime_)
+        .texts("operators", operators_)
+        .end();
+  }
   line.end();
-  WEIR_TRY(const JsonDocument answer, read_answer(port_.poll("/internal/wakeups", std::move(body),
-                                                             request.wait + kAnswerTimeout)));
-  std::vector<Wakeup> wakeups;
-  for (const JsonValue message : answer.root().find("messages")) {
+  WEIR_TRY(const JsonDocument document, read_answer(port_.poll("/internal/wakeups", std::move(body),
+                                                               request.wait + kAnswerTimeout)));
+  PollAnswer answer;
+  for (const JsonValue message : document.root().find("messages")) {
     const JsonValue id = message.find("message_id");
     const JsonValue receipt = message.find("receipt");
     if (id.missing() || receipt.missing()) continue;
-    Wakeup& wakeup = wakeups.emplace_back();
+    Wakeup& wakeup = answer.wakeups.emplace_back();
     JsonLine ack(wakeup.ack);
     ack.raw("message_id", operators::json_of(id)).raw("receipt", operators::json_of(receipt)).end();
     wakeup.task_id = text_of(message.find("payload"), "task_id");
   }
-  return wakeups;
+  const JsonValue claim = document.root().find("claim");
+  if (claim.missing()) return answer;
+  WEIR_TRY(answer.claim, read_claim_answer(claim));
+  return answer;
 }
 
 Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
@@ -171,16 +195,7 @@ Result<ClaimAnswer> InternalApi::claim(const ClaimRequest& request) {
   line.end();
   WEIR_TRY(const JsonDocument answer,
            read_answer(port_.post("/internal/task-claim", std::move(body), kAnswerTimeout)));
-  const JsonValue results = answer.root().find("results");
-  if (!results.is_array()) {
-    return base::unavailable("answer_invalid", "a claim was answered without results");
-  }
-  ClaimAnswer claim;
-  claim.more = flag_of(answer.root(), "more");
-  for (const JsonValue entry : results) {
-    if (auto claimed = read_claimed(entry)) claim.tasks.push_back(std::move(*claimed));
-  }
-  return claim;
+  return read_claim_answer(answer.root());
 }
 
 Result<std::vector<BeatAnswer>> InternalApi::heartbeat(const std::vector<Beat>& beats,

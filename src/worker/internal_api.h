@@ -27,11 +27,12 @@ struct PollRequest {
   int max = 1;
   std::chrono::seconds wait{0};
   std::vector<std::string> acks;
+  std::string claim_id = {};  ///< what comes is to be claimed at once under it; empty: it is not
 };
 
 struct ClaimRequest {
   std::string claim_id;
-  std::vector<std::string> task_ids;
+  std::vector<std::string> task_ids = {};
   int max = 1;  ///< in all; 0: those that are named alone
 };
 
@@ -48,6 +49,11 @@ struct Claimed {
 struct ClaimAnswer {
   std::vector<Claimed> tasks;
   bool more = false;  ///< further tasks were ready
+};
+
+struct PollAnswer {
+  std::vector<Wakeup> wakeups;
+  std::optional<ClaimAnswer> claim = {};  ///< of the tasks of the wake-ups, where it was made
 };
 
 struct Beat {
@@ -92,7 +98,7 @@ class InternalApi {
         runtime_(std::move(runtime)),
         operators_(std::move(operators)) {}
 
-  Result<std::vector<Wakeup>> wakeups(const PollRequest& request);
+  Result<PollAnswer> poll(const PollRequest& request);
   /// Tasks whose payload cannot be read are given back as `retryable_error` by the caller: their
   /// `payload.op` is empty.
   Result<ClaimAnswer> claim(const ClaimRequest& request);

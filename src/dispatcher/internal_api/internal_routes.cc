@@ -109,6 +109,64 @@ server::HttpHandler behind_worker_token(InternalApi& api, Route route) {
   };
 }
 
+/// A poll that waits. Its responder is asked whether the peer has gone, and is answered, from
+/// different threads.
+struct Poll {
+  WakeupRequest request;
+  std::size_t acked = 0;
+  std::string request_id;
+  server::Responder responder;
+};
+using PollPtr = std::shared_ptr<Poll>;
+using Messages = std::vector<ReceivedWakeup>;
+
+/// Nobody was told of these leases, and none of their attempts counts.
+void give_back(InternalApi& api, const Assignments& assignments) {
+  std::vector<TaskItem<CompleteCommand>> items;
+  for (const Assignment& assignment : assignments.tasks) {
+    if (!assignment.answer.ok()) continue;
+    const ClaimReply& lease = assignment.answer.reply;
+    TaskItem<CompleteCommand>& item = items.emplace_back();
+    item.task_id = assignment.task_id;
+    item.command.fence = {lease.attempt, lease.lease_token};
+    item.command.outcome = Outcome::Released;
+  }
+  if (!items.empty()) api.tasks.complete(std::move(items));
+}
+
+/// What the worker would ask for next; the way to it and back is saved. Where it fails, the worker
+/// asks itself, under the same claim_id.
+void claim_and_answer(InternalApi& api, Poll& poll, const Messages& messages) {
+  std::string claimed;
+  if (!poll.responder.is_peer_gone()) {
+    ClaimRequest claim = *poll.request.claim;
+    for (const ReceivedWakeup& message : messages) claim.task_ids.push_back(message.task_id);
+    // Fewer messages than were asked for are all there are: others are not looked for.
+    claim.max = messages.size() < poll.request.max ? 0 : poll.request.max;
+    const auto assignments = api.tasks.claim(claim, WithCapability::Yes);
+    if (assignments.ok()) {
+      ring_for_others(api, claim, *assignments);
+      if (poll.responder.is_peer_gone()) give_back(api, *assignments);
+      claimed = write_claim(*assignments, poll.request_id);
+    }
+  }
+  poll.responder.answer(json_response(write_wakeups(messages, poll.acked, claimed)));
+}
+
+void answer_poll(InternalApi& api, const PollPtr& poll, Result<Messages> messages) {
+  if (!messages.ok()) {
+    return poll->responder.answer(problem_response(messages.error(), poll->request_id));
+  }
+  if (poll->request.claim && !messages->empty()) {
+    auto found = std::make_shared<Messages>(*std::move(messages));
+    const auto taken =
+        api.claimers.submit(0, [&api, poll, found] { claim_and_answer(api, *poll, *found); });
+    if (taken.ok()) return;
+    messages = std::move(*found);
+  }
+  poll->responder.answer(json_response(write_wakeups(*messages, poll->acked, "")));
+}
+
 /// POST /internal/wakeups: removes what is acknowledged, then answers with messages, or when the
 /// wait is over; holds no thread meanwhile.
 void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Responder responder) {
@@ -116,7 +174,7 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
     responder.answer(problem_response(error, request.request_id));
   };
   if (const auto worker = check_worker(api, request); !worker.ok()) return fail(worker.error());
-  const auto wanted = read_wakeups(request.body);
+  auto wanted = read_wakeups(request.body);
   if (!wanted.ok()) return fail(wanted.error());
   std::size_t acked = 0;
   if (!wanted->acknowledged.empty()) {
@@ -124,15 +182,13 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
     if (!removed.ok()) return fail(removed.error());
     acked = *removed;
   }
-  // The responder is asked whether its peer has gone, and is answered, from different threads.
-  auto shared = std::make_shared<server::Responder>(std::move(responder));
-  const auto ticket = api.desk.wait(*wanted, [shared, acked, id = request.request_id](
-                                                 Result<std::vector<ReceivedWakeup>> messages) {
-    shared->answer(messages.ok() ? json_response(write_wakeups(*messages, acked))
-                                 : problem_response(messages.error(), id));
+  const auto poll = std::make_shared<Poll>(
+      Poll{*std::move(wanted), acked, request.request_id, std::move(responder)});
+  const auto ticket = api.desk.wait(poll->request, [&api, poll](Result<Messages> messages) {
+    answer_poll(api, poll, std::move(messages));
   });
   if (ticket) {
-    shared->when_hurried([&desk = api.desk, parked = *ticket] { desk.give_up(parked); });
+    poll->responder.when_hurried([&desk = api.desk, parked = *ticket] { desk.give_up(parked); });
   }
 }
 

@@ -9,6 +9,7 @@
 #include "dispatcher/tasks/wakeup_desk.h"
 #include "server/http/router.h"
 #include "server/metrics.h"
+#include "server/worker_pool.h"
 
 namespace weir::dispatcher {
 
@@ -18,12 +19,17 @@ struct InternalApi {
   WakeupQueue& queue;
   WakeupDesk& desk;
   CapabilityMint& mint;
+  /// Carries out the claims of polls that were answered while they waited.
+  server::WorkerPool& claimers;
   WorkerTokens& worker_tokens;
   server::Metrics& metrics;
   Clock& clock;
   /// Notes a refused credential in the audit log.
   std::function<void(const server::HttpRequest&, const Error&)> denied;
 };
+
+/// Claims that answer polls, at once; they share transactions.
+inline constexpr std::size_t kClaimersMax = 4;
 
 /// `/internal/*` and `/metrics` (contract section 3.3): every route asks for the worker token.
 void add_internal_routes(server::Router& router, InternalApi& api);

@@ -222,7 +222,8 @@ std::string write_look(const TaskService::Look& look) {
   return out;
 }
 
-std::string write_wakeups(std::span<const ReceivedWakeup> messages, std::size_t acked) {
+std::string write_wakeups(std::span<const ReceivedWakeup> messages, std::size_t acked,
+                          std::string_view claim) {
   std::string out;
   {
     JsonText answer(out);
@@ -238,6 +239,7 @@ std::string write_wakeups(std::span<const ReceivedWakeup> messages, std::size_t 
       }
     }
     answer.number("acked", static_cast<std::int64_t>(acked));
+    if (!claim.empty()) answer.member("claim") += claim;
   }
   return out;
 }

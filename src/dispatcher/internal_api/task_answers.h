@@ -32,6 +32,8 @@ std::string write_heartbeat(const HeartbeatReply& reply, const Renewed& renewed)
 std::string write_completion(const CompleteReply& reply);
 std::string write_accepted(const AcceptReply& reply);
 std::string write_look(const TaskService::Look& look);
-std::string write_wakeups(std::span<const ReceivedWakeup> messages, std::size_t acked);
+/// `claim`: what write_claim made, or empty.
+std::string write_wakeups(std::span<const ReceivedWakeup> messages, std::size_t acked,
+                          std::string_view claim);
 
 }  // namespace weir::dispatcher

@@ -226,6 +226,31 @@ std::optional<QueueRuntime> read_runtime(MembersReader& body) {
   return runtime;
 }
 
+Result<std::optional<std::vector<OperatorName>>> read_operators(MembersReader& body) {
+  const JsonValue names = body.array("operators", kItemsMax);
+  if (!body.has("operators")) return std::optional<std::vector<OperatorName>>();
+  std::vector<OperatorName> operators;
+  for (const JsonValue name : names) {
+    const std::string where = element(body.path_of("operators"), operators.size());
+    WEIR_TRY(OperatorName read, read_operator_name(name, where));
+    operators.push_back(std::move(read));
+  }
+  return std::optional(std::move(operators));
+}
+
+/// The claim that a poll is answered with: what the messages do not tell of it.
+Result<ClaimRequest> read_claim_of_poll(JsonValue value, const std::string& worker_id) {
+  MembersReader body(value, "claim", {"claim_id", "runtime", "operators"});
+  ClaimRequest claim;
+  claim.worker_id = worker_id;
+  claim.claim_id = body.id<ClaimId>("claim_id");
+  claim.runtime = read_runtime(body);
+  if (!claim.runtime) body.fail("runtime", "is missing");
+  WEIR_TRY(claim.operators, read_operators(body));
+  WEIR_CHECK(body.finish());
+  return claim;
+}
+
 }  // namespace
 
 Result<ClaimRequest> read_claim(std::string_view text) {
@@ -241,13 +266,7 @@ Result<ClaimRequest> read_claim(std::string_view text) {
   request.runtime = read_runtime(body);
   if (max && !request.runtime) body.fail("runtime", "is missing; max asks for tasks of a runtime");
   if (!max && request.task_ids.empty()) body.fail("task_ids", "or max must be given");
-  const JsonValue names = body.array("operators", kItemsMax);
-  if (body.has("operators")) request.operators.emplace();
-  for (const JsonValue name : names) {
-    WEIR_TRY(OperatorName read,
-             read_operator_name(name, element("operators", request.operators->size())));
-    request.operators->push_back(std::move(read));
-  }
+  WEIR_TRY(request.operators, read_operators(body));
   WEIR_CHECK(body.finish());
   return request;
 }
@@ -300,7 +319,8 @@ Result<StateRead> read_state_read(std::string_view text) {
 
 Result<WakeupRequest> read_wakeups(std::string_view text) {
   WEIR_TRY(const JsonDocument document, parse_body(text));
-  MembersReader body(document.root(), "", {"worker_id", "queues", "max", "wait_seconds", "ack"});
+  MembersReader body(document.root(), "",
+                     {"worker_id", "queues", "max", "wait_seconds", "ack", "claim"});
   WakeupRequest request;
   request.worker_id = body.text("worker_id", kWorkerIdBytes);
   for (const JsonValue value : body.array("queues", kWaitQueuesMax)) {
@@ -322,6 +342,9 @@ Result<WakeupRequest> read_wakeups(std::string_view text) {
     request.acknowledged.push_back(
         {ack.text("message_id", kReceiptBytes), ack.text("receipt", kReceiptBytes)});
     WEIR_CHECK(ack.finish());
+  }
+  if (body.has("claim")) {
+    WEIR_TRY(request.claim, read_claim_of_poll(body.value("claim"), request.worker_id));
   }
   return request;
 }

@@ -35,6 +35,9 @@ struct WakeupRequest {
   std::size_t max = 1;
   Duration wait{};
   std::vector<WakeupReceipt> acknowledged;
+  /// Claims the tasks of the messages that come, and others of `runtime` if the messages are as
+  /// many as are asked for. It names no task yet.
+  std::optional<ClaimRequest> claim = {};
 };
 
 /// Whether the route takes a batch, or the item alone (section 3.4).

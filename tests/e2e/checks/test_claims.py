@@ -2,6 +2,7 @@
 """Claims, fences, retries: checks A1, A4, A6, A10, B9, B10 and B22 of the contract."""
 
 import collections
+import json
 import os
 import signal
 import threading
@@ -67,6 +68,63 @@ def test_a1_duplicate_claims_do_not_double_run(plane):
         " FROM attempts a JOIN tasks t USING (task_id) WHERE t.kind = 'reactive'"
     )
     assert counted == [[str(ROUNDS)] * 4]
+
+
+def poll_that_claims():
+    """A poll of tasks that the worker of the plane does not run, with the claim it asks for."""
+    return {
+        "worker_id": "hand",
+        "queues": ["tasks.ecs_platform.normal"],
+        "max": 4,
+        "wait_seconds": 20,
+        "claim": {"claim_id": any_id(), "runtime": "ecs_platform", "operators": ["hand"]},
+    }
+
+
+def test_a_poll_is_answered_with_the_claim_it_asks_for(plane):
+    plane.deploy(dag("polled", {"job": "step"}))
+    asked = poll_that_claims()
+    answers = []
+    poll = threading.Thread(target=lambda: answers.append(plane.internal("wakeups", asked)))
+    poll.start()
+    task_id = plane.task_of("polled", "step", plane.run_job("polled")["event_id"])
+    poll.join()
+    [answer] = answers
+    assert [m["payload"]["task_id"] for m in answer.body["messages"]] == [task_id], answer
+    [entry] = answer.body["claim"]["results"]
+    fence = fence_of(entry)
+    assert fence["task_id"] == task_id and answer.body["claim"]["more"] is False
+    [again] = plane.claim(claim_id=asked["claim"]["claim_id"], task_ids=[task_id])
+    assert fence_of(again) == fence and again["result"]["duplicate"], "as any claim is repeated"
+    assert code_of(plane.complete(fence)) == "done"
+    without_id = {**asked, "claim": {"runtime": "ecs_platform"}}
+    refused = plane.internal("wakeups", without_id)
+    assert refused.status == 400 and "claim.claim_id" in refused.text, refused
+
+
+def test_a_claim_whose_poll_has_gone_is_given_back(plane):
+    plane.deploy(dag("gone", {"job": "step"}))
+    locker = threading.Thread(
+        target=lambda: plane.query(
+            "BEGIN; LOCK TABLE state.leases IN SHARE MODE; SELECT pg_sleep(3); COMMIT",
+            superuser=True,
+        )
+    )
+    locker.start()
+    locked = "SELECT count(*) FROM pg_locks WHERE relation = 'state.leases'::regclass AND"
+    until(lambda: plane.query(f"{locked} mode = 'ShareLock' AND granted", True) == [["1"]])
+    connection = plane.connect("internal")
+    headers = {"X-Trace-Worker-Token": plane.worker_token, "Content-Type": "application/json"}
+    body = json.dumps(poll_that_claims())
+    connection.request("POST", "/internal/wakeups", body, headers)
+    event = plane.run_job("gone")["event_id"]
+    until(lambda: plane.query(f"{locked} NOT granted", True) != [["0"]])
+    connection.close()
+    locker.join()
+    task_id = plane.task_of("gone", "step", event)
+    outcome = f"SELECT outcome FROM attempts WHERE task_id = '{task_id}'"
+    until(lambda: plane.query(outcome) == [["released"]])
+    assert plane.query(f"SELECT count(*) FROM leases WHERE task_id = '{task_id}'") == [["0"]]
 
 
 def test_a4_wrong_lease_token_rejected(plane):

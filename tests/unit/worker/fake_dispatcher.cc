@@ -161,6 +161,9 @@ Result<DispatcherPort::Reply> FakeDispatcher::poll(std::string_view path, std::s
   changed_.notify_all();
   if (away_) return base::unavailable("http_unreachable", "away");
   const Json request = Json::parse(body);
+  if (request.contains("claim") && poll_claims == PollClaims::Refused) {
+    return Reply{400, R"({"code":"invalid_request"})"};
+  }
   acks_ += request["ack"].size();
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::seconds(request["wait_seconds"].get<int>());
@@ -178,7 +181,14 @@ Result<DispatcherPort::Reply> FakeDispatcher::poll(std::string_view path, std::s
                         {"payload", {{"task_id", wakeups_.front()}}}});
     wakeups_.pop_front();
   }
-  return answer({{"messages", messages}, {"acked", request["ack"].size()}});
+  Json reply = {{"messages", messages}, {"acked", request["ack"].size()}};
+  if (!messages.empty() && request.contains("claim") && poll_claims == PollClaims::Made) {
+    Json named = {{"claim_id", request["claim"]["claim_id"]}, {"task_ids", Json::array()}};
+    for (const Json& message : messages) named["task_ids"].push_back(message["message_id"]);
+    reply["claim"] = claim(named);
+  }
+  if (take_lost(std::string(path))) return base::unavailable("http_reply_lost", "lost");
+  return answer(reply);
 }
 
 void FakeDispatcher::cancel_polls() {

@@ -54,6 +54,8 @@ class FakeDispatcher final : public DispatcherPort {
 
   /// Seconds between heartbeats that claims announce; a lease is three times as long.
   int heartbeat_seconds = 20;
+  /// Whether a poll that says how is answered with a claim too, or refused.
+  enum class PollClaims : std::uint8_t { Ignored, Made, Refused } poll_claims = PollClaims::Ignored;
 
  private:
   struct Task {

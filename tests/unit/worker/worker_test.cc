@@ -111,6 +111,44 @@ TEST_F(WorkerTest, StopsAFencedAttemptAndReportsNothing) {
   EXPECT_TRUE(dispatcher_.wait([&](const FakeDispatcher& d) { return d.is_running(task); }));
 }
 
+TEST_F(WorkerTest, TakesTheClaimThatItsPollIsAnsweredWith) {
+  define("ok", "true");
+  dispatcher_.poll_claims = FakeDispatcher::PollClaims::Made;
+  start();
+  int claims = 0;
+  ASSERT_TRUE(dispatcher_.wait([&](const FakeDispatcher& d) {
+    claims = d.requests("/internal/task-claim");
+    return d.requests("/internal/wakeups") == 1;
+  }));
+  const std::string task = dispatcher_.add_task("ok");
+  EXPECT_EQ(dispatcher_.completion(task)["outcome"], "success");
+  EXPECT_TRUE(dispatcher_.wait([&](const FakeDispatcher& d) { return d.acks() == 1; }));
+  EXPECT_TRUE(dispatcher_.wait([&](const FakeDispatcher& d) {
+    return d.requests("/internal/task-claim") == claims && d.attempts(task) == 1;
+  }));
+}
+
+TEST_F(WorkerTest, ALostReplyOfAPollThatClaimedCostsNothing) {
+  define("ok", "true");
+  dispatcher_.poll_claims = FakeDispatcher::PollClaims::Made;
+  start();
+  ASSERT_TRUE(dispatcher_.wait(
+      [&](const FakeDispatcher& d) { return d.requests("/internal/wakeups") == 1; }));
+  dispatcher_.lose_reply("/internal/wakeups");
+  const std::string task = dispatcher_.add_task("ok");
+  EXPECT_EQ(dispatcher_.completion(task)["outcome"], "success");
+  EXPECT_TRUE(dispatcher_.wait([&](const FakeDispatcher& d) { return d.attempts(task) == 1; }));
+}
+
+TEST_F(WorkerTest, ClaimsByItselfWhereAPollMayNot) {
+  define("ok", "true");
+  dispatcher_.poll_claims = FakeDispatcher::PollClaims::Refused;
+  start();
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(dispatcher_.completion(dispatcher_.add_task("ok"))["outcome"], "success");
+  }
+}
+
 TEST_F(WorkerTest, ALostClaimReplyCostsNothing) {
   define("ok", "true");
   dispatcher_.lose_reply("/internal/task-claim");
