@@ -2,9 +2,11 @@
 """Claims, fences, retries: checks A1, A4, A6, A10, B9, B10 and B22 of the contract."""
 
 import collections
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import threading
 
 from harness import BY_HAND, any_id, code_of, dag, fence_of, until
@@ -70,19 +72,49 @@ def test_a1_duplicate_claims_do_not_double_run(plane):
     assert counted == [[str(ROUNDS)] * 4]
 
 
+POLL = {"worker_id": "hand", "queues": ["tasks.ecs_platform.normal"], "max": 4, "wait_seconds": 20}
+
+
 def poll_that_claims():
     """A poll of tasks that the worker of the plane does not run, with the claim it asks for."""
     return {
-        "worker_id": "hand",
-        "queues": ["tasks.ecs_platform.normal"],
-        "max": 4,
-        "wait_seconds": 20,
+        **POLL,
         "claim": {"claim_id": any_id(), "runtime": "ecs_platform", "operators": ["hand"]},
     }
 
 
+def answer_all_wakeups(plane):
+    """Those of other tests."""
+    acks = []
+    while True:
+        asked = {**POLL, "max": 256, "wait_seconds": 0, "ack": acks}
+        messages = plane.internal("wakeups", asked).body["messages"]
+        if not messages:
+            return
+        acks = [{key: m[key] for key in ("message_id", "receipt")} for m in messages]
+
+
+@contextlib.contextmanager
+def locked(plane, table):
+    """Who writes to the table waits."""
+    dsn = plane.dsn.replace("//weir@", "//postgres@")
+    with subprocess.Popen(
+        ["psql", "--no-psqlrc", "-qAt", "--dbname", dsn],
+        text=True,
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as session:
+        session.stdin.write(f"BEGIN; LOCK TABLE {table} IN SHARE MODE; SELECT 'locked';\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "locked\n"
+        yield
+        session.stdin.close()
+
+
 def test_a_poll_is_answered_with_the_claim_it_asks_for(plane):
     plane.deploy(dag("polled", {"job": "step"}))
+    answer_all_wakeups(plane)
     asked = poll_that_claims()
     answers = []
     poll = threading.Thread(target=lambda: answers.append(plane.internal("wakeups", asked)))
@@ -97,30 +129,25 @@ def test_a_poll_is_answered_with_the_claim_it_asks_for(plane):
     [again] = plane.claim(claim_id=asked["claim"]["claim_id"], task_ids=[task_id])
     assert fence_of(again) == fence and again["result"]["duplicate"], "as any claim is repeated"
     assert code_of(plane.complete(fence)) == "done"
-    without_id = {**asked, "claim": {"runtime": "ecs_platform"}}
-    refused = plane.internal("wakeups", without_id)
+    refused = plane.internal("wakeups", {**asked, "claim": {"runtime": "ecs_platform"}})
     assert refused.status == 400 and "claim.claim_id" in refused.text, refused
 
 
 def test_a_claim_whose_poll_has_gone_is_given_back(plane):
     plane.deploy(dag("gone", {"job": "step"}))
-    locker = threading.Thread(
-        target=lambda: plane.query(
-            "BEGIN; LOCK TABLE state.leases IN SHARE MODE; SELECT pg_sleep(3); COMMIT",
-            superuser=True,
+    answer_all_wakeups(plane)
+    with locked(plane, "state.leases"):
+        connection = plane.connect("internal")
+        headers = {"X-Trace-Worker-Token": plane.worker_token, "Content-Type": "application/json"}
+        body = json.dumps(poll_that_claims())
+        connection.request("POST", "/internal/wakeups", body, headers)
+        event = plane.run_job("gone")["event_id"]
+        waits = (
+            "SELECT count(*) FROM pg_locks"
+            " WHERE relation = 'state.leases'::regclass AND NOT granted"
         )
-    )
-    locker.start()
-    locked = "SELECT count(*) FROM pg_locks WHERE relation = 'state.leases'::regclass AND"
-    until(lambda: plane.query(f"{locked} mode = 'ShareLock' AND granted", True) == [["1"]])
-    connection = plane.connect("internal")
-    headers = {"X-Trace-Worker-Token": plane.worker_token, "Content-Type": "application/json"}
-    body = json.dumps(poll_that_claims())
-    connection.request("POST", "/internal/wakeups", body, headers)
-    event = plane.run_job("gone")["event_id"]
-    until(lambda: plane.query(f"{locked} NOT granted", True) != [["0"]])
-    connection.close()
-    locker.join()
+        until(lambda: plane.query(waits, superuser=True) != [["0"]])
+        connection.close()
     task_id = plane.task_of("gone", "step", event)
     outcome = f"SELECT outcome FROM attempts WHERE task_id = '{task_id}'"
     until(lambda: plane.query(outcome) == [["released"]])

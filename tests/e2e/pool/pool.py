@@ -211,7 +211,9 @@ class Team:
             [binary(), "-o", "json", "dagmanager", "redo-diff", "--sentinel", self.sentinel,
              "--target", server.target, *words],
             capture_output=True, text=True, timeout=CALL_SECONDS_MAX, check=False)
-        if done.returncode != 0 and "UNAVAILABLE" in done.stderr:
+        # CANCELLED: the instance drained, and the call did not end in its time.
+        if done.returncode != 0 and any(
+                word in done.stderr for word in ("UNAVAILABLE", "CANCELLED")):
             raise NoAnswer(done.stderr)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -26,7 +26,9 @@ FOLLOWERS = 2
 
 
 def in_threads(runners, over):
-    threads = [threading.Thread(target=runner.run, args=(over,)) for runner in runners]
+    # A run that failed does not wait for followers of what never comes.
+    threads = [threading.Thread(target=runner.run, args=(over,), daemon=True)
+               for runner in runners]
     for thread in threads:
         thread.start()
     return threads

@@ -26,7 +26,8 @@ class ClaimAheadTest : public WorkerTest {
     define("quick", "true");
     // Leaves a mark that it was started.
     define("gate",
-           "touch \"$WEIR_OBJECT_ROOT/$(basename \"$HOME\")\"\n"
+           "task=$(grep -o '\"task_id\":\"[^\"]*' | head -n 1 | cut -d '\"' -f 4)\n"
+           "touch \"$WEIR_OBJECT_ROOT/$task\"\n"
            "while [ ! -e \"$WEIR_OBJECT_ROOT/open\" ]; do sleep 0.05; done");
   }
 
@@ -34,7 +35,7 @@ class ClaimAheadTest : public WorkerTest {
     for (std::string& task : tasks_) task = dispatcher_.add_silent_task("gate");
   }
   bool was_started(const std::string& task) const {
-    return fs::exists(folder_ / ("objects/" + task + ".1"));
+    return fs::exists(folder_ / ("objects/" + task));
   }
   void open_gate() const { write_text(folder_ / "objects/open", ""); }
   std::string outcome(const std::string& task) {

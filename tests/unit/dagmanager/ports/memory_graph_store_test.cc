@@ -153,7 +153,7 @@ TEST_F(MemoryGraphStoreTest, WritesNothingWithoutAPath) {
 }
 
 TEST_F(MemoryGraphStoreTest, AnswersNothingThatItsFileDoesNotHold) {
-  const auto store = open();
+  auto store = open();
   ASSERT_TRUE(add(*store, "a", 0).ok());
   std::filesystem::create_directories(options_.path + ".new");  // nothing can be written now
   const auto failed = add(*store, "b", 1);
@@ -166,6 +166,7 @@ TEST_F(MemoryGraphStoreTest, AnswersNothingThatItsFileDoesNotHold) {
   EXPECT_TRUE(store->read(nullptr).ok()) << "written with the next read";
   EXPECT_TRUE(store->ping().ok());
   EXPECT_TRUE(add(*store, "b", 1).ok());
+  store.reset();
   EXPECT_EQ(epoch(*open()), 2);
 }
 
