@@ -24,6 +24,7 @@ void add_submit(CLI::App& parent, Session& session);
 void add_explain(CLI::App& parent, Session& session);
 void add_queue_stats(CLI::App& parent, Session& session);
 void add_events(CLI::App& parent, Session& session);
+void add_metrics(CLI::App& parent, Session& session);
 void add_weight(CLI::App& parent, Session& session);
 void add_lint(CLI::App& parent, Session& session);
 void add_promote(CLI::App& parent, Session& session);

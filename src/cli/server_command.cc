@@ -58,6 +58,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_explain(*group, session);
   add_queue_stats(*group, session);
   add_events(*group, session);
+  add_metrics(*group, session);
   add_weight(*group, session);
   add_redo_diff(*group, session);
   add_gc(*group, session);

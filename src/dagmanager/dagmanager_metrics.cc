@@ -12,6 +12,14 @@ namespace {
 const std::vector<double> kDurationBuckets = {1,   2,   5,   10,   20,   40,  80,
                                               100, 200, 500, 1000, 2000, 5000};
 
+// Gauges of a loop, told by whoever runs it.
+const server::MetricName kOrphans = {"orphan_queue_total",
+                                     "Queues that no held deploy binds, as last seen here."};
+const server::MetricName kSentinelGaps = {
+    "sentinel_gap_count", "Deploys whose due sentinel is missing or does not have them."};
+const server::MetricName kTopicsUnowned = {
+    "topics_unowned", "Topics in Weir's form that nothing in the graph knows."};
+
 /// Counted and logged; who watches the process is told by either.
 void rollout_alert(server::Metrics& metrics, const char* alert, const RolloutRecord& rollout) {
   metrics.counter({"rollout_alerts_total", "Alerts raised by rollouts."}, {{"alert", alert}})
@@ -169,8 +177,7 @@ void DagmanagerMetrics::loop_took(const std::string& loop, Duration took) {
 }
 
 void DagmanagerMetrics::orphans_seen(std::size_t orphans, Instant at) {
-  metrics_.gauge({"orphan_queue_total", "Queues that no held deploy binds, as last seen here."})
-      .Set(static_cast<double>(orphans));
+  seen_by_loop(kOrphans, orphans);
   metrics_.gauge({"gc_last_run_timestamp", "When queues were last looked through here."})
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
 }
@@ -194,15 +201,22 @@ void DagmanagerMetrics::mended(MendKind kind) {
       .Increment();
 }
 
-void DagmanagerMetrics::sentinel_gaps(std::size_t count) {
-  metrics_
-      .gauge({"sentinel_gap_count", "Deploys whose due sentinel is missing or does not have them."})
-      .Set(static_cast<double>(count));
+void DagmanagerMetrics::sentinel_gaps(std::size_t count) { seen_by_loop(kSentinelGaps, count); }
+
+void DagmanagerMetrics::topics_unowned(std::size_t count) { seen_by_loop(kTopicsUnowned, count); }
+
+void DagmanagerMetrics::seen_by_loop(const server::MetricName& name, std::size_t count) {
+  metrics_.replace_gauges(name, {{{}, static_cast<double>(count)}});
 }
 
-void DagmanagerMetrics::topics_unowned(std::size_t count) {
-  metrics_.gauge({"topics_unowned", "Topics in Weir's form that nothing in the graph knows."})
-      .Set(static_cast<double>(count));
+/// Whoever runs it tells these from now on.
+void DagmanagerMetrics::loop_left(const std::string& loop) {
+  if (loop == "gc") {
+    metrics_.replace_gauges(kOrphans, {});
+  } else if (loop == "reconciler") {
+    metrics_.replace_gauges(kSentinelGaps, {});
+    metrics_.replace_gauges(kTopicsUnowned, {});
+  }
 }
 
 void DagmanagerMetrics::topic_recreated(const graph::TopicName& topic) {

@@ -50,6 +50,7 @@ class DagmanagerMetrics final : public DiffObserver,
   void loop_ran(const std::string& loop, Instant at) override;
   void loop_took(const std::string& loop, Duration took) override;
   void loop_failed(const std::string& loop) override;
+  void loop_left(const std::string& loop) override;
   void notice_sent(AlertTarget target, bool sent) override;
   /// What the health monitor looks at.
   DiffFigures figures() const WEIR_EXCLUDES(mutex_);
@@ -70,6 +71,8 @@ class DagmanagerMetrics final : public DiffObserver,
 
  private:
   static constexpr std::size_t kRecentDiffs = 100;
+
+  void seen_by_loop(const server::MetricName& name, std::size_t count);
 
   server::Metrics& metrics_;
   server::Counter& requests_;

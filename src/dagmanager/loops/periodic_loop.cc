@@ -19,7 +19,10 @@ void PeriodicLoop::start() {
 
 std::optional<Duration> PeriodicLoop::run_once() {
   const auto fence = parts_.keeper.held(parts_.loop);
-  if (!fence) return std::nullopt;
+  if (!fence) {
+    parts_.observer.loop_left(parts_.loop);
+    return std::nullopt;
+  }
   const Duration began = parts_.clock.monotonic();
   const auto done = parts_.work(*fence);
   if (done.ok()) {

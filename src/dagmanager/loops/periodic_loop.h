@@ -21,6 +21,9 @@ class LoopObserver {
   /// How long that pass took.
   virtual void loop_took(const std::string& /*loop*/, Duration /*took*/) {}
   virtual void loop_failed(const std::string& loop) = 0;
+  /// Another instance runs it: what was seen last here is not how things are any more. Told at the
+  /// latest when the next pass would have been due, and again.
+  virtual void loop_left(const std::string& /*loop*/) {}
 };
 
 /// Runs a loop's work every `period`, counted from beginning to beginning, while this instance

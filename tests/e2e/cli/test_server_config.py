@@ -3,7 +3,10 @@
 
 import json
 import re
+import socket
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 from conftest import Server, binary, environment, ok, run, serving_line
@@ -139,3 +142,37 @@ def test_without_a_configuration_everything_is_in_memory(tmp_path):
     assert server.stop() == 0
     assert "bolt" not in ok("config", "show")
     assert not list(tmp_path.glob("*.db"))
+
+
+def scrape(address):
+    """Status and text of a page."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_metrics_are_those_of_the_running_server(tmp_path):
+    running = Server(tmp_path)
+    door = subprocess.Popen(
+        [binary(), "dagmanager", "metrics", "--port", "0", "--http", f"http://{running.http}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
+    address = serving_line(door)["http"]
+    assert address.startswith("127.0.0.1:")
+    status, page = scrape(address)
+    assert status == 200
+    assert "\ngraph_epoch 0" in page, "the server's, not the door's own"
+    assert running.stop() == 0
+    status, problem = scrape(address)
+    assert (status, json.loads(problem)["code"]) == (502, "server_away")
+    door.terminate()
+    assert door.wait(30) == 0
+
+
+def test_metrics_faults():
+    assert run("dagmanager", "metrics", "--port", "0", "--http", "nonsense").returncode == 2
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("dagmanager", "metrics", "--port", taken.getsockname()[1])
+    assert done.returncode == 1
+    assert "listen_failed" in done.stderr

@@ -22,7 +22,9 @@ class CountingObserver final : public LoopObserver {
   }
   void loop_took(const std::string& /*loop*/, Duration took) override { pass = took; }
   void loop_failed(const std::string& /*loop*/) override { ++failed; }
+  void loop_left(const std::string& /*loop*/) override { ++left; }
 
+  int left = 0;
   int ran = 0;
   int failed = 0;
   Duration pass{};
@@ -62,6 +64,17 @@ TEST_F(PeriodicLoopTest, DoesNothingWhileAnotherInstanceRunsTheLoop) {
   EXPECT_FALSE(loop_.run_once());
   EXPECT_TRUE(fences_.empty());
   EXPECT_EQ(observer_.ran + observer_.failed, 0);
+}
+
+TEST_F(PeriodicLoopTest, SaysThatTheLoopIsAnothersWhenItsNextPassWouldBeDue) {
+  keeper_.run_once();
+  loop_.run_once();
+  EXPECT_EQ(observer_.left, 0);
+  clock_.sleep_for(std::chrono::seconds(60));
+  ASSERT_TRUE(rows_.renew("other", std::vector<LoopClaim>{{"gc"}}).ok());
+  keeper_.run_once();
+  EXPECT_FALSE(loop_.run_once());
+  EXPECT_EQ(observer_.left, 1);
 }
 
 TEST_F(PeriodicLoopTest, RunsUnderItsFenceAndIsDueAPeriodAfterItBegan) {
