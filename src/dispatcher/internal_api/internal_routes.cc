@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatcher/internal_api/internal_routes.h"
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -109,13 +110,17 @@ server::HttpHandler behind_worker_token(InternalApi& api, Route route) {
   };
 }
 
-/// A poll that waits. Its responder is asked whether the peer has gone, and is answered, from
-/// different threads.
+/// A poll that waits. Once it is at the desk, its responder belongs to who answers it.
 struct Poll {
   WakeupRequest request;
   std::size_t acked = 0;
   std::string request_id;
   server::Responder responder;
+};
+/// The end of its wait before its time: its caller may hurry before the desk has named it.
+struct Hurry {
+  std::atomic<bool> asked = false;
+  std::atomic<WakeupDesk::Ticket> parked = 0;  // 0: not yet
 };
 using PollPtr = std::shared_ptr<Poll>;
 using Messages = std::vector<ReceivedWakeup>;
@@ -184,12 +189,17 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
   }
   const auto poll = std::make_shared<Poll>(
       Poll{*std::move(wanted), acked, request.request_id, std::move(responder)});
+  const auto hurry = std::make_shared<Hurry>();
+  poll->responder.when_hurried([&desk = api.desk, hurry] {
+    hurry->asked = true;
+    if (const WakeupDesk::Ticket parked = hurry->parked; parked != 0) desk.give_up(parked);
+  });
   const auto ticket = api.desk.wait(poll->request, [&api, poll](Result<Messages> messages) {
     answer_poll(api, poll, std::move(messages));
   });
-  if (ticket) {
-    poll->responder.when_hurried([&desk = api.desk, parked = *ticket] { desk.give_up(parked); });
-  }
+  if (!ticket) return;
+  hurry->parked = *ticket;
+  if (hurry->asked) api.desk.give_up(*ticket);
 }
 
 }  // namespace
