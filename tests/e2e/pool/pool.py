@@ -211,7 +211,7 @@ class Team:
             [binary(), "-o", "json", "dagmanager", "redo-diff", "--sentinel", self.sentinel,
              "--target", server.target, *words],
             capture_output=True, text=True, timeout=CALL_SECONDS_MAX, check=False)
-        # CANCELLED: the instance drained, and the call did not end in its time.
+        # CANCELLED: gRPC says so of a call that comes as the instance stops.
         if done.returncode != 0 and any(
                 word in done.stderr for word in ("UNAVAILABLE", "CANCELLED")):
             raise NoAnswer(done.stderr)
