@@ -58,7 +58,8 @@ def submit(server, graph, strategy="shared"):
                 answered.update(chunk.queue_map)
                 stub.AckChunk(pb2.ChunkAck(sentinel_id=chunk.sentinel_id))
     except grpc.RpcError as fault:
-        if fault.code() == grpc.StatusCode.UNAVAILABLE:
+        # CANCELLED: gRPC says so of a call that comes as the instance stops.
+        if fault.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
             raise NoAnswer(fault.details()) from fault
         raise AssertionError(f"{fault.code()}: {fault.details()}") from fault
     return answered
@@ -211,7 +212,6 @@ class Team:
             [binary(), "-o", "json", "dagmanager", "redo-diff", "--sentinel", self.sentinel,
              "--target", server.target, *words],
             capture_output=True, text=True, timeout=CALL_SECONDS_MAX, check=False)
-        # CANCELLED: gRPC says so of a call that comes as the instance stops.
         if done.returncode != 0 and any(
                 word in done.stderr for word in ("UNAVAILABLE", "CANCELLED")):
             raise NoAnswer(done.stderr)
