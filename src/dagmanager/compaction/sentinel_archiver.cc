@@ -10,8 +10,8 @@ namespace weir::dagmanager {
 Result<ArchivedSentinel> SentinelArchiver::archive(const SentinelRecord& sentinel,
                                                    const std::string& text) {
   WEIR_TRY(const std::string name, name_for(sentinel));
-  const ArchivedSentinel archived{.object = name + ".json",
-                                  .checksum = "blake3:" + base::blake3_hex(text)};
+  ArchivedSentinel archived{.object = name + ".json",
+                            .checksum = "blake3:" + base::blake3_hex(text)};
   const std::string sum = archived.checksum + ' ' + std::to_string(text.size()) + '\n';
   WEIR_CHECK(write_object(archive_, archived.object, text));
   WEIR_CRASH_POINT("compact.exported");

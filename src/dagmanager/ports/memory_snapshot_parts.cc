@@ -167,6 +167,7 @@ constexpr const char* kRolloutsPart = "rollouts";
 
 std::vector<RowId> seqs_of(const MemoryTopicLog& log) {
   std::vector<RowId> seqs;
+  seqs.reserve(log.size());
   for (std::size_t at = 0; at < log.size(); ++at) seqs.push_back(log.seq(at));
   return seqs;
 }

@@ -9,18 +9,18 @@
 
 namespace weir::server {
 
-/// Exactly `kDigits` lower-case hex digits, or none at all. Plain data without a heap: it is copied
+/// Exactly `Digits` lower-case hex digits, or none at all. Plain data without a heap: it is copied
 /// with every call and every thread that works for one.
-template <std::size_t kDigits>
+template <std::size_t Digits>
 class HexText {
  public:
   HexText() = default;
-  /// Takes `kDigits` digits; the caller has checked that they are.
+  /// Takes `Digits` digits; the caller has checked that they are.
   explicit HexText(std::string_view digits) { std::ranges::copy(digits, digits_.begin()); }
 
   bool empty() const { return digits_[0] == '\0'; }
   std::string_view view() const {
-    return empty() ? std::string_view() : std::string_view(digits_.data(), kDigits);
+    return empty() ? std::string_view() : std::string_view(digits_.data(), Digits);
   }
   std::string text() const { return std::string(view()); }
 
@@ -28,7 +28,7 @@ class HexText {
   friend bool operator==(const HexText& one, std::string_view other) { return one.view() == other; }
 
  private:
-  std::array<char, kDigits> digits_ = {};
+  std::array<char, Digits> digits_ = {};
 };
 
 }  // namespace weir::server

@@ -74,7 +74,7 @@ std::size_t rejected_spans(std::string_view body) {
   const json& count = partial["rejectedSpans"];
   if (count.is_number_unsigned()) return count.get<std::size_t>();
   if (!count.is_string()) return 0;
-  const std::string& text = count.get_ref<const std::string&>();
+  const auto& text = count.get_ref<const std::string&>();
   const bool digits = !text.empty() && text.size() <= 9 &&
                       text.find_first_not_of("0123456789") == std::string::npos;
   return digits ? std::stoul(text) : 0;

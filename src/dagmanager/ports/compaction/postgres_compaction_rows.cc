@@ -92,6 +92,7 @@ Result<void> judge_locks(const std::vector<Rows>& results, const LockPlaces& pla
 std::vector<std::string> own_deploys(const std::vector<Rows>& results, const LockPlaces& places) {
   const Rows& rows = results[places.own_deploys];
   std::vector<std::string> keys;
+  keys.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) keys.emplace_back(rows.text(row, 0));
   return keys;
 }

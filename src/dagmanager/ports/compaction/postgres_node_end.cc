@@ -102,6 +102,7 @@ Result<std::size_t> delete_artifacts(postgres::Connection& connection) {
   WEIR_TRY(const Rows free, connection.execute(kHoldFreeArtifacts));
   if (free.empty()) return std::size_t{0};
   std::vector<std::string> checksums;
+  checksums.reserve(free.size());
   for (std::size_t row = 0; row < free.size(); ++row) checksums.emplace_back(free.text(row, 0));
   Params params;
   params.text_array(checksums);

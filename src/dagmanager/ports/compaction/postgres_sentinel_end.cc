@@ -49,6 +49,7 @@ Result<bool> write_removal(postgres::Pool& pool, const CompactionFence& fence,
                            const SentinelRemoval& removal) {
   const SentinelKey key = key_of(removal.exported.sentinel);
   std::vector<std::string> expected;
+  expected.reserve(removal.exported.deploys.size());
   for (const DeployRecord& deploy : removal.exported.deploys) {
     expected.push_back(deploy.key.text());
   }

@@ -92,6 +92,7 @@ Result<std::vector<LoopFence>> PostgresLoopLeases::seize(const std::string& hold
   params.text(holder).text_array(loops).int64(kLoopLeaseTtl.count());
   WEIR_TRY(const Rows rows, execute(pool_, kSeizeLoops, params));
   std::vector<LoopFence> fences;
+  fences.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     fences.push_back({loops[row], rows.int64(row, 0)});
   }

@@ -15,10 +15,10 @@ std::size_t prune_log(MemoryTopicLog& log, Instant horizon, std::size_t limit) {
   for (std::size_t at = 0; at < log.size(); ++at) rows.push_back(log.row(at));
   std::vector<bool> stays = rows_that_stay(rows, horizon);
   std::size_t gone = 0;
-  for (std::size_t at = 0; at < stays.size(); ++at) {
-    if (stays[at]) continue;
-    stays[at] = gone == limit;
-    if (!stays[at]) ++gone;
+  for (auto&& stays_here : stays) {
+    if (stays_here) continue;
+    stays_here = gone == limit;
+    if (!stays_here) ++gone;
   }
   if (gone > 0) log.keep_only(stays);
   return gone;
