@@ -8,15 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "dagmanager/ports/loops/memory_loop_leases.h"
-#include "dagmanager/ports/loops/postgres_loop_leases.h"
-#include "dagmanager/ports/memory_graph_store.h"
-#include "dagmanager/ports/queues/memory_buffering.h"
-#include "dagmanager/ports/queues/postgres_buffering.h"
 #include "dagmanager/queues/limits.h"
 #include "dagmanager/queues/recompute_executor.h"
 #include "tests/conformance/graph_cases.h"
-#include "tests/conformance/postgres_engine.h"
 #include "tests/hand_clock.h"
 #include "tests/must.h"
 
@@ -33,67 +27,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-/// One graph, its events, and what ends its buffering.
-class BufferingEngine {
- public:
-  virtual ~BufferingEngine() = default;
-  virtual GraphStore& store() = 0;
-  virtual ControlBus& bus() = 0;
-  virtual LoopLeases& loops() = 0;
-  virtual BufferingStore& buffering() = 0;
-  /// The graph as an instance sees it that has another's past in memory.
-  virtual GraphStore& other_instance() = 0;
-};
-
-class MemoryEngine final : public BufferingEngine {
- public:
-  explicit MemoryEngine(const Clock& clock)
-      : store_(test::must(MemoryGraphStore::open({}, random_))), loops_(clock) {}
-  GraphStore& store() override { return *store_; }
-  ControlBus& bus() override { return bus_; }
-  LoopLeases& loops() override { return loops_; }
-  BufferingStore& buffering() override { return buffering_; }
-  GraphStore& other_instance() override { return *store_; }
-
- private:
-  test::SharedRandom random_{1};
-  std::unique_ptr<MemoryGraphStore> store_;
-  MemoryControlBus bus_{*store_, "queue"};
-  MemoryLoopLeases loops_;
-  MemoryBuffering buffering_{*store_, loops_, random_};
-};
-
-class PostgresEngine final : public BufferingEngine {
- public:
-  GraphStore& store() override { return instance_->store(); }
-  ControlBus& bus() override { return instance_->bus(); }
-  LoopLeases& loops() override { return loops_; }
-  BufferingStore& buffering() override { return buffering_; }
-  GraphStore& other_instance() override { return other_->store(); }
-
- private:
-  test::PostgresGraph graph_;
-  test::SharedRandom random_{2};
-  std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
-  std::unique_ptr<test::PostgresInstance> other_ = graph_.instance();
-  PostgresLoopLeases loops_{instance_->pool()};
-  PostgresBuffering buffering_{instance_->pool(), random_};
-};
-
 class BufferingStoreTest : public testing::TestWithParam<test::Adapter> {
  protected:
-  BufferingStoreTest() {
-    if (GetParam() == test::Adapter::Memory) {
-      engine_ = std::make_unique<MemoryEngine>(clock_);
-    } else {
-      engine_ = std::make_unique<PostgresEngine>();
-    }
-    fence_ = {kRecomputeLoop,
-              test::must(engine_->loops().renew("me", std::vector<LoopClaim>{{kRecomputeLoop}}))
-                  .front()
-                  .fence};
-  }
-
   GraphStore& store() { return engine_->store(); }
 
   void bind(const std::vector<NodeRecord>& nodes) {
@@ -126,8 +61,8 @@ class BufferingStoreTest : public testing::TestWithParam<test::Adapter> {
 
   test::HandClock clock_{Duration::zero(), test::at(0)};
   std::shared_ptr<const BindingContext> binding_ = make_binding("s", "w");
-  std::unique_ptr<BufferingEngine> engine_;
-  LoopFence fence_;
+  std::unique_ptr<test::GraphEngine> engine_ = test::make_graph_engine(GetParam(), &clock_);
+  LoopFence fence_ = test::hold_loop(engine_->loops(), kRecomputeLoop);
 };
 
 TEST_P(BufferingStoreTest, OrdersWhatIsStrictlyOlderThanTheDelay) {

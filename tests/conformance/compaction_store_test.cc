@@ -15,13 +15,8 @@
 #include "dagmanager/compaction/compactor.h"
 #include "dagmanager/compaction/limits.h"
 #include "dagmanager/compaction/retirement_watch.h"
-#include "dagmanager/ports/compaction/memory_compaction_store.h"
-#include "dagmanager/ports/compaction/postgres_compaction_store.h"
-#include "dagmanager/ports/queues/memory_queue_life.h"
-#include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "graph/dag_meta.h"
 #include "tests/conformance/graph_cases.h"
-#include "tests/conformance/postgres_engine.h"
 #include "tests/hand_clock.h"
 #include "tests/must.h"
 
@@ -84,62 +79,9 @@ class Shelf final : public ArchiveStore {
   };
 };
 
-/// One graph and what takes from it.
-class CompactionEngine {
- public:
-  virtual ~CompactionEngine() = default;
-  virtual GraphStore& store() = 0;
-  virtual LoopLeases& loops() = 0;
-  virtual QueueLifeStore& life() = 0;
-  virtual CompactionStore& compaction() = 0;
-  /// The graph as another instance sees it.
-  virtual GraphStore& other_instance() = 0;
-};
-
-class MemoryCompaction final : public CompactionEngine {
- public:
-  explicit MemoryCompaction(const Clock& clock)
-      : store_(must(MemoryGraphStore::open({}, random_))), loops_(clock) {}
-  GraphStore& store() override { return *store_; }
-  LoopLeases& loops() override { return loops_; }
-  QueueLifeStore& life() override { return life_; }
-  CompactionStore& compaction() override { return compaction_; }
-  GraphStore& other_instance() override { return *store_; }
-
- private:
-  test::SharedRandom random_{1};
-  std::unique_ptr<MemoryGraphStore> store_;
-  MemoryLoopLeases loops_;
-  MemoryQueueLife life_{*store_, loops_, random_};
-  MemoryCompactionStore compaction_{*store_, loops_};
-};
-
-class PostgresCompaction final : public CompactionEngine {
- public:
-  GraphStore& store() override { return instance_->store(); }
-  LoopLeases& loops() override { return loops_; }
-  QueueLifeStore& life() override { return life_; }
-  CompactionStore& compaction() override { return compaction_; }
-  GraphStore& other_instance() override { return other_->store(); }
-
- private:
-  test::PostgresGraph graph_;
-  test::SharedRandom random_{2};
-  std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
-  std::unique_ptr<test::PostgresInstance> other_ = graph_.instance();
-  PostgresLoopLeases loops_{instance_->pool()};
-  PostgresQueueLife life_{instance_->pool(), instance_->postgres_store(), random_};
-  PostgresCompactionStore compaction_{instance_->pool(), instance_->postgres_store(), random_};
-};
-
 class CompactionStoreTest : public testing::TestWithParam<test::Adapter> {
  protected:
   CompactionStoreTest() {
-    if (GetParam() == test::Adapter::Memory) {
-      engine_ = std::make_unique<MemoryCompaction>(clock_);
-    } else {
-      engine_ = std::make_unique<PostgresCompaction>();
-    }
     const auto fences =
         must(engine_->loops().seize("me", std::array<std::string, 2>{"gc", "reconciler"}));
     fence_ = {fences.at(0), fences.at(1)};
@@ -280,7 +222,7 @@ class CompactionStoreTest : public testing::TestWithParam<test::Adapter> {
 
   weir::test::HandClock clock_{Duration::zero(), test::at(0)};
   test::SharedRandom random_{7};
-  std::unique_ptr<CompactionEngine> engine_;
+  std::unique_ptr<test::GraphEngine> engine_ = test::make_graph_engine(GetParam(), &clock_);
   CompactionFence fence_;
   Shelf shelf_;
 };

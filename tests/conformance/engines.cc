@@ -4,16 +4,22 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <vector>
 
+#include "dagmanager/ports/compaction/memory_compaction_store.h"
 #include "dagmanager/ports/loops/memory_loop_leases.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/monitors/memory_alert_store.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
+#include "dagmanager/ports/queues/memory_buffering.h"
+#include "dagmanager/ports/queues/memory_queue_life.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/memory_rollout_store.h"
+#include "dagmanager/ports/topics/memory_topic_log.h"
+#include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "tests/conformance/postgres_engine.h"
 #include "tests/must.h"
 
@@ -24,7 +30,7 @@ constexpr const char* kQueueTopic = "queue";
 
 class MemoryGraph final : public GraphEngine {
  public:
-  MemoryGraph()
+  explicit MemoryGraph(const Clock& clock)
       : random_(test_seed()),
         store_(must(dagmanager::MemoryGraphStore::open({}, random_))),
         bus_(*store_, kQueueTopic),
@@ -33,7 +39,7 @@ class MemoryGraph final : public GraphEngine {
         traffic_(*store_),
         hits_(*store_, random_),
         redo_(*store_),
-        loops_(real_clock()),
+        loops_(clock),
         alerts_(loops_),
         rollouts_(*store_, loops_, alerts_) {}
   dagmanager::GraphStore& store() override { return *store_; }
@@ -46,6 +52,11 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::RolloutStore& rollouts() override { return rollouts_; }
   dagmanager::LoopLeases& loops() override { return loops_; }
   dagmanager::AlertStore& alerts() override { return alerts_; }
+  dagmanager::QueueLifeStore& life() override { return life_; }
+  dagmanager::BufferingStore& buffering() override { return buffering_; }
+  dagmanager::CompactionStore& compaction() override { return compaction_; }
+  dagmanager::TopicUpkeepStore& upkeep() override { return upkeep_; }
+  dagmanager::TopicLogStore& topic_log() override { return topic_log_; }
 
  private:
   SharedRandom random_;
@@ -59,6 +70,11 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryLoopLeases loops_;
   dagmanager::MemoryAlertStore alerts_;
   dagmanager::MemoryRolloutStore rollouts_;
+  dagmanager::MemoryQueueLife life_{*store_, loops_, random_};
+  dagmanager::MemoryBuffering buffering_{*store_, loops_, random_};
+  dagmanager::MemoryCompactionStore compaction_{*store_, loops_};
+  dagmanager::MemoryTopicUpkeep upkeep_{*store_, loops_};
+  dagmanager::MemoryTopicLogStore topic_log_{*store_, loops_};
 };
 
 class MemoryTopics final : public TopicEngine {
@@ -82,10 +98,20 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::RolloutStore& rollouts() override { return instance_->rollouts(); }
   dagmanager::LoopLeases& loops() override { return instance_->loops(); }
   dagmanager::AlertStore& alerts() override { return instance_->alerts(); }
+  dagmanager::QueueLifeStore& life() override { return instance_->life(); }
+  dagmanager::BufferingStore& buffering() override { return instance_->buffering(); }
+  dagmanager::CompactionStore& compaction() override { return instance_->compaction(); }
+  dagmanager::TopicUpkeepStore& upkeep() override { return instance_->upkeep(); }
+  dagmanager::TopicLogStore& topic_log() override { return instance_->topic_log(); }
+  dagmanager::GraphStore& other_instance() override {
+    if (!other_) other_ = graph_.instance();
+    return other_->store();
+  }
 
  private:
   PostgresGraph graph_;
   std::unique_ptr<PostgresInstance> instance_;
+  std::unique_ptr<PostgresInstance> other_;
 };
 
 class PostgresTopics final : public TopicEngine {
@@ -170,8 +196,15 @@ void PostgresGraph::kill_sessions() const {
   ASSERT_TRUE(succeeded(killed));
 }
 
-std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter) {
-  if (adapter == Adapter::Memory) return std::make_unique<MemoryGraph>();
+dagmanager::LoopFence hold_loop(dagmanager::LoopLeases& loops, const std::string& loop) {
+  const std::vector<dagmanager::LoopClaim> claims{{loop}};
+  return {loop, must(loops.renew("me", claims)).front().fence};
+}
+
+std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter, const Clock* clock) {
+  if (adapter == Adapter::Memory) {
+    return std::make_unique<MemoryGraph>(clock == nullptr ? real_clock() : *clock);
+  }
   return std::make_unique<OnePostgresInstance>();
 }
 

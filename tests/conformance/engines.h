@@ -7,15 +7,21 @@
 #include <mutex>
 #include <string>
 
+#include "base/clock.h"
 #include "base/random.h"
+#include "dagmanager/ports/compaction/compaction_store.h"
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
+#include "dagmanager/ports/queues/buffering_store.h"
+#include "dagmanager/ports/queues/queue_life_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/rollouts/rollout_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/topics/topic_log_store.h"
+#include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
 
@@ -55,7 +61,7 @@ std::string reason_of(const Result<T>& result) {
   return result.ok() ? "ok" : result.error().reason();
 }
 
-/// A graph store and what tells of it, empty at first.
+/// A graph store and what tells of it, moves it and takes from it, empty at first.
 class GraphEngine {
  public:
   virtual ~GraphEngine() = default;
@@ -69,6 +75,14 @@ class GraphEngine {
   virtual dagmanager::RolloutStore& rollouts() = 0;
   virtual dagmanager::LoopLeases& loops() = 0;
   virtual dagmanager::AlertStore& alerts() = 0;
+  virtual dagmanager::QueueLifeStore& life() = 0;
+  virtual dagmanager::BufferingStore& buffering() = 0;
+  virtual dagmanager::CompactionStore& compaction() = 0;
+  virtual dagmanager::TopicUpkeepStore& upkeep() = 0;
+  virtual dagmanager::TopicLogStore& topic_log() = 0;
+  /// The graph as another instance sees it, which has nothing in memory yet; in memory there is
+  /// one.
+  virtual dagmanager::GraphStore& other_instance() { return store(); }
 };
 
 /// A topic admin, without topics at first.
@@ -81,7 +95,11 @@ class TopicEngine {
 /// Which adapter a suite runs against.
 enum class Adapter { Memory, Postgres };
 
-std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter);
+/// `clock` is what leases of loops in memory go by: the real one unless it is given, and it
+/// outlives the engine. PostgreSQL goes by its own.
+std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter, const Clock* clock = nullptr);
+/// Holds a loop.
+dagmanager::LoopFence hold_loop(dagmanager::LoopLeases& loops, const std::string& loop);
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter);
 
 inline std::string adapter_name(const testing::TestParamInfo<Adapter>& info) {

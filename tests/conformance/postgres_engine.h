@@ -5,16 +5,21 @@
 #include <string>
 #include <vector>
 
+#include "dagmanager/ports/compaction/postgres_compaction_store.h"
 #include "dagmanager/ports/events/postgres_control_bus.h"
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/monitors/postgres_alert_store.h"
 #include "dagmanager/ports/postgres_graph_store.h"
+#include "dagmanager/ports/queues/postgres_buffering.h"
+#include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "dagmanager/ports/rollouts/postgres_hit_store.h"
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 #include "dagmanager/ports/rollouts/postgres_traffic_store.h"
+#include "dagmanager/ports/topics/postgres_topic_log.h"
+#include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "drivers/postgres/pool.h"
 #include "tests/conformance/engines.h"
 #include "tests/integration/postgres_fixture.h"
@@ -36,6 +41,11 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::RolloutStore& rollouts() override { return rollouts_; }
   dagmanager::LoopLeases& loops() override { return loops_; }
   dagmanager::AlertStore& alerts() override { return alerts_; }
+  dagmanager::QueueLifeStore& life() override { return life_; }
+  dagmanager::BufferingStore& buffering() override { return buffering_; }
+  dagmanager::CompactionStore& compaction() override { return compaction_; }
+  dagmanager::TopicUpkeepStore& upkeep() override { return upkeep_; }
+  dagmanager::TopicLogStore& topic_log() override { return topic_log_; }
   postgres::Pool& pool() { return pool_; }
   dagmanager::PostgresGraphStore& postgres_store() { return store_; }
 
@@ -52,6 +62,11 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresRolloutStore rollouts_;
   dagmanager::PostgresLoopLeases loops_;
   dagmanager::PostgresAlertStore alerts_{pool_};
+  dagmanager::PostgresQueueLife life_{pool_, store_, random_};
+  dagmanager::PostgresBuffering buffering_{pool_, random_};
+  dagmanager::PostgresCompactionStore compaction_{pool_, store_, random_};
+  dagmanager::PostgresTopicUpkeep upkeep_{pool_};
+  dagmanager::PostgresTopicLogStore topic_log_{pool_};
 };
 
 /// A database with the schema of the graph, and any number of instances on it. Their sessions run

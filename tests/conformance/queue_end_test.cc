@@ -7,13 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "dagmanager/ports/loops/memory_loop_leases.h"
-#include "dagmanager/ports/loops/postgres_loop_leases.h"
-#include "dagmanager/ports/queues/memory_queue_life.h"
-#include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "graph/dag_meta.h"
 #include "tests/conformance/graph_cases.h"
-#include "tests/conformance/postgres_engine.h"
 #include "tests/hand_clock.h"
 #include "tests/must.h"
 
@@ -32,74 +27,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-/// One graph, its events, and the end of its queues.
-class EndEngine {
- public:
-  virtual ~EndEngine() = default;
-  virtual GraphStore& store() = 0;
-  virtual ControlBus& bus() = 0;
-  virtual server::EventLog& events() = 0;
-  virtual TrafficStore& traffic() = 0;
-  virtual LoopLeases& loops() = 0;
-  virtual QueueLifeStore& life() = 0;
-  /// The graph as an instance sees it that has nothing in memory yet.
-  virtual GraphStore& other_instance() = 0;
-};
-
-class MemoryEnds final : public EndEngine {
- public:
-  explicit MemoryEnds(const Clock& clock)
-      : store_(test::must(MemoryGraphStore::open({}, random_))), loops_(clock) {}
-  GraphStore& store() override { return *store_; }
-  ControlBus& bus() override { return bus_; }
-  server::EventLog& events() override { return events_; }
-  TrafficStore& traffic() override { return traffic_; }
-  LoopLeases& loops() override { return loops_; }
-  QueueLifeStore& life() override { return life_; }
-  GraphStore& other_instance() override { return *store_; }
-
- private:
-  test::SharedRandom random_{1};
-  std::unique_ptr<MemoryGraphStore> store_;
-  MemoryControlBus bus_{*store_, "queue"};
-  MemoryEventLog events_{*store_, "queue"};
-  MemoryTrafficStore traffic_{*store_};
-  MemoryLoopLeases loops_;
-  MemoryQueueLife life_{*store_, loops_, random_};
-};
-
-class PostgresEnds final : public EndEngine {
- public:
-  GraphStore& store() override { return instance_->store(); }
-  ControlBus& bus() override { return instance_->bus(); }
-  server::EventLog& events() override { return instance_->events(); }
-  TrafficStore& traffic() override { return instance_->traffic(); }
-  LoopLeases& loops() override { return loops_; }
-  QueueLifeStore& life() override { return life_; }
-  GraphStore& other_instance() override { return other_->store(); }
-
- private:
-  test::PostgresGraph graph_;
-  test::SharedRandom random_{2};
-  std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
-  std::unique_ptr<test::PostgresInstance> other_ = graph_.instance();
-  PostgresLoopLeases loops_{instance_->pool()};
-  PostgresQueueLife life_{instance_->pool(), instance_->postgres_store(), random_};
-};
-
 class QueueEndTest : public testing::TestWithParam<test::Adapter> {
  protected:
-  QueueEndTest() {
-    if (GetParam() == test::Adapter::Memory) {
-      engine_ = std::make_unique<MemoryEnds>(clock_);
-    } else {
-      engine_ = std::make_unique<PostgresEnds>();
-    }
-    fence_ = {
-        "gc",
-        test::must(engine_->loops().renew("me", std::vector<LoopClaim>{{"gc"}})).front().fence};
-  }
-
   GraphStore& store() { return engine_->store(); }
   QueueLifeStore& life() { return engine_->life(); }
 
@@ -174,8 +103,8 @@ class QueueEndTest : public testing::TestWithParam<test::Adapter> {
   void tell_all() { ASSERT_TRUE(succeeded(engine_->bus().publish(1000, clock_.now()))); }
 
   weir::test::HandClock clock_{Duration::zero(), test::at(0)};
-  std::unique_ptr<EndEngine> engine_;
-  LoopFence fence_;
+  std::unique_ptr<test::GraphEngine> engine_ = test::make_graph_engine(GetParam(), &clock_);
+  LoopFence fence_ = test::hold_loop(engine_->loops(), "gc");
 };
 
 TEST_P(QueueEndTest, RemovesTheBindingTellsItAndKeepsTheName) {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/ports/queues/queue_life_store.h"
-#include "dagmanager/ports/monitors/memory_alert_store.h"
-#include "dagmanager/ports/rollouts/memory_rollout_store.h"
-#include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 
 #include <gmock/gmock.h>
 
@@ -11,15 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "dagmanager/ports/loops/memory_loop_leases.h"
-#include "dagmanager/ports/loops/postgres_loop_leases.h"
-#include "dagmanager/ports/memory_graph_store.h"
-#include "dagmanager/ports/queues/memory_queue_life.h"
-#include "dagmanager/ports/queues/postgres_queue_life.h"
 #include "dagmanager/queues/orphan_watch.h"
 #include "graph/dag_meta.h"
 #include "tests/conformance/graph_cases.h"
-#include "tests/conformance/postgres_engine.h"
 #include "tests/hand_clock.h"
 #include "tests/must.h"
 
@@ -62,67 +53,8 @@ class SizedTopics final : public TopicAdmin {
   std::map<std::string, std::int64_t> held;
 };
 
-/// One graph, and what decides how long its queues live.
-class LifeEngine {
- public:
-  virtual ~LifeEngine() = default;
-  virtual GraphStore& store() = 0;
-  virtual TrafficStore& traffic() = 0;
-  virtual LoopLeases& loops() = 0;
-  virtual QueueLifeStore& life() = 0;
-  virtual RolloutStore& rollouts() = 0;
-};
-
-class MemoryLife final : public LifeEngine {
- public:
-  explicit MemoryLife(const Clock& clock)
-      : store_(test::must(MemoryGraphStore::open({}, random_))), loops_(clock) {}
-  GraphStore& store() override { return *store_; }
-  TrafficStore& traffic() override { return traffic_; }
-  LoopLeases& loops() override { return loops_; }
-  QueueLifeStore& life() override { return life_; }
-  RolloutStore& rollouts() override { return rollouts_; }
-
- private:
-  test::SharedRandom random_{1};
-  std::unique_ptr<MemoryGraphStore> store_;
-  MemoryLoopLeases loops_;
-  MemoryTrafficStore traffic_{*store_};
-  MemoryQueueLife life_{*store_, loops_, random_};
-  MemoryAlertStore alerts_{loops_};
-  MemoryRolloutStore rollouts_{*store_, loops_, alerts_};
-};
-
-class PostgresLife final : public LifeEngine {
- public:
-  GraphStore& store() override { return instance_->store(); }
-  TrafficStore& traffic() override { return instance_->traffic(); }
-  LoopLeases& loops() override { return loops_; }
-  QueueLifeStore& life() override { return life_; }
-  RolloutStore& rollouts() override { return rollouts_; }
-
- private:
-  test::PostgresGraph graph_;
-  std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
-  PostgresLoopLeases loops_{instance_->pool()};
-  test::SharedRandom random_{2};
-  PostgresQueueLife life_{instance_->pool(), instance_->postgres_store(), random_};
-  PostgresRolloutStore rollouts_{instance_->pool(), random_};
-};
-
 class QueueLifeStoreTest : public testing::TestWithParam<test::Adapter> {
  protected:
-  QueueLifeStoreTest() {
-    if (GetParam() == test::Adapter::Memory) {
-      engine_ = std::make_unique<MemoryLife>(clock_);
-    } else {
-      engine_ = std::make_unique<PostgresLife>();
-    }
-    fence_ = {
-        "gc",
-        test::must(engine_->loops().renew("me", std::vector<LoopClaim>{{"gc"}})).front().fence};
-  }
-
   /// A deploy of nodes of these names, made or bound.
   void deploy(const std::string& strategy, const std::string& version,
               const std::vector<std::string>& names, std::optional<double> weight = {}) {
@@ -165,8 +97,8 @@ class QueueLifeStoreTest : public testing::TestWithParam<test::Adapter> {
 
   weir::test::HandClock clock_{Duration::zero(), at(0)};
   SizedTopics topics_;
-  std::unique_ptr<LifeEngine> engine_;
-  LoopFence fence_;
+  std::unique_ptr<test::GraphEngine> engine_ = test::make_graph_engine(GetParam(), &clock_);
+  LoopFence fence_ = test::hold_loop(engine_->loops(), "gc");
   int later_ = 0;
 };
 

@@ -10,17 +10,9 @@
 #include <vector>
 
 #include "dagmanager/core/topics/topic_history.h"
-#include "dagmanager/ports/loops/memory_loop_leases.h"
-#include "dagmanager/ports/loops/postgres_loop_leases.h"
-#include "dagmanager/ports/memory_graph_store.h"
-#include "dagmanager/ports/topics/memory_topic_log.h"
-#include "dagmanager/ports/topics/memory_topic_upkeep.h"
-#include "dagmanager/ports/topics/postgres_topic_log.h"
-#include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "dagmanager/topics/limits.h"
 #include "dagmanager/topics/log_prune_executor.h"
 #include "tests/conformance/graph_cases.h"
-#include "tests/conformance/postgres_engine.h"
 #include "tests/hand_clock.h"
 #include "tests/must.h"
 
@@ -34,64 +26,8 @@ using testing::IsEmpty;
 
 using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
 
-/// One log, who adds to it and who gives it up.
-class LogEngine {
- public:
-  virtual ~LogEngine() = default;
-  virtual GraphStore& store() = 0;
-  virtual TrafficStore& traffic() = 0;
-  virtual LoopLeases& loops() = 0;
-  virtual TopicUpkeepStore& upkeep() = 0;
-  virtual TopicLogStore& log() = 0;
-};
-
-class MemoryLog final : public LogEngine {
- public:
-  explicit MemoryLog(const Clock& clock)
-      : store_(test::must(MemoryGraphStore::open({}, random_))), loops_(clock) {}
-  GraphStore& store() override { return *store_; }
-  TrafficStore& traffic() override { return traffic_; }
-  LoopLeases& loops() override { return loops_; }
-  TopicUpkeepStore& upkeep() override { return upkeep_; }
-  TopicLogStore& log() override { return log_; }
-
- private:
-  test::SharedRandom random_{1};
-  std::unique_ptr<MemoryGraphStore> store_;
-  MemoryTrafficStore traffic_{*store_};
-  MemoryLoopLeases loops_;
-  MemoryTopicUpkeep upkeep_{*store_, loops_};
-  MemoryTopicLogStore log_{*store_, loops_};
-};
-
-class PostgresLog final : public LogEngine {
- public:
-  GraphStore& store() override { return instance_->store(); }
-  TrafficStore& traffic() override { return instance_->traffic(); }
-  LoopLeases& loops() override { return loops_; }
-  TopicUpkeepStore& upkeep() override { return upkeep_; }
-  TopicLogStore& log() override { return log_; }
-
- private:
-  test::PostgresGraph graph_;
-  std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
-  PostgresLoopLeases loops_{instance_->pool()};
-  PostgresTopicUpkeep upkeep_{instance_->pool()};
-  PostgresTopicLogStore log_{instance_->pool()};
-};
-
 class TopicLogStoreTest : public testing::TestWithParam<test::Adapter> {
  protected:
-  TopicLogStoreTest() {
-    if (GetParam() == test::Adapter::Memory) {
-      engine_ = std::make_unique<MemoryLog>(clock_);
-    } else {
-      engine_ = std::make_unique<PostgresLog>();
-    }
-    const std::vector<LoopClaim> claims{{"reconciler"}};
-    fence_ = {"reconciler", test::must(engine_->loops().renew("me", claims)).front().fence};
-  }
-
   static Instant day(int number) { return test::at(0) + Days(number); }
 
   /// Each by itself: rows that are logged together may stay together.
@@ -106,7 +42,7 @@ class TopicLogStoreTest : public testing::TestWithParam<test::Adapter> {
     ASSERT_TRUE(succeeded(engine_->upkeep().add_log(fence_, std::span(&row, 1))));
   }
   std::size_t prune(int horizon, std::size_t limit = 1000) {
-    return test::must(engine_->log().prune(fence_, day(horizon), limit));
+    return test::must(engine_->topic_log().prune(fence_, day(horizon), limit));
   }
   std::vector<std::string> rows() {
     std::vector<std::string> lines;
@@ -126,8 +62,8 @@ class TopicLogStoreTest : public testing::TestWithParam<test::Adapter> {
   }
 
   test::HandClock clock_{std::chrono::hours(1), test::at(0)};
-  std::unique_ptr<LogEngine> engine_;
-  LoopFence fence_;
+  std::unique_ptr<test::GraphEngine> engine_ = test::make_graph_engine(GetParam(), &clock_);
+  LoopFence fence_ = test::hold_loop(engine_->loops(), "reconciler");
 };
 
 TEST_P(TopicLogStoreTest, KeepsWhatMadeATopicThatIsThereAndItsLastRow) {
@@ -137,10 +73,10 @@ TEST_P(TopicLogStoreTest, KeepsWhatMadeATopicThatIsThereAndItsLastRow) {
   log("there", "mismatch", 4, "left alone");
   log("gone", "deleted", 5);
   log("later", "create", 50);
-  EXPECT_EQ(test::must(engine_->log().pruned_before()), std::nullopt);
+  EXPECT_EQ(test::must(engine_->topic_log().pruned_before()), std::nullopt);
   EXPECT_EQ(prune(20), 3U);
   EXPECT_THAT(rows(), ElementsAre("2 create there", "4 mismatch there", "6 create later"));
-  EXPECT_EQ(test::must(engine_->log().pruned_before()), day(20));
+  EXPECT_EQ(test::must(engine_->topic_log().pruned_before()), day(20));
   EXPECT_EQ(prune(20), 0U);
   const auto page = test::must(engine_->store().topic_log(2, 1));
   ASSERT_EQ(page.size(), 1U);
@@ -187,15 +123,15 @@ TEST_P(TopicLogStoreTest, NeverTakesItsHorizonBack) {
   log("t", "create", 1);
   prune(20);
   prune(10);
-  EXPECT_EQ(test::must(engine_->log().pruned_before()), day(20));
+  EXPECT_EQ(test::must(engine_->topic_log().pruned_before()), day(20));
 }
 
 TEST_P(TopicLogStoreTest, TakesNothingWhereTheLoopIsAnothers) {
   log("", "hit", 1);
   const LoopFence other{fence_.loop, fence_.fence + 1};
-  EXPECT_EQ(reason_of(engine_->log().prune(other, day(20), 10)), kLoopLost);
+  EXPECT_EQ(reason_of(engine_->topic_log().prune(other, day(20), 10)), kLoopLost);
   EXPECT_EQ(rows().size(), 1U);
-  EXPECT_EQ(test::must(engine_->log().pruned_before()), std::nullopt);
+  EXPECT_EQ(test::must(engine_->topic_log().pruned_before()), std::nullopt);
 }
 
 TEST_P(TopicLogStoreTest, KeepsTheAuditAsLong) {
@@ -231,7 +167,7 @@ TEST_P(TopicLogStoreTest, KeepsTheAuditAsLong) {
 TEST_P(TopicLogStoreTest, IsGivenUpHourlyByTheLoopThatHasTheConfiguredDays) {
   log("t", "create", 0);
   log("t", "deleted", 0);
-  LogPruneExecutor executor({engine_->log(), clock_}, Days(30));
+  LogPruneExecutor executor({engine_->topic_log(), clock_}, Days(30));
   EXPECT_EQ(test::must(executor.run_once(fence_)), 0U);
   EXPECT_EQ(rows().size(), 2U);
   clock_.sleep_for(Days(31));

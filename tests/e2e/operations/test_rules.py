@@ -47,7 +47,7 @@ def fed():
         text = source.read_text()
         # Beside the name stands a sentence.
         sentence = r'"[A-Z0-9][^"]*(?:"\s*"[^"]*)*\."'
-        names |= set(re.findall(r'\{"([a-z][a-z0-9]*(?:_[a-z0-9]+)+)",\s*' + sentence, text))
+        names |= set(re.findall(r'"([a-z][a-z0-9]*(?:_[a-z0-9]+)+)",\s*' + sentence, text))
     return names
 
 
