@@ -8,6 +8,7 @@
 #include "dispatcher/ports/database/org_transaction.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "drivers/postgres/pool.h"
+#include "drivers/postgres/statement.h"
 
 namespace weir::dispatcher {
 namespace {
@@ -28,7 +29,10 @@ constexpr Statement kAudit{
         "INSERT INTO state.audit_log (org_id, actor_kind, actor, action, target, decision,"
         " request_id, detail) VALUES ($1::uuid, 'user', $2, $3, $4, $5, $6, $7)"};
 
-// A key in use is status 0 until its answer is kept.
+// A key in use is status 0 until its answer is kept. No change of a key waits for the disk: what is
+// done under it is on the disk only behind its reservation, and an answer that a crash of the
+// server undid is one that was not kept, as after a crash of this program: what was done, done
+// again, changes nothing.
 constexpr Statement kReserve{
     .name = "user_reserve",
     .sql =
@@ -120,6 +124,7 @@ Result<void> PostgresUserStore::audit(const AuditEntry& entry) {
 Result<Reservation> PostgresUserStore::reserve(const RepeatKey& key, Duration hold) {
   WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
   OrgTransaction work(*connection, key.org_id.text());
+  work.add(postgres::kCommitAtOnce);
   const std::size_t reserved =
       work.add(kReserve, std::move(key_params(key).bytes(key.request_sha256).int64(hold.count())));
   const std::size_t kept = work.add(kReadKept, key_params(key));
@@ -131,6 +136,7 @@ Result<KeptAnswer> PostgresUserStore::keep(const RepeatKey& key, const KeptAnswe
                                            Duration span) {
   WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
   OrgTransaction work(*connection, key.org_id.text());
+  work.add(postgres::kCommitAtOnce);
   work.add(kKeep, std::move(key_params(key)
                                 .bytes(key.request_sha256)
                                 .int32(answer.status)
@@ -145,6 +151,7 @@ Result<KeptAnswer> PostgresUserStore::keep(const RepeatKey& key, const KeptAnswe
 Result<void> PostgresUserStore::release(const RepeatKey& key) {
   WEIR_TRY(const auto connection, pool_.acquire(kUserPoolWait));
   OrgTransaction work(*connection, key.org_id.text());
+  work.add(postgres::kCommitAtOnce);
   work.add(kRelease, std::move(key_params(key).bytes(key.request_sha256)));
   WEIR_CHECK(work.run());
   return {};
