@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -120,6 +121,13 @@ class RolloutStoreTest : public testing::TestWithParam<test::Adapter> {
     for (const SentinelRecord& one : *versions) found[one.version.text()] = one.traffic_weight;
     return found;
   }
+  bool is_taken_back(const std::string& version) {
+    const auto history = engine_->redo().history(graph::SentinelId("s-sentinel"));
+    EXPECT_TRUE(succeeded(history));
+    const auto found =
+        std::ranges::find(history->deploys, graph::VersionLabel(version), &DeployHead::version);
+    return found != history->deploys.end() && found->taken_back;
+  }
   using Told = std::vector<std::pair<std::string, double>>;
   Told told() {
     Told told;
@@ -137,6 +145,7 @@ class RolloutStoreTest : public testing::TestWithParam<test::Adapter> {
     const auto rows = engine_->traffic().audit(0, 1000);
     EXPECT_TRUE(succeeded(rows));
     for (const auto& [seq, row] : *rows) {
+      if (row.action == "diff") continue;  // the weights that deploys came with
       lines.push_back(row.actor + " " + row.version.text() + " " +
                       (row.from ? std::to_string(*row.from).substr(0, 4) : "none") + " " +
                       std::to_string(row.to).substr(0, 4) + " " + row.note);
@@ -264,6 +273,37 @@ TEST_P(RolloutStoreTest, TellsTheSideThatStaysWhereOnlyTheOtherMoves) {
   ASSERT_TRUE(succeeded(order(RolloutAction::Abort)));
   EXPECT_EQ(weights(), (Weights{{"v1", 0.75}, {"v2", 0.0}}));
   EXPECT_EQ(told().back(), (std::pair<std::string, double>{"v1", 0.75}));
+}
+
+/// What failed is nobody's predecessor: rolling the next version back passes it over.
+TEST_P(RolloutStoreTest, ARolledBackCandidateIsTakenBack) {
+  deploy_both();
+  ASSERT_TRUE(succeeded(begin(wish())));
+  EXPECT_FALSE(is_taken_back("v2"));
+  for (const int second : {110, 140, 170}) ASSERT_TRUE(succeeded(judge(second, false)));
+  ASSERT_EQ(stored().state, RolloutState::RolledBack);
+  EXPECT_TRUE(is_taken_back("v2"));
+  EXPECT_FALSE(is_taken_back("v1"));
+  deploy("s", "v3", 1.0, 180);
+  const auto plan = plan_rollback(*engine_->redo().history(graph::SentinelId("s-sentinel")));
+  ASSERT_TRUE(succeeded(plan));
+  EXPECT_EQ(plan->taken.version.text(), "v3");
+  EXPECT_EQ(plan->predecessor.version.text(), "v1") << "not v2, with its last weight";
+}
+
+TEST_P(RolloutStoreTest, WhatGetsTrafficAgainIsTakenBackNoLonger) {
+  deploy_both();
+  ASSERT_TRUE(succeeded(begin(wish())));
+  ASSERT_TRUE(succeeded(order(RolloutAction::Abort)));
+  EXPECT_TRUE(is_taken_back("v2")) << "by an operator's word too";
+  ASSERT_TRUE(succeeded(begin(wish(), 2)));
+  EXPECT_FALSE(is_taken_back("v2")) << "by another rollout";
+  ASSERT_TRUE(succeeded(order(RolloutAction::Abort, 210, 2)));
+  EXPECT_TRUE(is_taken_back("v2"));
+  ASSERT_TRUE(succeeded(set_weight("s-sentinel", 0)));
+  EXPECT_TRUE(is_taken_back("v2"));
+  ASSERT_TRUE(succeeded(set_weight("s-sentinel", 0.5)));
+  EXPECT_FALSE(is_taken_back("v2")) << "by hand";
 }
 
 TEST_P(RolloutStoreTest, TwoSentinelsBothHearOfTheirWeights) {

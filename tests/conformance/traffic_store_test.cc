@@ -33,7 +33,8 @@ class TrafficStoreTest : public testing::TestWithParam<test::Adapter> {
               std::optional<double> weight = std::nullopt) {
     const auto binding = make_binding(strategy, world);
     Diff diff(store_, binding, {}, at(1));
-    diff.view().change().deploy = make_deploy(*binding, version, {}, at(1));
+    diff.view().change().actor = "who submits";
+    diff.change().deploy = make_deploy(*binding, version, {}, at(1));
     diff.change().sentinel = make_sentinel(*diff.change().deploy, weight);
     ASSERT_TRUE(succeeded(diff.commit()));
   }
@@ -59,11 +60,13 @@ class TrafficStoreTest : public testing::TestWithParam<test::Adapter> {
     }
     return data;
   }
-  std::vector<AuditRow> audit() {
+  std::vector<AuditRow> audit(const std::string& action = "set_weight") {
     std::vector<AuditRow> rows;
     const auto read = traffic_.audit(0, 1000);
     EXPECT_TRUE(succeeded(read));
-    for (const auto& [seq, row] : *read) rows.push_back(row);
+    for (const auto& [seq, row] : *read) {
+      if (row.action == action) rows.push_back(row);
+    }
     return rows;
   }
 
@@ -132,6 +135,56 @@ TEST_P(TrafficStoreTest, LeavesEverythingAsItIsWhereItRefuses) {
   EXPECT_EQ(events().size(), 3U);
   EXPECT_TRUE(audit().empty());
   EXPECT_EQ(stored("s-sentinel", "w1"), 0.5);
+}
+
+TEST_P(TrafficStoreTest, AWeightThatComesWithADiffIsAuditedWhereItChanges) {
+  deploy("s", "w1", "v1", 0.5);
+  deploy("s", "w1", "v1", 0.5);
+  deploy("s", "w1", "v1");
+  deploy("s", "w1", "v1", 0.25);
+  deploy("s", "w1", "v2", 0.0);
+  const auto rows = audit("diff");
+  ASSERT_EQ(rows.size(), 3U) << "one a weight that was not there already";
+  EXPECT_EQ(rows[0].actor, "who submits");
+  EXPECT_EQ(rows[0].at, at(1));
+  EXPECT_EQ(rows[0].world.text(), "w1");
+  EXPECT_EQ(rows[0].sentinel.text(), "s-sentinel");
+  EXPECT_EQ(rows[0].version.text(), "v1");
+  EXPECT_EQ(rows[0].from, std::nullopt);
+  EXPECT_EQ(rows[0].to, 0.5);
+  EXPECT_THAT(rows[0].note, testing::StartsWith("diff:"));
+  EXPECT_EQ(rows[1].from, 0.5);
+  EXPECT_EQ(rows[1].to, 0.25);
+  EXPECT_EQ(rows[2].version.text(), "v2");
+  EXPECT_EQ(rows[2].from, std::nullopt);
+  const std::vector<HitSighting> seen = {{graph::NodeId("a"), "w1", "w2"}};
+  ASSERT_TRUE(succeeded(engine_->hits().record(seen, at(2))));
+  deploy("s", "w1", "v2", 1.0);
+  EXPECT_EQ(audit("diff").size(), 3U) << "a weight that is refused is none";
+}
+
+TEST_P(TrafficStoreTest, TellsTheHighestWeightOfEachVersion) {
+  const auto weights = [&](std::size_t limit) {
+    std::vector<std::pair<std::string, double>> found;
+    for (const VersionWeight& one : test::must(traffic_.version_weights(limit))) {
+      found.emplace_back(one.version.text(), one.weight);
+    }
+    return found;
+  };
+  using Weights = std::vector<std::pair<std::string, double>>;
+  EXPECT_TRUE(weights(10).empty());
+  deploy("s", "w1", "v1", 0.25);
+  deploy("s", "w1", "v2");
+  EXPECT_EQ(weights(10), (Weights{{"v1", 0.25}})) << "v2 has none";
+  deploy("s", "w2", "v1", 0.5);
+  deploy("t", "w1", "v3", 0.0);
+  deploy("t", "w1", "v4", 0.0);
+  deploy("t", "w1", "v5", 1.0);
+  EXPECT_EQ(weights(10), (Weights{{"v5", 1}, {"v1", 0.5}, {"v4", 0}, {"v3", 0}}));
+  EXPECT_EQ(weights(3), (Weights{{"v5", 1}, {"v1", 0.5}, {"v4", 0}}));
+  ASSERT_TRUE(succeeded(set(
+      {.sentinel = graph::SentinelId("s-sentinel"), .world = graph::WorldId("w2"), .weight = 0})));
+  EXPECT_EQ(weights(2), (Weights{{"v5", 1}, {"v1", 0.25}}));
 }
 
 TEST_P(TrafficStoreTest, SetsAnOlderVersionWithoutMakingItTheNewest) {

@@ -54,6 +54,9 @@ class SimTraffic final : public dagmanager::TrafficStore {
   SimTraffic(dagmanager::TrafficStore& inner, PortParts parts) : inner_(inner), parts_(parts) {}
 
   Result<dagmanager::WeightOutcome> set_weight(const dagmanager::WeightChange& change) override;
+  Result<std::vector<dagmanager::VersionWeight>> version_weights(std::size_t limit) override {
+    return inner_.version_weights(limit);
+  }
   Result<std::vector<std::pair<dagmanager::RowId, dagmanager::AuditRow>>> audit(
       dagmanager::RowId after, std::size_t limit) override {
     return inner_.audit(after, limit);

@@ -37,6 +37,7 @@ class ChangeMaker {
  public:
   explicit ChangeMaker(const ChangeInput& input) : in_(input) {
     change_.diff_id = in_.diff_id;
+    change_.actor = in_.actor;
     change_.base = in_.base;
     change_.binding = in_.scope->binding;
     change_.deploy_known = in_.deploy_known;

@@ -94,6 +94,7 @@ struct Handover {
 /// Everything one diff changes, written in one transaction or not at all (section 3.2, step 11).
 struct GraphChange {
   std::string diff_id;
+  std::string actor;                   ///< whose diff it is
   Epoch base = 0;                      ///< epoch of the view it was decided on: the fence
   std::vector<std::string> dag_nodes;  ///< ids of the whole DAG; a foreign change to one refuses
   std::vector<NodeRecord> nodes;       ///< rows from the reservation

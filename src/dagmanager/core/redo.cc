@@ -205,6 +205,21 @@ StepCause cause_of(const GraphChange& change) {
           .at = change.at};
 }
 
+std::optional<AuditRow> audit_of_weight(const GraphChange& change, std::optional<double> from) {
+  const SentinelRecord& sentinel = *change.sentinel;
+  if (from && same_weight(*from, *sentinel.traffic_weight)) return std::nullopt;
+  return AuditRow{.at = change.at,
+                  .actor = change.actor,
+                  .action = "diff",
+                  .world = sentinel.world,
+                  .sentinel = sentinel.id,
+                  .version = sentinel.version,
+                  .from = from,
+                  .to = *sentinel.traffic_weight,
+                  .subject = sentinel.deploy_key,
+                  .note = "diff:" + change.diff_id};
+}
+
 AuditRow audit_of(const WeightStep& step, const StepCause& cause) {
   return {.at = cause.at,
           .actor = cause.actor,

@@ -110,6 +110,8 @@ AuditRow audit_of(const WeightStep& step, const StepCause& cause);
 /// Of a change with a handover.
 StepCause cause_of(const GraphChange& change);
 StepCause cause_of(const RollbackPlan& plan, const std::string& actor, Instant at);
+/// The row of a weight that comes with a diff; nothing if the sentinel's version has it already.
+std::optional<AuditRow> audit_of_weight(const GraphChange& change, std::optional<double> from);
 /// The row of a rollback itself, whatever weights it moves.
 AuditRow audit_of(const RollbackPlan& plan, const StepCause& cause);
 

@@ -213,6 +213,14 @@ std::vector<WeightStep> rollout_weights(const RolloutRecord& record,
   return steps;
 }
 
+std::string taken_back_by(const RolloutRecord& record, std::span<const SentinelRecord> sides) {
+  if (record.rollout.state != RolloutState::RolledBack) return {};
+  const auto candidate = std::ranges::find_if(sides, [&](const SentinelRecord& side) {
+    return side.world == record.world && record.candidate.is(side);
+  });
+  return candidate == sides.end() ? std::string() : candidate->deploy_key;
+}
+
 StepCause rollout_cause(const RolloutRecord& record, const std::string& actor, std::string what,
                         Instant at) {
   return {.actor = actor,

@@ -129,6 +129,10 @@ Result<RolloutRecord> plan_rollout(const RolloutWish& wish, const RolloutSides& 
 std::vector<WeightStep> rollout_weights(const RolloutRecord& record,
                                         std::span<const SentinelRecord> sides);
 
+/// Key of the deploy that the rollout's state takes back, as a rollback by sentinel does (section
+/// 3.16): a candidate's that was rolled back, so that no later rollback returns to it. Empty: none.
+std::string taken_back_by(const RolloutRecord& record, std::span<const SentinelRecord> sides);
+
 /// What of a change is kept, action `rollout`; `what` says what happened.
 StepCause rollout_cause(const RolloutRecord& record, const std::string& actor, std::string what,
                         Instant at);

@@ -48,6 +48,10 @@ void give_weight(SentinelRecord& sentinel, double weight) {
   if (weight > 0) sentinel.retired_at.reset();
 }
 
+bool comes_back(std::optional<double> from, std::optional<double> to) {
+  return from.value_or(0) <= 0 && to.value_or(0) > 0;
+}
+
 std::optional<double> last_live_weight(const SentinelRecord& sentinel) {
   if (sentinel.traffic_weight.value_or(0) > 0) return sentinel.traffic_weight;
   return sentinel.live_weight;

@@ -43,7 +43,8 @@ struct WeightOutcome {
 struct AuditRow {
   Instant at{};
   std::string actor;
-  std::string action;  ///< `set_weight`, `ack_cross_context`, `hotfix`, `rollback`, `rollout`
+  /// `set_weight`, `diff`, `ack_cross_context`, `hotfix`, `rollback`, `rollout`, `cleanup`
+  std::string action;
   graph::WorldId world = {};
   graph::SentinelId sentinel = {};
   graph::VersionLabel version = {};
@@ -55,8 +56,20 @@ struct AuditRow {
   friend bool operator==(const AuditRow&, const AuditRow&) = default;
 };
 
+/// A version label, and the highest weight that a sentinel of it has, in whatever world.
+struct VersionWeight {
+  graph::VersionLabel version;
+  double weight = 0;
+
+  friend bool operator==(const VersionWeight&, const VersionWeight&) = default;
+};
+
 /// Gives a sentinel a weight, and notes the last above 0 and the highest.
 void give_weight(SentinelRecord& sentinel, double weight);
+
+/// Whether a version that had no traffic gets some: its deploy, if it was taken back, is so no
+/// longer (section 3.16).
+bool comes_back(std::optional<double> from, std::optional<double> to);
 
 /// The last weight above 0 that a sentinel had; nothing if it never had one.
 std::optional<double> last_live_weight(const SentinelRecord& sentinel);

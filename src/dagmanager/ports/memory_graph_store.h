@@ -69,6 +69,9 @@ struct MemoryGraph {
   SentinelRecord* find_sentinel(const SentinelRecord& like);
   const SentinelRecord* find_sentinel(const SentinelRecord& like) const;
 
+  /// Stores a sentinel as it is with another weight.
+  void weigh(const SentinelRecord& sentinel);
+
   /// What goes on beside a sentinel.
   WeightFence fence(const graph::SentinelId& sentinel) const;
 };
@@ -103,6 +106,7 @@ class MemoryGraphStore final : public GraphStore {
 
   /// For MemoryTrafficStore.
   Result<WeightOutcome> set_weight(const WeightChange& change);
+  std::vector<VersionWeight> version_weights(std::size_t limit) const;
   std::vector<std::pair<RowId, AuditRow>> read_audit(RowId after, std::size_t limit) const;
 
   // For the ports whose data is in this store too (rollouts/).
@@ -197,6 +201,7 @@ class MemoryTrafficStore final : public TrafficStore {
   explicit MemoryTrafficStore(MemoryGraphStore& store) : store_(store) {}
 
   Result<WeightOutcome> set_weight(const WeightChange& change) override;
+  Result<std::vector<VersionWeight>> version_weights(std::size_t limit) override;
   Result<std::vector<std::pair<RowId, AuditRow>>> audit(RowId after, std::size_t limit) override;
 
  private:

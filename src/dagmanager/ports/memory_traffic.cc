@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -42,6 +43,15 @@ const SentinelRecord* MemoryGraph::find_sentinel(const SentinelRecord& like) con
   return found == sentinels.end() ? nullptr : &*found;
 }
 
+void MemoryGraph::weigh(const SentinelRecord& sentinel) {
+  SentinelRecord& stored = *find_sentinel(sentinel);
+  DeployRecord* deploy = deploys.find(sentinel.deploy_key);
+  if (deploy != nullptr && comes_back(stored.traffic_weight, sentinel.traffic_weight)) {
+    deploy->taken_back_at.reset();
+  }
+  stored = sentinel;
+}
+
 WeightFence MemoryGraph::fence(const graph::SentinelId& sentinel) const {
   WeightFence fence{.hit_open = hits_open > 0};
   for (const RolloutRecord& record : rollouts) {
@@ -67,10 +77,10 @@ Result<WeightOutcome> MemoryGraphStore::set_weight(const WeightChange& change) {
              decide_weight(graph.sentinels, change.request, graph.fence(change.request.sentinel)));
     if (!outcome.changed) return false;
     WEIR_CHECK(check_queues(graph, outcome));
-    SentinelRecord& stored = *graph.find_sentinel(outcome.sentinel);
-    graph.audit.push_back(audit_of(outcome, stored.traffic_weight, change));
-    stored = outcome.sentinel;
-    tell(stored, change.at);
+    const std::optional<double> from = graph.find_sentinel(outcome.sentinel)->traffic_weight;
+    graph.audit.push_back(audit_of(outcome, from, change));
+    graph.weigh(outcome.sentinel);
+    tell(outcome.sentinel, change.at);
     return true;
   }));
   return outcome;
@@ -97,6 +107,9 @@ void MemoryGraphStore::apply_sentinel(const GraphChange& change, Committed& comm
     const auto allowed =
         check_fence(graph_.fence(wanted.id), wanted.world, {from, *wanted.traffic_weight});
     if (allowed.ok()) {
+      if (auto row = audit_of_weight(change, stored.traffic_weight)) {
+        graph_.audit.push_back(*std::move(row));
+      }
       give_weight(stored, *wanted.traffic_weight);
     } else {
       committed.weight_refused = allowed.error();
@@ -135,6 +148,34 @@ void MemoryGraphStore::apply_handover(const GraphChange& change,
   }
 }
 
+std::vector<VersionWeight> MemoryGraphStore::version_weights(std::size_t limit) const {
+  struct Known {
+    double weight = 0;
+    std::size_t stored = 0;  // place of the last sentinel
+  };
+  std::map<graph::VersionLabel, Known> known;
+  {
+    const std::shared_lock lock(mutex_);
+    for (std::size_t at = 0; at < graph_.sentinels.size(); ++at) {
+      const SentinelRecord& sentinel = graph_.sentinels[at];
+      if (!sentinel.traffic_weight) continue;
+      Known& version = known[sentinel.version];
+      version = {std::max(version.weight, *sentinel.traffic_weight), at};
+    }
+  }
+  std::vector<std::pair<graph::VersionLabel, Known>> order(known.begin(), known.end());
+  std::ranges::sort(order, [](const auto& one, const auto& other) {
+    return std::pair(one.second.weight, one.second.stored) >
+           std::pair(other.second.weight, other.second.stored);
+  });
+  std::vector<VersionWeight> weights;
+  for (const auto& [version, what] : order) {
+    if (weights.size() == limit) break;
+    weights.push_back({version, what.weight});
+  }
+  return weights;
+}
+
 std::vector<std::pair<RowId, AuditRow>> MemoryGraphStore::read_audit(RowId after,
                                                                      std::size_t limit) const {
   const std::shared_lock lock(mutex_);
@@ -150,6 +191,10 @@ std::vector<std::pair<RowId, AuditRow>> MemoryGraphStore::read_audit(RowId after
 Result<WeightOutcome> MemoryTrafficStore::set_weight(const WeightChange& change) {
   WEIR_CHECK(check_weight(change.request));
   return store_.set_weight(change);
+}
+
+Result<std::vector<VersionWeight>> MemoryTrafficStore::version_weights(std::size_t limit) {
+  return store_.version_weights(limit);
 }
 
 Result<std::vector<std::pair<RowId, AuditRow>>> MemoryTrafficStore::audit(RowId after,

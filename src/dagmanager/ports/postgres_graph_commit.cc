@@ -324,7 +324,11 @@ Result<Committed> PostgresGraphStore::Commit::finish() {
     committed.handed_over = step.sentinel.traffic_weight;
   }
   if (!change_.handover) judge_weight();
-  if (weighed_) set_weight(pipeline, *weighed_);
+  if (weighed_) {
+    set_weight(pipeline, *weighed_);
+    const auto row = audit_of_weight(change_, read_weight(results_[*places_.weight]));
+    if (row) add_audit(pipeline, *row);
+  }
   const bool told = weight_is_told();
   if (told) {
     tell_weight(pipeline, {.sentinel = &*weighed_,

@@ -24,8 +24,15 @@ constexpr Statement kReadWeight = {"dag_read_weight",
                                    "SELECT traffic_weight FROM weir_dagmanager.sentinel"
                                    " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
 
+// What gets traffic again is not taken back any more: comes_back.
+#define WEIR_LIFT_MARK                                                            \
+  "WITH stands AS (UPDATE weir_dagmanager.deploy d SET taken_back_at = NULL"      \
+  " FROM weir_dagmanager.sentinel s WHERE s.sentinel_id = $1 AND s.world_id = $2" \
+  " AND s.version = $3 AND $4 > 0 AND coalesce(s.traffic_weight, 0) <= 0"         \
+  " AND d.deploy_key = s.deploy_key AND d.taken_back_at IS NOT NULL) "
+
 constexpr Statement kSetWeight = {
-    "dag_set_weight",
+    "dag_set_weight", WEIR_LIFT_MARK
     "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4,"
     " live_weight = CASE WHEN $4 > 0 THEN $4 WHEN traffic_weight > 0 THEN traffic_weight"
     " ELSE live_weight END, peak_weight = greatest(peak_weight, traffic_weight, $4),"
@@ -33,7 +40,7 @@ constexpr Statement kSetWeight = {
     " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
 
 constexpr Statement kSetWeights = {
-    "dag_set_weights",
+    "dag_set_weights", WEIR_LIFT_MARK
     "UPDATE weir_dagmanager.sentinel SET traffic_weight = $4, live_weight = $5, peak_weight = $6,"
     " retired_at = CASE WHEN $4 > 0 THEN NULL ELSE retired_at END"
     " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};

@@ -20,6 +20,10 @@ class TrafficStore {
   /// where the weight is as it was. Two callers at once take turns. Faults of decide_weight.
   virtual Result<WeightOutcome> set_weight(const WeightChange& change) = 0;
 
+  /// The versions of which a sentinel has a weight, at most `limit`: the highest weight first, of
+  /// equal ones the version stored last.
+  virtual Result<std::vector<VersionWeight>> version_weights(std::size_t limit) = 0;
+
   /// Audit rows above `after`, oldest first, at most `limit`, with their numbers.
   virtual Result<std::vector<std::pair<RowId, AuditRow>>> audit(RowId after, std::size_t limit) = 0;
 };

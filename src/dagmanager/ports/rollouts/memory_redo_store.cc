@@ -42,7 +42,7 @@ Result<TakenBack> MemoryRedoStore::take_back(const TakeBack& command) {
       *std::ranges::find(graph.rollouts, moves.ended->id, &RolloutRecord::id) = *moves.ended;
     }
     for (const WeightStep& step : moves.weights) {
-      *graph.find_sentinel(step.sentinel) = step.sentinel;
+      graph.weigh(step.sentinel);
       graph.audit.push_back(audit_of(step, cause));
       if (step.told) tell(step.sentinel, command.at);
       done.weights.push_back(step.sentinel);

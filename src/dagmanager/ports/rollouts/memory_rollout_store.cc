@@ -23,7 +23,7 @@ std::vector<SentinelRecord> move_weights(MemoryGraph& graph, const RolloutRecord
                                          const StepCause& cause, const Tell& tell) {
   std::vector<SentinelRecord> moved;
   for (const WeightStep& step : rollout_weights(record, graph.sentinels)) {
-    *graph.find_sentinel(step.sentinel) = step.sentinel;
+    graph.weigh(step.sentinel);
     graph.audit.push_back(audit_of(step, cause));
     if (step.told) tell(step.sentinel, cause.at);
     moved.push_back(step.sentinel);
@@ -38,6 +38,9 @@ RolloutOutcome write_move(MemoryGraph& graph, RolloutRecord& stored, RolloutMove
   RolloutOutcome outcome{
       .record = stored, .rolled_back = move.rolled_back, .undecided = move.undecided};
   if (!cause.note.empty()) graph.audit.push_back(rollout_audit(stored, cause));
+  if (DeployRecord* deploy = graph.deploys.find(taken_back_by(stored, graph.sentinels))) {
+    deploy->taken_back_at = cause.at;
+  }
   if (move.weights_change) outcome.weights = move_weights(graph, stored, cause, tell);
   return outcome;
 }

@@ -31,10 +31,6 @@ constexpr Statement kReadDeploy = {
     " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at,"
     " taken_back_at, baseline_key, buckets FROM weir_dagmanager.deploy WHERE deploy_key = $1"};
 
-constexpr Statement kMarkTakenBack = {
-    "dag_mark_taken_back",
-    "UPDATE weir_dagmanager.deploy SET taken_back_at = $2 WHERE deploy_key = $1"};
-
 }  // namespace
 
 Result<SentinelHistory> PostgresRedoStore::read_history(const graph::SentinelId& sentinel) {
@@ -83,9 +79,7 @@ Result<TakenBack> PostgresRedoStore::write(const TakeBack& command) {
   WEIR_TRY(const RollbackMoves moves,
            rollback_moves(plan, history, take_rollouts(read[unfinished_at]), cause));
   Pipeline writing(*connection);
-  Params mark;
-  mark.text(command.taken).instant(command.at);
-  writing.add(kMarkTakenBack, std::move(mark));
+  mark_taken_back(writing, command.taken, command.at);
   add_audit(writing, audit_of(plan, cause));
   if (moves.ended) store_rollout(writing, *moves.ended);
   TakenBack done{.changed = true, .weights = {}};

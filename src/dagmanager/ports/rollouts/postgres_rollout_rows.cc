@@ -63,6 +63,10 @@ constexpr Statement kSetBaseline = {
     "dag_set_baseline",
     "UPDATE weir_dagmanager.deploy SET baseline_key = $2 WHERE deploy_key = $1"};
 
+constexpr Statement kMarkTakenBack = {
+    "dag_mark_taken_back",
+    "UPDATE weir_dagmanager.deploy SET taken_back_at = $2 WHERE deploy_key = $1"};
+
 constexpr Statement kCountGaps = {
     "dag_count_sentinel_gaps",
     "SELECT count(*) FROM weir_dagmanager.deploy d WHERE d.sentinel_due AND NOT EXISTS"
@@ -243,6 +247,12 @@ void set_baseline(Pipeline& pipeline, const std::string& deploy, const std::stri
   Params params;
   params.text(deploy).text(baseline);
   pipeline.add(kSetBaseline, std::move(params));
+}
+
+void mark_taken_back(Pipeline& pipeline, const std::string& deploy, Instant at) {
+  Params params;
+  params.text(deploy).instant(at);
+  pipeline.add(kMarkTakenBack, std::move(params));
 }
 
 std::size_t add_gap_count(Pipeline& pipeline) { return pipeline.add(kCountGaps); }

@@ -30,6 +30,9 @@ void store_rollout(postgres::Pipeline& pipeline, const RolloutRecord& record);
 void set_baseline(postgres::Pipeline& pipeline, const std::string& deploy,
                   const std::string& baseline);
 
+/// Marks a deploy as taken back.
+void mark_taken_back(postgres::Pipeline& pipeline, const std::string& deploy, Instant at);
+
 /// The number of deploys whose due sentinel is missing.
 std::size_t add_gap_count(postgres::Pipeline& pipeline);
 

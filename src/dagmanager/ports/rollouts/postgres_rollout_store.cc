@@ -115,9 +115,12 @@ class PostgresRolloutStore::Change {
     for (const Condition& condition : conditions_of(outcome, step->cause.at)) {
       add_condition(writing, condition);
     }
+    const std::vector<SentinelRecord> sides = read_sides(read[sides_at]);
+    const std::string taken_back = taken_back_by(outcome.record, sides);
+    if (!taken_back.empty()) mark_taken_back(writing, taken_back, step->cause.at);
     if (step->move.weights_change) {
-      outcome.weights = WeightWriter{random_, read[epoch_at], step->cause}.write(
-          writing, outcome.record, read_sides(read[sides_at]));
+      outcome.weights =
+          WeightWriter{random_, read[epoch_at], step->cause}.write(writing, outcome.record, sides);
     }
     WEIR_CRASH_POINT("canary.before_commit");
     writing.commit();

@@ -27,6 +27,11 @@ constexpr Statement kReadSentinels = {
     " created_at, live_weight, peak_weight FROM weir_dagmanager.sentinel WHERE sentinel_id = $1"
     " ORDER BY seq DESC LIMIT $2"};
 
+constexpr Statement kReadVersionWeights = {
+    "dag_read_version_weights",
+    "SELECT version, max(traffic_weight) FROM weir_dagmanager.sentinel"
+    " WHERE traffic_weight IS NOT NULL GROUP BY version ORDER BY 2 DESC, max(seq) DESC LIMIT $1"};
+
 /// Nodes of a deploy that have no queue in its context any more.
 constexpr Statement kCountBare = {
     "dag_count_bare",
@@ -96,6 +101,21 @@ Result<WeightOutcome> PostgresTrafficStore::write_weight(const WeightChange& cha
 Result<WeightOutcome> PostgresTrafficStore::set_weight(const WeightChange& change) {
   WEIR_CHECK(check_weight(change.request));
   return with_graph_error(write_weight(change));
+}
+
+Result<std::vector<VersionWeight>> PostgresTrafficStore::version_weights(std::size_t limit) {
+  const auto connection = pool_.acquire(kStoreConnectionWait);
+  if (!connection.ok()) return graph_error(connection.error());
+  Params most;
+  most.int64(static_cast<std::int64_t>(limit));
+  const auto rows = (*connection)->execute(kReadVersionWeights, most);
+  if (!rows.ok()) return graph_error(rows.error());
+  std::vector<VersionWeight> weights;
+  weights.reserve(rows->size());
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    weights.push_back({graph::VersionLabel(rows->text(row, 0)), rows->number(row, 1)});
+  }
+  return weights;
 }
 
 Result<std::vector<std::pair<RowId, AuditRow>>> PostgresTrafficStore::audit(RowId after,

@@ -18,6 +18,7 @@ class PostgresTrafficStore final : public TrafficStore {
   PostgresTrafficStore(postgres::Pool& pool, Random& random) : pool_(pool), random_(random) {}
 
   Result<WeightOutcome> set_weight(const WeightChange& change) override;
+  Result<std::vector<VersionWeight>> version_weights(std::size_t limit) override;
   Result<std::vector<std::pair<RowId, AuditRow>>> audit(RowId after, std::size_t limit) override;
 
  private:
