@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "dagmanager/limits.h"
 #include "server/log.h"
 
 namespace weir::dagmanager {
@@ -103,11 +104,17 @@ void DagmanagerMetrics::identity_findings(const std::vector<graph::IdentityFindi
   }
 }
 
-void DagmanagerMetrics::version_weight(const std::string& version, double weight) {
-  metrics_
-      .gauge({"dagmanager_active_version_weight", "Last traffic weight of a version label."},
-             {{"version", version}})
-      .Set(weight);
+void DagmanagerMetrics::version_weights(const std::vector<VersionWeight>& weights) {
+  std::vector<server::GaugeSample> samples;
+  samples.reserve(weights.size());
+  for (const VersionWeight& one : weights) {
+    const bool own = samples.size() < kVersionsShown;
+    samples.push_back({{{"version", own ? one.version.text() : "other"}}, one.weight});
+    if (!own) break;  // the highest of the rest
+  }
+  metrics_.replace_gauges(
+      {"dagmanager_active_version_weight", "Traffic weight of a version label, the highest."},
+      samples);
 }
 
 void DagmanagerMetrics::spans_dropped(std::size_t count) {
@@ -239,10 +246,6 @@ void DagmanagerMetrics::judged(Verdict verdict) {
       .counter({"rollout_verdicts_total", "Judgements of rollouts, by verdict."},
                {{"verdict", std::string(verdict_text(verdict))}})
       .Increment();
-}
-
-void DagmanagerMetrics::weighs(const std::string& version, double weight) {
-  version_weight(version, weight);
 }
 
 void DagmanagerMetrics::rolled_back(const RolloutRecord& rollout) {

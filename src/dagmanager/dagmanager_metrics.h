@@ -36,7 +36,9 @@ class DagmanagerMetrics final : public DiffObserver,
   void ack_timed_out();
   void ack_unknown();
   void identity_findings(const std::vector<graph::IdentityFinding>& findings);
-  void version_weight(const std::string& version, double weight);
+  /// All that are stored, the highest weight first: kVersionsShown of them, and `other` for the
+  /// rest. What is not among them any more is not shown.
+  void version_weights(const std::vector<VersionWeight>& weights);
   /// Spans that reached nobody. Called with 0 it shows that there are spans at all.
   void spans_dropped(std::size_t count);
   /// How large the graph is.
@@ -63,7 +65,6 @@ class DagmanagerMetrics final : public DiffObserver,
   void topic_recreated(const graph::TopicName& topic) override;
   Result<void> shared_topics(const std::vector<CrossContextViolation>& violations) override;
   void judged(Verdict verdict) override;
-  void weighs(const std::string& version, double weight) override;
   void rolled_back(const RolloutRecord& rollout) override;
   void undecided(const RolloutRecord& rollout) override;
 

@@ -84,12 +84,6 @@ struct DiffExecutor::Attempt {
     if (change) change->ahead.reset();
   }
 
-  /// The sentinel's, if this diff stored one.
-  std::optional<double> stored_weight() const {
-    if (!sentinel_stored || weight_kept) return std::nullopt;
-    return command.handover ? handed_over : command.dag->sentinel->weight;
-  }
-
   const DiffCommand& command;
   const DiffScope& scope;
   std::string diff_id;
@@ -108,8 +102,6 @@ struct DiffExecutor::Attempt {
   Epoch epoch = 0;
   Epoch base = 0;
   bool sentinel_stored = false;
-  bool weight_kept = false;  // the sentinel's weight was refused
-  std::optional<double> handed_over;
   bool settled = false;
 };
 
@@ -444,9 +436,7 @@ Result<void> DiffExecutor::commit(Attempt& attempt) {
   const Committed& committed = *commit;
   attempt.epoch = committed.epoch;
   attempt.sentinel_stored = attempt.change->sentinel.has_value();
-  attempt.handed_over = committed.handed_over;
   if (committed.weight_refused) {
-    attempt.weight_kept = true;
     attempt.answer->warnings.push_back(committed.weight_refused->reason() +
                                        ": the sentinel's weight is left as it was; " +
                                        committed.weight_refused->message());
@@ -498,7 +488,6 @@ DiffOutcome DiffExecutor::outcome(Attempt& attempt) const {
       .reused = attempt.plan.count(Decision::Reuse),
       .buffered = attempt.plan.count(Decision::Buffer),
       .refused = attempt.plan.count(Decision::Refused),
-      .weight = attempt.stored_weight(),
       .settled = attempt.settled};
   return result;
 }

@@ -36,8 +36,7 @@ struct DiffSummary {
   std::size_t bound = 0;    ///< of these, bind
   std::size_t reused = 0;
   std::size_t buffered = 0;
-  std::size_t refused = 0;       ///< plan_only
-  std::optional<double> weight;  ///< of the sentinel, if it was stored with one
+  std::size_t refused = 0;  ///< plan_only
   bool settled = false;  ///< nothing was to be written: asked again at this epoch, nothing will be
 };
 

@@ -239,10 +239,6 @@ Result<wire::DiffResult> DiffServer::run_hotfix(const HotfixDiff& hotfix) {
                                 .request_hash = [&hash] { return hash.get(); }}));
   parts_.health.saw(true);
   if (step.span()) tell(step.span(), outcome.summary, hash.get(), outcome.answer.hash);
-  if (outcome.summary.weight) {
-    if (hotfix.handover) parts_.metrics.version_weight(hotfix.handover->former.text(), 0);
-    parts_.metrics.version_weight(outcome.answer.version.text(), *outcome.summary.weight);
-  }
   wire::DiffResult result;
   for (const AnswerEntry& entry : outcome.answer.entries) {
     (*result.mutable_queue_map())[entry.key] = entry.topic.text();
@@ -292,7 +288,6 @@ void DiffServer::note(const DiffSummary& summary, Duration received) {
   const double took = milliseconds(parts_.clock.monotonic() - received);
   parts_.metrics.diff_took(took);
   const DeployKey& deploy = summary.deploy;
-  if (summary.weight) parts_.metrics.version_weight(deploy.version.text(), *summary.weight);
   server::log().info("diff", {{"strategy", deploy.strategy},
                               {"world", deploy.context.world_id},
                               {"domain", deploy.context.execution_domain},

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/json_line.h"
 #include "base/rfc3339.h"
+#include "dagmanager/limits.h"
 #include "dagmanager/query_service.h"
 #include "server/http/problem.h"
 
@@ -151,6 +152,9 @@ void refresh_process_gauges(const HttpParts& parts) {
   if (const auto rollouts = parts.rollouts.unfinished(); rollouts.ok()) {
     metrics.gauge({"rollouts_active", "Rollouts that have not ended."})
         .Set(static_cast<double>(rollouts->size()));
+  }
+  if (const auto weights = parts.weights.version_weights(kVersionsShown + 1); weights.ok()) {
+    parts.metrics.version_weights(*weights);
   }
   const auto backlog = parts.bus.backlog();
   if (!backlog.ok()) return;

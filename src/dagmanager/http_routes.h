@@ -11,6 +11,7 @@
 #include "dagmanager/ports/control_bus.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/rollouts/rollout_store.h"
+#include "dagmanager/ports/traffic_store.h"
 #include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/store_health.h"
@@ -31,6 +32,7 @@ struct HttpParts {
   HitService& hits;
   CleanupService& cleanup;
   RolloutStore& rollouts;
+  TrafficStore& weights;
   const LoopKeeper& loops;
   StoreHealth& health;
   DagmanagerMetrics& metrics;

@@ -34,6 +34,9 @@ inline constexpr std::size_t kDescribeIdsMax = 1000;
 inline constexpr std::size_t kDescribeRecordsMax = 500;
 inline constexpr std::size_t kDescribeBytesMax = std::size_t{1} << 20;
 
+/// Version labels whose weights /metrics shows apart (section 1.6).
+inline constexpr std::size_t kVersionsShown = 1000;
+
 /// The body of an admin route.
 inline constexpr std::size_t kAdminBodyBytesMax = std::size_t{64} << 10;
 

@@ -195,15 +195,12 @@ class Dagmanager {
         *engines_.store, *engines_.topics, clock_, random_, *witness_);
     diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{
         *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_, tracer()});
-    traffic_ = std::make_unique<TrafficService>(
-        TrafficService::Parts{*engines_.traffic, dagmanager_metrics_, clock_});
+    traffic_ = std::make_unique<TrafficService>(TrafficService::Parts{*engines_.traffic, clock_});
     redo_ = std::make_unique<RedoService>(RedoService::Parts{
         .redo = *engines_.redo,
         .graph = *engines_.store,
         .clock = clock_,
         .run = [this](const HotfixDiff& hotfix) { return diffs_->run_hotfix(hotfix); },
-        .weighs = [this](const std::string& version,
-                         double weight) { dagmanager_metrics_.version_weight(version, weight); },
         .compute_key_in_queue_map = config_.compute_key_in_queue_map});
     wire_gc();
     wire_rollouts();
@@ -322,10 +319,7 @@ class Dagmanager {
                               .clock = clock_,
                               .random = random_,
                               .gate = config_.gate,
-                              .half_hold = config_.canary_half_hold,
-                              .weighs = [this](const std::string& version, double weight) {
-                                dagmanager_metrics_.version_weight(version, weight);
-                              }});
+                              .half_hold = config_.canary_half_hold});
   }
 
   void wire_canary() {
@@ -397,8 +391,9 @@ class Dagmanager {
 
   server::Router make_http_routes() {
     return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *cleanup_,
-                        *engines_.rollouts, *loops_, *health_, dagmanager_metrics_, *admission_,
-                        clock_, draining_, instance_, config_.warnings(), breakers_});
+                        *engines_.rollouts, *engines_.traffic, *loops_, *health_,
+                        dagmanager_metrics_, *admission_, clock_, draining_, instance_,
+                        config_.warnings(), breakers_});
   }
 
   Result<void> listen_grpc() {

@@ -44,7 +44,6 @@ Result<wire::TrafficWeight> TrafficService::set_weight(WeightRequest request, st
   WEIR_TRY(const WeightOutcome outcome, parts_.traffic.set_weight(change));
   const SentinelRecord& sentinel = outcome.sentinel;
   const double weight = sentinel.traffic_weight.value_or(0);
-  parts_.metrics.version_weight(sentinel.version.text(), weight);
   if (outcome.changed) {
     server::log().info("weight set", {{"sentinel", sentinel.id},
                                       {"version", sentinel.version},

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "dagmanager/dagmanager_metrics.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "dagmanager/wire.h"
 
@@ -20,7 +19,6 @@ class TrafficService {
   /// All outlive the service.
   struct Parts {
     TrafficStore& traffic;
-    DagmanagerMetrics& metrics;
     const Clock& clock;
   };
 

@@ -34,7 +34,6 @@ constexpr Duration kEvery = std::chrono::seconds(30);
 class Unheard final : public dagmanager::CanaryObserver {
  public:
   void judged(dagmanager::Verdict) override {}
-  void weighs(const std::string&, double) override {}
   void rolled_back(const RolloutRecord&) override {}
   void undecided(const RolloutRecord&) override {}
 };

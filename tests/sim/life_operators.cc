@@ -52,7 +52,6 @@ class SilentCanary final : public dagmanager::CanaryObserver {
   void judged(dagmanager::Verdict verdict) override {
     ++marks_["judged: " + std::string(verdict_text(verdict))];
   }
-  void weighs(const std::string&, double) override {}
   void rolled_back(const RolloutRecord&) override { ++marks_["rolled back by the loop"]; }
   void undecided(const RolloutRecord&) override { ++marks_["undecided for an hour"]; }
 
@@ -62,11 +61,7 @@ class SilentCanary final : public dagmanager::CanaryObserver {
 
 RedoService::Parts redo_parts(dagmanager::RedoStore& redo, GraphStore& graph, const Clock& clock,
                               std::function<Result<wire::DiffResult>(const HotfixDiff&)> run) {
-  return {.redo = redo,
-          .graph = graph,
-          .clock = clock,
-          .run = std::move(run),
-          .weighs = [](const std::string&, double) {}};
+  return {.redo = redo, .graph = graph, .clock = clock, .run = std::move(run)};
 }
 
 }  // namespace
@@ -180,8 +175,7 @@ void LifeWorld::start_rollout(int depth) {
                           .clock = clock_,
                           .random = random_,
                           .gate = {},
-                          .half_hold = std::chrono::minutes(2),
-                          .weighs = [](const std::string&, double) {}});
+                          .half_hold = std::chrono::minutes(2)});
   wire::StartRolloutRequest request;
   request.set_sentinel_id(sentinel->id.text());
   request.set_version(sentinel->version.text());

@@ -81,9 +81,6 @@ void CanaryExecutor::tell(const RolloutOutcome& outcome) const {
   const RolloutRecord& record = outcome.record;
   const Rollout& rollout = record.rollout;
   if (rollout.verdict) parts_.observer.judged(*rollout.verdict);
-  for (const SentinelRecord& sentinel : outcome.weights) {
-    parts_.observer.weighs(sentinel.version.text(), sentinel.traffic_weight.value_or(0));
-  }
   if (!outcome.weights.empty() || rollout.ended()) {
     server::log().info("rollout moved", {{"rollout", record.id},
                                          {"sentinel", record.candidate.sentinel},

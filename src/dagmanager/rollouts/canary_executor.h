@@ -19,8 +19,6 @@ class CanaryObserver {
  public:
   virtual ~CanaryObserver() = default;
   virtual void judged(Verdict verdict) = 0;
-  /// A version's share of traffic is this now.
-  virtual void weighs(const std::string& version, double weight) = 0;
   /// Alerts RolloutRolledBack, RolloutUndecided (contract section 1.6).
   virtual void rolled_back(const RolloutRecord& rollout) = 0;
   virtual void undecided(const RolloutRecord& rollout) = 0;

@@ -98,9 +98,6 @@ Result<wire::DiffResult> RedoService::roll_back(const SentinelHistory& history,
                                                         .actor = actor,
                                                         .at = parts_.clock.now()}));
   WEIR_CRASH_POINT("redo.done");
-  for (const SentinelRecord& sentinel : done.weights) {
-    parts_.weighs(sentinel.version.text(), sentinel.traffic_weight.value_or(0));
-  }
   if (done.changed) {
     server::log().info("rolled back", {{"sentinel", history.id},
                                        {"world", plan.taken.world},

@@ -42,8 +42,6 @@ class RedoService {
     const Clock& clock;
     /// Carries a diff out.
     std::function<Result<wire::DiffResult>(const HotfixDiff&)> run;
-    /// A version's share of traffic is this now.
-    std::function<void(const std::string& version, double weight)> weighs;
     bool compute_key_in_queue_map = true;
   };
 

@@ -142,7 +142,6 @@ Result<wire::Rollout> RolloutService::start(const wire::StartRolloutRequest& req
                                                     " times meanwhile; repeat the call");
   }
   if (!begun.ok()) return begun.error();
-  tell(*begun);
   const RolloutRecord& record = begun->record;
   server::log().info("rollout started", {{"rollout", record.id},
                                          {"sentinel", record.candidate.sentinel},
@@ -165,7 +164,6 @@ Result<wire::Rollout> RolloutService::change(const wire::ChangeRolloutRequest& r
     return missing("expect_state: running, paused, done or rolled_back");
   }
   WEIR_TRY(const RolloutOutcome changed, parts_.rollouts.change(order));
-  tell(changed);
   server::log().info("rollout changed", {{"rollout", changed.record.id},
                                          {"action", request.action()},
                                          {"now", rollout_words(changed.record.rollout)},
@@ -181,12 +179,6 @@ Result<wire::ListRolloutsReply> RolloutService::list(const wire::ListRolloutsReq
   WEIR_TRY(const auto records, parts_.rollouts.list(filter));
   for (const RolloutRecord& record : records) *reply.add_rollouts() = message_of(record);
   return reply;
-}
-
-void RolloutService::tell(const RolloutOutcome& outcome) const {
-  for (const SentinelRecord& sentinel : outcome.weights) {
-    parts_.weighs(sentinel.version.text(), sentinel.traffic_weight.value_or(0));
-  }
 }
 
 }  // namespace weir::dagmanager

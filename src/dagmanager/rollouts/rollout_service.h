@@ -33,8 +33,6 @@ class RolloutService {
     Random& random;
     GatePolicy gate;
     Duration half_hold{};
-    /// A version's share of traffic is this now.
-    std::function<void(const std::string& version, double weight)> weighs;
   };
 
   explicit RolloutService(Parts parts) : parts_(std::move(parts)) {}
@@ -54,7 +52,6 @@ class RolloutService {
  private:
   Result<RolloutOutcome> begin(const RolloutWish& wish, const std::string& actor);
   Result<std::vector<RowId>> queues_of(const DeployRecord& deploy);
-  void tell(const RolloutOutcome& outcome) const;
 
   Parts parts_;
 };

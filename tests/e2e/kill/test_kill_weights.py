@@ -75,6 +75,25 @@ def test_a_weight_is_set_by_command_and_by_the_admin_route(start_server, store):
     server.stop()
 
 
+def test_every_instance_shows_the_weights_that_are_stored(start_server):
+    server = start_server("postgres")
+    dsn = server.settings["graph_dsn"]
+    other = start_server(**{key: server.settings[key] for key in ("graph_dsn", "topics_dsn")})
+    submit_version(server, "v1")
+    assert set_weight(server, 0.25).returncode == 0
+    gauge = 'dagmanager_active_version_weight{version="v1"}'
+    assert f"{gauge} 0.25" in other.get("/metrics")[1].decode()
+    assert set_weight(other, 0.5).returncode == 0
+    assert f"{gauge} 0.5" in server.get("/metrics")[1].decode()
+    server.stop()
+    server.start()
+    assert f"{gauge} 0.5" in server.get("/metrics")[1].decode()
+    query(dsn, "DELETE FROM weir_dagmanager.sentinel")
+    for instance in (server, other):
+        assert gauge not in instance.get("/metrics")[1].decode()
+        instance.stop()
+
+
 def test_each_fault_has_its_word_on_both_doors(start_server):
     server = start_server("memory")
     submit_version(server, "v1")
@@ -117,11 +136,12 @@ def test_a_kill_leaves_a_weight_set_and_told_or_neither(start_server, monkeypatc
     assert server.process.wait(10) == KILLED
     monkeypatch.delenv("WEIR_CRASH_AT")
     committed = passing if label == "weight.after_commit" else passing - 1
-    assert query(dsn, "SELECT count(*) FROM weir_dagmanager.audit") == [[str(committed)]]
+    set_by_hand = "FROM weir_dagmanager.audit WHERE action = 'set_weight'"
+    assert query(dsn, f"SELECT count(*) {set_by_hand}") == [[str(committed)]]
     server.start()
     for step in steps[passing - 1:]:  # the last one is repeated
         assert set_weight(server, step).returncode == 0
     assert weights_told(server, 3) == [("v1", step) for step in steps]
-    assert query(dsn, "SELECT from_weight, to_weight FROM weir_dagmanager.audit ORDER BY seq") == [
+    assert query(dsn, f"SELECT from_weight, to_weight {set_by_hand} ORDER BY seq") == [
         ["", "0.1"], ["0.1", "0.5"], ["0.5", "1"]]
     server.stop()

@@ -62,7 +62,6 @@ class LostWhileAsked final : public MetricReader {
 class Deaf final : public CanaryObserver {
  public:
   void judged(Verdict /*verdict*/) override {}
-  void weighs(const std::string& /*version*/, double /*weight*/) override {}
   void rolled_back(const RolloutRecord& /*rollout*/) override {}
   void undecided(const RolloutRecord& /*rollout*/) override {}
 };
