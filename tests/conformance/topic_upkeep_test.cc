@@ -108,6 +108,8 @@ class UpkeepEngine {
   virtual AlertStore& alerts() = 0;
   /// Forgets every sentinel, as an accident would.
   virtual void lose_sentinels() = 0;
+  /// Gives one queue's topic to another too, as no diff would. The store may be another one then.
+  virtual void share_topic(const std::string& of, const std::string& with) = 0;
 };
 
 class MemoryUpkeep final : public UpkeepEngine {
@@ -125,6 +127,15 @@ class MemoryUpkeep final : public UpkeepEngine {
       return true;
     })));
   }
+  void share_topic(const std::string& of, const std::string& with) override {
+    ASSERT_TRUE(succeeded(store_->alter([&](MemoryGraph& graph, const auto&) -> Result<bool> {
+      const auto key = graph::topic_key(graph::TopicName(with));
+      QueueRecord queue = graph.index.queue_by_topic(key).record();
+      queue.topic = graph::TopicName(of);
+      graph.index.put_queue(queue);
+      return true;
+    })));
+  }
 
  private:
   test::SharedRandom random_{1};
@@ -137,7 +148,7 @@ class MemoryUpkeep final : public UpkeepEngine {
 
 class PostgresUpkeep final : public UpkeepEngine {
  public:
-  GraphStore& store() override { return instance_->store(); }
+  GraphStore& store() override { return after_ ? after_->store() : instance_->store(); }
   HitStore& hits() override { return instance_->hits(); }
   LoopLeases& loops() override { return loops_; }
   TopicUpkeepStore& upkeep() override { return upkeep_; }
@@ -146,10 +157,17 @@ class PostgresUpkeep final : public UpkeepEngine {
     graph_.script(
         "DELETE FROM weir_dagmanager.sentinel; DELETE FROM weir_dagmanager.sentinel_deploy");
   }
+  void share_topic(const std::string& of, const std::string& with) override {
+    // Its unique key stays what it was.
+    graph_.script("UPDATE weir_dagmanager.queue SET topic = '" + of + "' WHERE topic = '" + with +
+                  "'");
+    after_ = graph_.instance();
+  }
 
  private:
   test::PostgresGraph graph_;
   std::unique_ptr<test::PostgresInstance> instance_ = graph_.instance();
+  std::unique_ptr<test::PostgresInstance> after_;  // reads the graph anew
   PostgresLoopLeases loops_{instance_->pool()};
   PostgresTopicUpkeep upkeep_{instance_->pool()};
 };
@@ -164,6 +182,10 @@ class TopicUpkeepTest : public testing::TestWithParam<test::Adapter> {
     }
     const std::vector<LoopClaim> claims{{"reconciler"}};
     fence_ = {"reconciler", test::must(engine_->loops().renew("me", claims)).front().fence};
+    make_reconciler();
+  }
+
+  void make_reconciler() {
     reconciler_.emplace(Reconciler::Parts{engine_->store(), engine_->upkeep(), topics_,
                                           engine_->hits(), engine_->alerts(), clock_, seen_});
   }
@@ -460,6 +482,40 @@ TEST_P(TopicUpkeepTest, WritesALostSentinelFromItsDeploy) {
   EXPECT_FALSE(sentinel->traffic_weight);
   ASSERT_TRUE(succeeded(pass()));
   EXPECT_EQ(seen_.gaps, 0U);
+}
+
+TEST_P(TopicUpkeepTest, FindsATopicThatTwoContextsShareUntilItIsMended) {
+  bind({"a"});
+  Diff other(engine_->store(), make_binding("s2", "w2"), {make_node("b")}, clock_.now());
+  other.view().reserve();
+  make_topics(other);
+  ASSERT_TRUE(succeeded(other.commit()));
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_EQ(seen_.shared, 0U);
+  engine_->share_topic("w1.id-a", "w2.id-b");
+  make_reconciler();
+  ASSERT_TRUE(succeeded(pass()));
+  ASSERT_TRUE(succeeded(pass()));
+  const auto standing = test::must(engine_->hits().list(HitState::Open));
+  ASSERT_EQ(standing.size(), 1U);
+  EXPECT_EQ(standing[0].what.node.text(), "id-b");
+  EXPECT_THAT(standing[0].what.wanted, testing::HasSubstr("world=w2"));
+  EXPECT_THAT(standing[0].what.existing, testing::HasSubstr("world=w1"));
+  EXPECT_EQ(standing[0].seen, 2) << "once a pass";
+  EXPECT_EQ(seen_.shared, 2U);
+  EXPECT_EQ(seen_.mends["hit"], 2);
+  const std::string line = "hit  " + standing[0].what.wanted + " and " + standing[0].what.existing;
+  EXPECT_THAT(logged(), ElementsAre(line)) << "once while it stands";
+
+  ASSERT_TRUE(succeeded(engine_->hits().acknowledge(
+      {.id = standing[0].id, .note = "mended", .actor = "me", .at = clock_.now()})));
+  EXPECT_EQ(test::must(engine_->hits().open_count()), 0U);
+  ASSERT_TRUE(succeeded(pass()));  // nothing was mended
+  const auto again = test::must(engine_->hits().list(HitState::Open));
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_NE(again[0].id, standing[0].id);
+  EXPECT_EQ(again[0].what, standing[0].what);
+  EXPECT_THAT(logged(), ElementsAre(line, line));
 }
 
 TEST_P(TopicUpkeepTest, GivesWayToTheNextHolderOfTheLoop) {

@@ -14,8 +14,8 @@ TOLD_SECONDS_MAX = 60
 
 @pytest.mark.parametrize(
     ("label", "passing"),
-    [("alert.before_commit", 1), ("alert.after_commit", 1),
-     ("alert.before_commit", 2), ("alert.after_commit", 2)],
+    [("alert.before_commit", 1), ("alert.after_commit", 1), ("alert.written", 1),
+     ("alert.before_commit", 2), ("alert.after_commit", 2), ("alert.written", 2)],
 )
 def test_a_killed_holder_leaves_an_alert_that_is_told(
     start_server, monkeypatch, receiver, key_file, label, passing  # noqa: F811
