@@ -27,7 +27,8 @@ ROUNDS = 3  # so that every point is passed three times
 LABELS = (
     "cleanup.before_commit", "cleanup.after_commit", "gc.before_mark", "gc.after_mark",
     "archive.content", "archive.manifest", "gc.before_collect", "gc.after_collect",
-    "topics.before_remove", "topics.after_remove", "gc.after_delete", "gc.before_forget", "gc.after_forget")
+    "topics.before_remove", "topics.after_remove", "gc.after_delete", "gc.before_forget",
+    "gc.after_forget")
 
 
 def settings(folder, **more):
