@@ -142,9 +142,11 @@ Result<void> Reconciler::find_mismatches(const Queues& queues,
   for (const TopicSeen& topic : listed) there.emplace(topic.topic.view(), &topic);
   const Instant now = parts_.clock.now();
   std::vector<Condition> conditions;
+  Names said;  // a topic that two queues share is one condition
   for (const ActiveQueue& queue : queues) {
     const auto seen = there.find(queue.topic.view());
     if (seen == there.end() || same_shape(seen->second->shape, queue.shape)) continue;
+    if (!said.insert(queue.topic.view()).second) continue;
     conditions.push_back(changed_condition(*seen->second, queue.shape, now));
     if (conditions.size() == kMendsMax) break;
   }
