@@ -2,9 +2,11 @@
 """Each metric moves when what it counts happens (contract section 1.6)."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -57,6 +59,29 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         pause.wait(0.05)
+
+
+def psql(server, *words, **more):
+    command = ["psql", "--no-psqlrc", "-qAt", "--dbname", server.settings["graph_dsn"], *words]
+    return subprocess.Popen(command, text=True, cwd="/", stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, **more)
+
+
+def statement(server, sql):
+    with psql(server, "--set", "ON_ERROR_STOP=1", "--command", sql) as session:
+        assert session.wait(SECONDS_MAX) == 0
+
+
+@contextlib.contextmanager
+def holding(server, lock):
+    """Whoever wants what `lock` locks waits."""
+    with psql(server) as session:
+        session.stdin.write(f"BEGIN; {lock}; SELECT 'locked';\n")
+        session.stdin.flush()
+        while session.stdout.readline() != "locked\n":
+            assert session.poll() is None
+        yield
+        session.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +248,86 @@ def test_a_pass_of_a_loop_that_fails_is_counted(start_server):
         server.stop()
     finally:
         cluster.stop()
+
+
+def test_diffs_that_run_and_that_wait_are_shown(start_server):
+    server = start_server("postgres", diff_concurrency=1)
+    callers = [threading.Thread(target=submit, args=(server, layered_graph(NODES)))
+               for _ in range(3)]
+    with holding(server, "LOCK TABLE weir_topics.topic_registry"):
+        for caller in callers:
+            caller.start()
+        wait_until(lambda: figures(server)["diffs_running"] == 1
+                   and figures(server)["diffs_waiting"] == 2)
+    for caller in callers:
+        caller.join()
+    assert figures(server)["diffs_running"] == figures(server)["diffs_waiting"] == 0
+    server.stop()
+
+
+def test_events_that_are_not_told_yet_are_shown(start_server):
+    server = start_server("postgres")
+    graph = layered_graph(NODES)
+    graph.nodes.append({"node_id": SENTINEL, "node_type": "VersionSentinel", "weight": 0.5})
+    with holding(server, "SELECT 1 FROM weir_dagmanager.event_head FOR UPDATE"):
+        assert submit(server, graph).code == grpc.StatusCode.OK
+        wait_until(lambda: figures(server)["outbox_pending"] >= 1
+                   and figures(server)["outbox_oldest_seconds"] > 0)
+    wait_until(lambda: figures(server)["outbox_pending"] == 0)
+    server.stop()
+
+
+def test_a_rollout_is_shown_until_it_ends(start_server):
+    server = start_server("memory")
+    for version, weight in (("v1", 1), ("v2", 0)):
+        graph = layered_graph(NODES)
+        graph.meta["version"] = version
+        sentinel = {"node_id": SENTINEL, "node_type": "VersionSentinel", "weight": weight}
+        graph.nodes.append(sentinel)
+        assert submit(server, graph).code == grpc.StatusCode.OK
+    assert figures(server)["rollouts_active"] == 0
+
+    async def start_and_abort():
+        async with Wire(server.target) as wire:
+            started = await wire.admin.StartRollout(pb2.StartRolloutRequest(sentinel_id=SENTINEL))
+            assert figures(server)["rollouts_active"] == 1
+            await wire.admin.ChangeRollout(
+                pb2.ChangeRolloutRequest(rollout_id=started.rollout_id, action="abort"))
+
+    asyncio.run(start_and_abort())
+    assert figures(server)["rollouts_active"] == 0
+    server.stop()
+
+
+def test_what_the_reconciler_finds_and_mends_is_shown(start_server):
+    # A pass is far enough from the next one for what it found to be read.
+    server = start_server("postgres", reconciler_interval_seconds=5)
+    assert submit(server, layered_graph(NODES)).code == grpc.StatusCode.OK
+    wait_until(lambda: figures(server).get("sentinel_gap_count") == 0)
+    assert figures(server)["topics_unowned"] == 0
+    statement(server, "UPDATE weir_dagmanager.deploy SET sentinel_due = true;"
+                      "INSERT INTO weir_topics.topic_registry SELECT decode(md5(t), 'hex'), t,"
+                      " 1, 1, 1, '' FROM unnest(ARRAY['btc_Indicator_0123456789_v1']) t")
+    wait_until(lambda: figures(server).get("sentinel_gap_count") == 1)
+    wait_until(lambda: figures(server).get("topics_unowned") == 1)
+    assert figures(server)['reconciler_mends_total{kind="sentinel"}'] == 1
+    wait_until(lambda: figures(server).get("sentinel_gap_count") == 0)
+    server.stop()
+
+
+def test_a_notice_that_nobody_takes_is_counted_as_such(start_server, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("key\n")
+    key.chmod(0o600)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        server = start_server(
+            "postgres", alerts={"pagerduty": {"url": url, "token_file": str(key)}})
+        statement(server, "INSERT INTO weir_dagmanager.alert_condition VALUES"
+                          " ('TopicRecreated', 'raw.eod', 'it was gone', 'raw.eod', '', now(),"
+                          " now() + interval '1 hour')")
+        series = 'alerts_sent_total{result="error",target="pagerduty"}'
+        wait_until(lambda: figures(server).get(series, 0) >= 1)
+        assert 'alerts_sent_total{result="ok",target="pagerduty"}' not in figures(server)
+        server.stop()

@@ -94,6 +94,11 @@ def test_rules_name_metrics_that_there_are():
     assert absent == FOREIGN | NOT_FED_YET
 
 
+def test_the_page_of_metrics_has_those_that_there_are():
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == fed()
+
+
 def test_every_query_of_a_dashboard_names_metrics_that_there_are():
     boards = list(DASHBOARDS.glob("*.json"))
     assert boards
