@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """proto/dagmanager.proto keeps every name, number and type of the public gateway's client."""
 
+import pathlib
 import re
 
 import pytest
@@ -43,6 +44,8 @@ METHODS = {
     "HealthCheck.Status": "StatusRequest, StatusReply",
     "HealthCheck.Ping": "PingRequest, Pong",
 }
+# What clients may have been made from. It only grows: a line that is there is never changed.
+RELEASED = pathlib.Path(__file__).parents[1] / "data" / "golden" / "dagmanager-1.5.wire.txt"
 TYPE_NAMES = {1: "double", 3: "int64", 5: "int32", 8: "bool", 9: "string", 13: "uint32"}
 REPEATED = 3
 
@@ -86,3 +89,29 @@ def test_package_has_no_options_and_no_imports():
 
 def test_file_begins_with_its_version():
     assert re.fullmatch(r"// api-version: \d+\.\d+", PROTO.read_text().split("\n", 1)[0])
+
+
+def wire_lines():
+    """Each field with its number and type, and each method with what it takes and gives."""
+    for name, message in pb2.DESCRIPTOR.message_types_by_name.items():
+        yield f"message {name}"
+        for field in message.fields:
+            yield f"{name} {field.number} {field.name} {type_of(field)}"
+    text = PROTO.read_text()
+    for name, service in pb2.DESCRIPTOR.services_by_name.items():
+        for method in service.methods:
+            streams = re.search(rf"rpc {method.name}\(\w+\) returns \(stream", text)
+            given = f"{'stream ' if streams else ''}{method.output_type.name}"
+            yield f"rpc {name}.{method.name} {method.input_type.name} -> {given}"
+
+
+def test_what_was_released_is_there_unchanged():
+    released = RELEASED.read_text().splitlines()
+    assert len(released) == len(set(released)) > 100
+    assert set(released) - set(wire_lines()) == set()
+
+
+def test_a_new_name_or_number_comes_with_a_new_version():
+    version = PROTO.read_text().split("\n", 1)[0].removeprefix("// api-version: ")
+    if RELEASED.name == f"dagmanager-{version}.wire.txt":
+        assert set(wire_lines()) == set(RELEASED.read_text().splitlines())
