@@ -140,10 +140,12 @@ class Dagmanager {
     events_->stop();  // readers come back to another instance
     server::log().info("draining", {{"streams", acks_.open_streams()}});
     const auto left = [&] { return std::max(until - clock_.monotonic(), Duration::zero()); };
+    // What steers traffic, and ends deploys, is a call like a diff.
+    const bool all_called = queries_->drain(left());
     const bool all_decided = admission_->drain(left());
     const bool all_streamed = acks_.wait_until_idle(left());
-    if (!all_decided || !all_streamed) {
-      server::log().warning("streams are cut; their clients resume or repeat",
+    if (!all_called || !all_decided || !all_streamed) {
+      server::log().warning("calls and streams are cut; their clients repeat or resume",
                             {{"streams", acks_.open_streams()}});
     }
   }

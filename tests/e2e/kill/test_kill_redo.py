@@ -179,7 +179,7 @@ def test_the_same_command_after_a_kill_ends_where_an_undisturbed_run_ends(
         ["v1", "f"], ["v1-hotfix", "f"], ["v1-hotfix.2", "t"], ["v1-hotfix.3", "t"],
         ["v1-hotfix.4", "t"]]
     assert query(dsn, "SELECT action, count(*) FROM weir_dagmanager.audit GROUP BY 1 ORDER BY 1") \
-        == [["hotfix", "8"], ["rollback", "9"]]
+        == [["diff", "1"], ["hotfix", "8"], ["rollback", "9"]]
     assert query(dsn, "SELECT topic FROM weir_dagmanager.queue WHERE state = 'intent'") == []
     server.stop()
 
@@ -206,20 +206,29 @@ def test_a_hotfix_counts_as_a_diff_and_a_rollback_does_not(start_server, files, 
     server.stop()
 
 
-def test_a_hotfix_under_way_ends_before_the_server_does(start_server, files):
+@pytest.mark.parametrize("step, table, version", (
+    ("hotfix", "weir_topics.topic_registry", "v1-hotfix"),
+    ("rollback", "weir_dagmanager.audit", "v1")))
+def test_a_step_under_way_ends_before_the_server_does(start_server, files, step, table, version):
     server = start_server("postgres")
     submit_first(server, files)
-    with locked(server.settings["graph_dsn"], "weir_topics.topic_registry"):
+    words = ["--file", files["a"]]
+    if step == "rollback":
+        assert redo(server, *words).returncode == 0
+        words = ["--rollback"]
+    dsn = server.settings["graph_dsn"]
+    waiting = ("SELECT count(*) FROM pg_locks WHERE NOT granted"
+               f" AND relation = '{table}'::regclass")
+    with locked(dsn, table):
         answers = []
-        caller = threading.Thread(
-            target=lambda: answers.append(redo(server, "--file", files["a"])))
+        caller = threading.Thread(target=lambda: answers.append(redo(server, *words)))
         caller.start()
-        wait_until(lambda: counted(server, "diffs_running") == 1, 30)
+        wait_until(lambda: query(dsn, waiting) != [["0"]], 30)
         server.process.terminate()
         wait_until(lambda: "draining" in server.log.read_text(), 30)
-        with pytest.raises(subprocess.TimeoutExpired):  # longer than a call that is no diff has
+        with pytest.raises(subprocess.TimeoutExpired):  # longer than a call beside the drain has
             server.process.wait(2)
     caller.join()
     assert answers[0].returncode == 0, answers[0].stderr
-    assert json.loads(answers[0].stdout)["version"] == "v1-hotfix"
+    assert json.loads(answers[0].stdout)["version"] == version
     assert server.process.wait(60) == 0
