@@ -33,9 +33,9 @@ int run_restore(const Session& session, const RestoreFlags& flags) {
     return kExitFailed;
   }
   dagmanager::Engines& engines = store->engines;
-  dagmanager::TopicRestore restore(
-      {*engines.store, *engines.upkeep, *engines.log, *engines.topics, store->clock, store->random},
-      cli_actor());
+  dagmanager::TopicRestore restore({*engines.store, *engines.upkeep, *engines.log, *engines.topics,
+                                    store->clock, store->random, store->config.policy},
+                                   cli_actor());
   const auto restored = restore.run(*until, flags.dry_run);
   if (!restored.ok()) {
     print_error(restored.error());

@@ -29,6 +29,12 @@ int run_topic_log(const Session& session, const LogFlags& flags) {
   int exit_code = kExitOk;
   const auto store = open_store(flags.config, exit_code);
   if (!store) return exit_code;
+  if (store->config.graph_dsn.empty() && store->config.memory_repo_path.empty()) {
+    print_error(
+        "topic-log needs graph_dsn or memory_repo_path: what is in a server's memory ends with "
+        "it\n");
+    return kExitFailed;
+  }
   dagmanager::RowId after = 0;
   while (true) {
     const auto page = store->engines.store->topic_log(after, dagmanager::kLogPage);

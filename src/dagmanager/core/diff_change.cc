@@ -11,12 +11,6 @@ namespace {
 
 std::size_t type_index(graph::TopicType type) { return static_cast<std::size_t>(type); }
 
-std::int64_t lag_alert(const PlannedNode& node, const PlannerPolicy& policy) {
-  const std::int64_t configured = policy.lag_alert_seconds.at(type_index(node.type));
-  if (configured > 0) return configured;
-  return std::max<std::int64_t>(60, 5 * node.source->parts.interval);
-}
-
 NodeRecord make_node(const PlannedNode& planned, const std::string& owner, Instant now) {
   const graph::DagNode& source = *planned.source;
   return {.row = 0,
@@ -104,14 +98,14 @@ class ChangeMaker {
                                          : in_.policy->shapes.at(type_index(planned.type));
     const ProvisionOutcome outcome =
         in_.topics != nullptr ? in_.topics->outcome(topic) : ProvisionOutcome::Created;
-    const std::int64_t ttl =
-        inherited(planned).value_or(in_.policy->shapes.at(type_index(planned.type)).retention_ms);
+    const std::int64_t ttl = inherited(planned).value_or(ttl_of(*in_.policy, planned.type));
     change_.queues.push_back({.queue = 0,
                               .node = planned.node_row,
                               .shape = shape,
                               .schema_hash = planned.source->schema_hash,
                               .ttl_ms = ttl,
-                              .lag_alert_seconds = lag_alert(planned, *in_.policy)});
+                              .lag_alert_seconds = lag_alert_of(*in_.policy, planned.type,
+                                                                planned.source->parts.interval)});
     if (in_.topics != nullptr) log_left_alone(planned, topic);
     log(planned, planned.topic, shape, std::string(provision_outcome_text(outcome)), "ok");
   }
@@ -202,6 +196,17 @@ IntentBatch make_intents(const graph::Dag& dag, const DiffPlan& plan, const Diff
   }
   batch.new_nodes = batch.nodes.size();
   return batch;
+}
+
+std::int64_t lag_alert_of(const PlannerPolicy& policy, graph::TopicType type,
+                          std::int64_t interval) {
+  const std::int64_t configured = policy.lag_alert_seconds.at(type_index(type));
+  if (configured > 0) return configured;
+  return std::max<std::int64_t>(60, 5 * interval);
+}
+
+std::int64_t ttl_of(const PlannerPolicy& policy, graph::TopicType type) {
+  return policy.shapes.at(type_index(type)).retention_ms;
 }
 
 GraphChange make_change(const ChangeInput& input) { return ChangeMaker(input).make(); }

@@ -42,6 +42,13 @@ struct ChangeInput {
   Instant now{};
 };
 
+/// Lag in seconds above which a new queue alerts: its type's, else five intervals, a minute at
+/// least.
+std::int64_t lag_alert_of(const PlannerPolicy& policy, graph::TopicType type,
+                          std::int64_t interval);
+/// How long a new queue's messages are kept, unless it inherits that.
+std::int64_t ttl_of(const PlannerPolicy& policy, graph::TopicType type);
+
 /// Everything the diff writes. The answer is made from the same plan, with the provisioned topics.
 /// Where those are not made yet: what the diff writes if they come as they are wanted. What is new
 /// has no rows yet.

@@ -10,6 +10,7 @@
 #include "base/crash_point.h"
 #include "base/rfc3339.h"
 #include "base/uuid.h"
+#include "dagmanager/core/diff_change.h"
 #include "dagmanager/core/topic_provisioner.h"
 #include "dagmanager/topics/limits.h"
 #include "graph/compute_context.h"
@@ -183,8 +184,8 @@ Result<void> TopicRestore::restore(const Batch& batch, std::vector<RestoredTopic
            .node = node.row(),
            .shape = row.shape,
            .schema_hash = node.record().schema_hash,
-           .ttl_ms = row.shape.retention_ms,
-           .lag_alert_seconds = std::max<std::int64_t>(60, 5 * node.interval())});
+           .ttl_ms = ttl_of(parts_.policy, row.type),
+           .lag_alert_seconds = lag_alert_of(parts_.policy, row.type, node.interval())});
     }
   }
   const auto tell = [&](const std::string& outcome) {

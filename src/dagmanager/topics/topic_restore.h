@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "dagmanager/core/diff_planner.h"
 #include "dagmanager/core/topics/topic_history.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/topic_admin.h"
@@ -43,6 +44,7 @@ class TopicRestore {
     TopicAdmin& topics;
     Clock& clock;
     Random& random;
+    const PlannerPolicy& policy;  ///< as topics come new
   };
 
   /// `actor` is who is logged.

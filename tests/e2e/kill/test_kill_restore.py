@@ -92,6 +92,15 @@ def test_what_was_there_is_there_again_under_its_old_name(lost):
     lost.server.stop()
 
 
+def test_a_queue_comes_back_as_a_new_one_would_be_made(lost):
+    prefix = "QMTL__DAGMANAGER__TOPIC_OVERRIDES__INDICATOR__"
+    done = lost.restore(
+        env={f"{prefix}LAG_ALERT_SECONDS": "77", f"{prefix}RETENTION_MS": "7200000"})
+    assert done.returncode == 0, done.stderr
+    assert query(lost.dsn, "SELECT DISTINCT type, ttl_ms, lag_alert_seconds"
+                           " FROM weir_dagmanager.queue") == [["indicator", "7200000", "77"]]
+
+
 @pytest.mark.parametrize("label", ("restore.reserved", "restore.made", "restore.committed",
                                    "topics.before_create", "store.in_commit"))
 def test_a_kill_is_mended_by_running_it_again(lost, label):
@@ -128,6 +137,9 @@ def test_a_store_in_memory_has_nothing_to_restore(tmp_path):
     done = run_weir("dagmanager", "restore-topics", "--until", now(), "--config", config)
     assert done.returncode == 1
     assert "topics_dsn" in done.stderr
+    log = run_weir("dagmanager", "topic-log", "--config", config)
+    assert (log.returncode, log.stdout) == (1, "")
+    assert "memory_repo_path" in log.stderr
 
 
 def test_what_was_archived_is_named(lost):
