@@ -82,6 +82,7 @@ void add_events(CLI::App& parent, Session& session) {
   command->add_option("--world", flags->world, "Only events of this world")->type_name("WORLD");
   command->add_option("--http", flags->http, "The server's HTTP address")
       ->capture_default_str()
+      ->envname("WEIR_HTTP")
       ->type_name("URL");
   command->callback([&session, flags] {
     session.action = [&session, flags] { return run_events(session, *flags); };

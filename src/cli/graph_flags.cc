@@ -41,12 +41,7 @@ void add_file_flag(CLI::App& command, std::string& file) {
       ->type_name("FILE");
 }
 
-void add_context_flags(CLI::App& command, GraphFlags& flags) {
-  command
-      .add_option("--strategy", flags.strategy,
-                  "Name of the strategy that the graph is a deploy of")
-      ->capture_default_str()
-      ->type_name("ID");
+void add_world_flags(CLI::App& command, GraphFlags& flags) {
   command
       .add_option("--world", flags.world, "World that computes it; gives its topics a namespace")
       ->type_name("ID");
@@ -55,6 +50,15 @@ void add_context_flags(CLI::App& command, GraphFlags& flags) {
                   "Execution domain: backtest, dryrun, live or shadow, or an alias of one")
       ->type_name("NAME");
   command.add_option("--as-of", flags.as_of, "Point in time of the data")->type_name("TIME");
+}
+
+void add_context_flags(CLI::App& command, GraphFlags& flags) {
+  command
+      .add_option("--strategy", flags.strategy,
+                  "Name of the strategy that the graph is a deploy of")
+      ->capture_default_str()
+      ->type_name("ID");
+  add_world_flags(command, flags);
   command.add_option("--partition", flags.partition, "Partition of the data")->type_name("NAME");
   command.add_option("--fingerprint", flags.fingerprint, "Fingerprint of the data set")
       ->type_name("TEXT");

@@ -30,6 +30,9 @@ struct GraphFlags {
 };
 
 void add_file_flag(CLI::App& command, std::string& file);
+/// --world, --domain and --as-of: what decides how a graph would run.
+void add_world_flags(CLI::App& command, GraphFlags& flags);
+/// Those, and the rest of a context.
 void add_context_flags(CLI::App& command, GraphFlags& flags);
 
 /// Reads --file, or says `Failed to read file …` and gives nothing.

@@ -17,8 +17,7 @@ namespace weir::cli {
 namespace {
 
 struct LintFlags {
-  std::string file;
-  std::string target = kTargetDefault;
+  GraphFlags graph;
   bool strict = false;
   bool offline = false;
 };
@@ -37,13 +36,13 @@ Result<std::vector<std::string>> stored_of(const std::vector<std::string>& ids,
 }
 
 int run_lint(const Session& session, const LintFlags& flags) {
-  const std::optional<std::string> dag = read_graph_file(flags.file);
+  const std::optional<std::string> dag = read_graph_file(flags.graph.file);
   if (!dag) return kExitFailed;
-  graph::LintQuestion question;
+  graph::LintQuestion question{.context = flags.graph.query({}, true).fields.context};
   if (!flags.offline) {
-    auto stored = stored_of(graph::inputs_from_elsewhere(*dag), flags.target);
+    auto stored = stored_of(graph::inputs_from_elsewhere(*dag), flags.graph.target);
     if (!stored.ok()) {
-      print_error(describe_fault(stored.error(), flags.target) +
+      print_error(describe_fault(stored.error(), flags.graph.target) +
                   "\n--offline takes the stored graph for empty.\n");
       return kExitFailed;
     }
@@ -51,12 +50,12 @@ int run_lint(const Session& session, const LintFlags& flags) {
   }
   const auto findings = graph::lint_dag(*dag, question);
   if (!findings.ok()) {
-    print_error(flags.file + ": " + findings.error().describe() + "\n");
+    print_error(flags.graph.file + ": " + findings.error().describe() + "\n");
     return kExitFailed;
   }
-  print_out(session.json()
-                ? lint_json(*findings)
-                : lint_text(*findings, {.title = flags.file, .colours = out_shows_colours()}));
+  print_out(session.json() ? lint_json(*findings)
+                           : lint_text(*findings, {.title = flags.graph.file,
+                                                   .colours = out_shows_colours()}));
   return lint_fails(*findings, flags.strict) ? kExitFindings : kExitOk;
 }
 
@@ -71,11 +70,12 @@ void add_lint(CLI::App& parent, Session& session) {
       "Exit code: 0; 1 if the file cannot be read, or the server cannot be asked; 3 if an error "
       "was found, with --strict if anything was.");
   auto flags = std::make_shared<LintFlags>();
-  add_file_flag(*command, flags->file);
+  add_file_flag(*command, flags->graph.file);
+  add_world_flags(*command, flags->graph);
   command->add_flag("--strict", flags->strict, "Let warnings count too");
   command->add_flag("--offline", flags->offline,
                     "Ask no server: the stored graph is taken for empty");
-  add_target_flag(*command, flags->target);
+  add_target_flag(*command, flags->graph.target);
   command->callback([&session, flags] {
     session.action = [&session, flags] { return run_lint(session, *flags); };
   });

@@ -99,6 +99,7 @@ void add_metrics(CLI::App& parent, Session& session) {
       ->type_name("PORT");
   command->add_option("--http", flags->http, "The server's HTTP address")
       ->capture_default_str()
+      ->envname("WEIR_HTTP")
       ->type_name("URL");
   command->callback(
       [&session, flags] { session.action = [flags] { return run_metrics(*flags); }; });

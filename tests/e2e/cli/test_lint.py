@@ -28,6 +28,17 @@ def test_warnings_count_only_when_strict():
     assert lint(LAG, "--offline", "--strict").returncode == 3
 
 
+def test_a_graph_is_looked_at_in_the_context_of_the_flags(tmp_path):
+    graph = json.loads(LAG.read_text())
+    bare = tmp_path / "bare.json"
+    bare.write_text(json.dumps({**graph, "meta": {}}))
+    assert "L14" in rules(lint(bare, "--offline"))
+    assert "L14" in rules(lint(bare, "--offline", "--domain", "backtest"))
+    for flags in (["--domain", "live"], ["--domain", "backtest", "--as-of", "2026-01-01"]):
+        assert "L14" not in rules(lint(bare, "--offline", *flags))
+    assert "L12" in rules(lint(bare, "--offline", "--world", "wélt"))
+
+
 def test_an_error_counts_always(tmp_path):
     graph = json.loads(LAG.read_text())
     graph["nodes"][0]["node_id"] = "blake3:00"
