@@ -80,7 +80,7 @@ Result<WeightOutcome> SimTraffic::set_weight(const WeightChange& change) {
     if (collected && parts_.mistake == LifeMistake::WeighsTheCollected) {
       alter(parts_.store, [&](MemoryGraph& graph) {
         for (SentinelRecord& one : graph.sentinels) {
-          const bool meant = one.id == wanted.request.sentinel && one.world == wanted.request.world;
+          const bool meant = one.id == wanted.request.sentinel && wanted.request.world == one.world;
           if (meant && one.version == wanted.request.version) {
             dagmanager::give_weight(one, wanted.request.weight);
           }

@@ -83,6 +83,7 @@ void TrafficWatch::look_at_rollouts(const MemoryGraph& graph) {
     look_at_pair(graph, record, oracle->second);
     if (record.rollout.ended()) {
       ended_.emplace(record.id, record);
+      look_at_mark(graph, record);
       continue;
     }
     std::set<std::string> sides = {record.candidate.sentinel.text()};
@@ -92,6 +93,21 @@ void TrafficWatch::look_at_rollouts(const MemoryGraph& graph) {
         found_("two rollouts move " + side);
       }
     }
+  }
+}
+
+/// What a rollout took down is no version to return to.
+void TrafficWatch::look_at_mark(const MemoryGraph& graph, const RolloutRecord& record) const {
+  if (record.rollout.state != dagmanager::RolloutState::RolledBack) return;
+  SentinelRecord like;
+  like.id = record.candidate.sentinel;
+  like.version = record.candidate.version;
+  like.world = record.world;
+  const SentinelRecord* candidate = graph.find_sentinel(like);
+  const DeployRecord* deploy =
+      candidate == nullptr ? nullptr : graph.deploys.find(candidate->deploy_key);
+  if (deploy != nullptr && !deploy->taken_back_at) {
+    found_("a candidate was rolled back and its deploy is not taken back");
   }
 }
 

@@ -55,6 +55,8 @@ class TrafficWatch {
   void look_at_rollouts(const dagmanager::MemoryGraph& graph);
   void look_at_pair(const dagmanager::MemoryGraph& graph, const dagmanager::RolloutRecord& record,
                     const CanaryOracle& oracle) const;
+  void look_at_mark(const dagmanager::MemoryGraph& graph,
+                    const dagmanager::RolloutRecord& record) const;
 
   const dagmanager::MemoryGraphStore& store_;
   Found found_;
