@@ -18,7 +18,7 @@ struct WeightFlags {
   std::string sentinel;
   double weight = 0;
   std::string version;
-  std::string world;
+  std::optional<std::string> world;
   std::optional<double> expect;
   std::string target = kTargetDefault;
 };
@@ -36,7 +36,7 @@ int run_weight(const Session& session, const WeightFlags& flags) {
   wire::SetTrafficWeightRequest request;
   request.set_sentinel_id(flags.sentinel);
   request.set_version(flags.version);
-  request.set_world_id(flags.world);
+  if (flags.world) request.set_world_id(*flags.world);
   request.set_weight(flags.weight);
   if (flags.expect) request.set_expect_weight(*flags.expect);
   const auto weight = client.set_weight(request);
@@ -62,8 +62,7 @@ void add_weight(CLI::App& parent, Session& session) {
       ->add_option("--version", flags->version,
                    "Its version; without it the newest of sentinel and world")
       ->type_name("LABEL");
-  command->add_option("--world", flags->world, "Its world; without it its only one")
-      ->type_name("ID");
+  add_its_world_flag(*command, flags->world);
   command
       ->add_option("--expect", flags->expect,
                    "Refuse if the share is another one by now (`weight_changed`)")

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_line.h"
 #include "dagmanager/limits.h"
+#include "dagmanager/rollouts/wanted_world.h"
 #include "server/log.h"
 
 namespace weir::dagmanager {
@@ -64,7 +65,7 @@ Result<wire::TrafficWeight> TrafficService::set_weight(WeightRequest request, st
 WeightRequest weight_request(const wire::SetTrafficWeightRequest& request) {
   WeightRequest wanted{.sentinel = graph::SentinelId(request.sentinel_id()),
                        .version = graph::VersionLabel(request.version()),
-                       .world = graph::WorldId(request.world_id()),
+                       .world = wanted_world(request),
                        .weight = request.weight()};
   if (request.has_expect_weight()) wanted.expect = request.expect_weight();
   return wanted;
@@ -79,12 +80,14 @@ Result<WeightRequest> read_weight_request(const std::string& body) {
   WEIR_TRY(const std::string sentinel, text_of(root, "sentinel_id"));
   WEIR_TRY(const std::string version, text_of(root, "version"));
   WEIR_TRY(const std::string world, text_of(root, "world_id"));
+  WantedWorld wanted;
+  if (!root.find("world_id").is_null()) wanted = graph::WorldId(world);
   WEIR_TRY(const auto weight, number_of(root, "weight"));
   WEIR_TRY(const auto expect, number_of(root, "expect_weight"));
   if (!weight) return missing("weight: a share of traffic, from 0 to 1");
   return WeightRequest{.sentinel = graph::SentinelId(sentinel),
                        .version = graph::VersionLabel(version),
-                       .world = graph::WorldId(world),
+                       .world = std::move(wanted),
                        .weight = *weight,
                        .expect = expect};
 }

@@ -74,7 +74,7 @@ class RolloutStoreTest : public testing::TestWithParam<test::Adapter> {
     EXPECT_TRUE(succeeded(versions));
     for (const SentinelRecord& one : *versions) {
       const bool fits = wanted.version.empty() || one.version == wanted.version;
-      if (fits && (wanted.world.empty() || one.world == wanted.world)) deploy = one.deploy_key;
+      if (fits && (!wanted.world || one.world == *wanted.world)) deploy = one.deploy_key;
     }
     return rollouts_.begin(
         {.wish = std::move(wanted),

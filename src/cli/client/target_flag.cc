@@ -10,4 +10,12 @@ void add_target_flag(CLI::App& command, std::string& target) {
       ->type_name("HOST:PORT");
 }
 
+void add_its_world_flag(CLI::App& command, std::optional<std::string>& world) {
+  command
+      .add_option_function<std::string>(
+          "--world", [&world](const std::string& given) { world = given; },
+          "Its world, '' if it stands in none; without it its only one")
+      ->type_name("ID");
+}
+
 }  // namespace weir::cli

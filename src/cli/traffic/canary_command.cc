@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/client/dagmanager_client.h"
@@ -21,7 +22,8 @@ namespace {
 struct CanaryFlags {
   std::string sentinel;
   std::string version;
-  std::string world;
+  std::optional<std::string> world;
+  std::string world_listed;
   std::string baseline;
   std::string steps;
   std::string evidence;
@@ -49,7 +51,7 @@ int run_start(const Session& session, const CanaryFlags& flags) {
   wire::StartRolloutRequest request;
   request.set_sentinel_id(flags.sentinel);
   request.set_version(flags.version);
-  request.set_world_id(flags.world);
+  if (flags.world) request.set_world_id(*flags.world);
   if (!flags.baseline.empty()) read_baseline(flags.baseline, request);
   if (!flags.steps.empty()) {
     if (const auto read = read_steps(flags.steps, request); !read.ok()) {
@@ -82,7 +84,7 @@ int run_list(const Session& session, const CanaryFlags& flags) {
   server::SystemClock clock;
   DagmanagerClient client(flags.target, clock);
   wire::ListRolloutsRequest request;
-  request.set_world_id(flags.world);
+  request.set_world_id(flags.world_listed);
   request.set_state(flags.state);
   const auto listed = client.list_rollouts(request);
   if (!listed.ok()) return canary_failed(listed.error(), flags);
@@ -118,7 +120,7 @@ void add_start(CLI::App& group, Session& session, const FlagsOf& flags) {
   start->add_option("--sentinel", flags->sentinel, "The sentinel")->required()->type_name("ID");
   start->add_option("--version", flags->version, "Its version; without it the newest")
       ->type_name("LABEL");
-  start->add_option("--world", flags->world, "Its world; without it its only one")->type_name("ID");
+  add_its_world_flag(*start, flags->world);
   start
       ->add_option("--baseline", flags->baseline,
                    "From whom traffic moves; without it the live version before")
@@ -147,7 +149,7 @@ void add_lists(CLI::App& group, Session& session, const FlagsOf& flags) {
   list->add_option("--state", flags->state, "Only these: running, paused, done or rolled_back")
       ->check(CLI::IsMember({"running", "paused", "done", "rolled_back"}).description(""))
       ->type_name("STATE");
-  list->add_option("--world", flags->world, "Only of this world")->type_name("ID");
+  list->add_option("--world", flags->world_listed, "Only of this world")->type_name("ID");
   add_target_flag(*list, flags->target);
   list->callback(run);
   CLI::App* show = group.add_subcommand("show", "One of them");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/client/dagmanager_client.h"
@@ -17,7 +18,7 @@ namespace {
 struct RedoFlags {
   std::string sentinel;
   std::string file;
-  std::string world;
+  std::optional<std::string> world;
   bool rollback = false;
   std::string target = kTargetDefault;
 };
@@ -25,7 +26,7 @@ struct RedoFlags {
 int run_redo(const Session& session, const RedoFlags& flags) {
   wire::RedoDiffRequest request;
   request.set_sentinel_id(flags.sentinel);
-  request.set_world_id(flags.world);
+  if (flags.world) request.set_world_id(*flags.world);
   request.set_rollback(flags.rollback);
   if (!flags.file.empty()) {
     auto text = read_text_file(flags.file);
@@ -63,8 +64,7 @@ void add_redo_diff(CLI::App& parent, Session& session) {
                                        "The hotfix: JSON, or base64 of it; - reads standard input")
                           ->type_name("FILE");
   command->add_flag("--rollback", flags->rollback, "Take the newest deploy back")->excludes(file);
-  command->add_option("--world", flags->world, "Its world; without it its only one")
-      ->type_name("ID");
+  add_its_world_flag(*command, flags->world);
   add_target_flag(*command, flags->target);
   command->callback([&session, flags] {
     session.action = [&session, flags] { return run_redo(session, *flags); };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <ranges>
+#include <set>
 #include <string_view>
 
 #include "graph/compute_context.h"
@@ -70,22 +71,18 @@ graph::SentinelId with_suffix(const std::string& id) {
   return graph::sentinel_id(graph::StrategyId(id));
 }
 
-Result<SentinelHistory> in_world(SentinelHistory history, const graph::WorldId& world) {
-  graph::WorldId only = world;
-  if (world.empty() && !history.deploys.empty()) only = history.deploys.back().world;
+Result<SentinelHistory> in_world(SentinelHistory history, const WantedWorld& world) {
+  std::set<graph::WorldId> worlds;
+  for (const DeployHead& deploy : history.deploys) worlds.insert(deploy.world);
+  WEIR_TRY(const graph::WorldId only, meant_world(world, worlds, history.id));
   const auto elsewhere = [&](const auto& row) { return row.world != only; };
-  if (world.empty() && std::ranges::any_of(history.deploys, elsewhere)) {
-    return base::invalid_argument(
-        "world_required",
-        "sentinel " + history.id.text() + " stands in several worlds; name one of them");
-  }
   std::erase_if(history.deploys, elsewhere);
   std::erase_if(history.sentinels, elsewhere);
   std::erase_if(history.baselines, elsewhere);
   std::erase_if(history.baseline_sentinels, elsewhere);
   if (history.deploys.empty()) {
     std::string what = "no sentinel " + history.id.text();
-    if (!world.empty()) what += " in world " + world.text();
+    if (!only.empty()) what += " in world " + only.text();
     return Error(Code::NotFound, "unknown_sentinel", what + " is stored");
   }
   return history;

@@ -50,9 +50,9 @@ std::vector<graph::StrategyId> strategies_of(const graph::SentinelId& id);
 /// A sentinel's id, with the suffix if it lacks it: `v2` is `v2-sentinel`.
 graph::SentinelId with_suffix(const std::string& id);
 
-/// The history in one world: the named one, else the only one. INVALID_ARGUMENT `world_required`,
-/// NOT_FOUND `unknown_sentinel`; never without a deploy.
-Result<SentinelHistory> in_world(SentinelHistory history, const graph::WorldId& world);
+/// The history in one world. INVALID_ARGUMENT `world_required`, NOT_FOUND `unknown_sentinel`; never
+/// without a deploy.
+Result<SentinelHistory> in_world(SentinelHistory history, const WantedWorld& world);
 
 /// What a hotfix comes after: the newest deploy that has traffic, so not a candidate that waits or
 /// that a rollout took down; without traffic the newest. None that is taken back, unless all are.

@@ -86,8 +86,8 @@ Error unknown_rollout(const std::string& id);
 struct RolloutWish {
   graph::SentinelId sentinel;
   graph::VersionLabel version = {};  ///< empty: the newest
-  graph::WorldId world = {};         ///< empty: the sentinel's only one
-  RolloutSide baseline = {};         ///< empty: the live one before the candidate, if any
+  WantedWorld world = {};
+  RolloutSide baseline = {};  ///< empty: the live one before the candidate, if any
   std::vector<RolloutStep> steps;
   std::optional<GateEvidence> evidence = {};
 };

@@ -11,21 +11,24 @@ constexpr double kSame = 1e-6;
 
 Result<graph::WorldId> world_of_sentinel(std::span<const SentinelRecord> stored,
                                          const WeightRequest& request) {
-  if (!request.world.empty()) return request.world;
-  std::optional<graph::WorldId> world;
+  std::set<graph::WorldId> worlds;
   for (const SentinelRecord& sentinel : stored) {
-    if (sentinel.id != request.sentinel) continue;
-    if (world && *world != sentinel.world) {
-      return base::invalid_argument(
-          "world_required",
-          "sentinel " + request.sentinel.text() + " stands in several worlds; name one of them");
-    }
-    world = sentinel.world;
+    if (sentinel.id == request.sentinel) worlds.insert(sentinel.world);
   }
-  return world.value_or(graph::WorldId());
+  return meant_world(request.world, worlds, request.sentinel);
 }
 
 }  // namespace
+
+Result<graph::WorldId> meant_world(const WantedWorld& wanted,
+                                   const std::set<graph::WorldId>& worlds,
+                                   const graph::SentinelId& sentinel) {
+  if (wanted && (!wanted->empty() || worlds.contains(*wanted))) return *wanted;
+  if (worlds.size() <= 1) return worlds.empty() ? graph::WorldId() : *worlds.begin();
+  std::string what = "sentinel " + sentinel.text() + " stands in several worlds; name one of them";
+  if (worlds.contains(graph::WorldId())) what += ", or an empty one for the one in no world";
+  return base::invalid_argument("world_required", std::move(what));
+}
 
 bool same_weight(double one, double other) { return std::abs(one - other) <= kSame; }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,11 +17,20 @@ namespace weir::dagmanager {
 /// Versions of one sentinel that a weight is chosen among, the newest.
 inline constexpr std::size_t kSentinelVersionsMax = 10'000;
 
+/// A sentinel's world as it is asked for: nothing means its only one. An empty one is that of the
+/// sentinel that stands in no world; if there is none it means nothing too.
+using WantedWorld = std::optional<graph::WorldId>;
+/// The one that is meant among those that it stands in; empty if it stands in none.
+/// INVALID_ARGUMENT `world_required`.
+Result<graph::WorldId> meant_world(const WantedWorld& wanted,
+                                   const std::set<graph::WorldId>& worlds,
+                                   const graph::SentinelId& sentinel);
+
 /// What an operator asks for.
 struct WeightRequest {
   graph::SentinelId sentinel;
   graph::VersionLabel version = {};  ///< empty: the newest of sentinel and world
-  graph::WorldId world = {};         ///< empty: the sentinel's only one
+  WantedWorld world = {};
   double weight = 0;
   std::optional<double> expect = {};  ///< the weight must be this one still; none is 0
 };

@@ -5,6 +5,7 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/core/limits.h"
+#include "dagmanager/rollouts/wanted_world.h"
 #include "server/log.h"
 
 namespace weir::dagmanager {
@@ -41,8 +42,7 @@ Result<wire::DiffResult> RedoService::redo(const wire::RedoDiffRequest& request,
   Result<wire::DiffResult> result = base::internal("not tried");
   for (int attempt = 0; attempt < kDecideAttemptsMax; ++attempt) {
     WEIR_TRY(SentinelHistory all, parts_.redo.history(with_suffix(request.sentinel_id())));
-    WEIR_TRY(const SentinelHistory history,
-             in_world(std::move(all), graph::WorldId(request.world_id())));
+    WEIR_TRY(const SentinelHistory history, in_world(std::move(all), wanted_world(request)));
     if (!request.dag_json().empty()) return hotfix(request, history, actor);
     if (!request.rollback()) {
       WEIR_TRY(const DeployRecord deploy, whole(current_deploy(history)));

@@ -8,6 +8,7 @@
 #include "base/rfc3339.h"
 #include "base/uuid.h"
 #include "dagmanager/core/limits.h"
+#include "dagmanager/rollouts/wanted_world.h"
 #include "server/log.h"
 
 namespace weir::dagmanager {
@@ -45,7 +46,7 @@ std::optional<GateEvidence> evidence_of(const wire::StartRolloutRequest& request
 RolloutWish wish_of(const wire::StartRolloutRequest& request, Duration half_hold) {
   RolloutWish wish{.sentinel = with_suffix(request.sentinel_id()),
                    .version = graph::VersionLabel(request.version()),
-                   .world = graph::WorldId(request.world_id()),
+                   .world = wanted_world(request),
                    .baseline = {},
                    .steps = steps_of(request, half_hold),
                    .evidence = evidence_of(request)};

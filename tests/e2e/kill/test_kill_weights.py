@@ -31,11 +31,15 @@ def post(server, **body):
     return status, json.loads(answer)
 
 
-def submit_version(server, version):
+def graph_of_version(version):
     graph = layered_graph(5)
     graph.meta["version"] = version
     graph.nodes.append({"node_id": SENTINEL, "node_type": "VersionSentinel"})
-    outcome = submit(server, graph)
+    return graph
+
+
+def submit_version(server, version):
+    outcome = submit(server, graph_of_version(version))
     assert outcome.code == grpc.StatusCode.OK, outcome.details
 
 
@@ -120,6 +124,40 @@ def test_each_fault_has_its_word_on_both_doors(start_server):
         assert done.returncode == 1
         assert f" {code}: " in done.stderr, done.stderr
     assert server.get("/admin/sentinel-weight")[0] == 405
+    server.stop()
+
+
+def command(server, *words):
+    return subprocess.run(
+        [binary(), "-o", "json", "dagmanager", *map(str, words), "--target", server.target],
+        capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_an_empty_world_names_the_sentinel_that_stands_in_none(start_server, tmp_path):
+    server = start_server("memory")
+    graph = tmp_path / "graph.json"
+    graph.write_text(graph_of_version("v1").to_json())
+    done = command(server, "submit", "--file", graph, "--strategy", "killed", "--domain", "live")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(set_weight(server, 0.125, "--world", "").stdout)["world_id"] == ""
+    submit_version(server, "v1")
+    refused = set_weight(server, 0.5)
+    assert " world_required: " in refused.stderr and "an empty one" in refused.stderr
+    assert post(server, sentinel_id=SENTINEL, weight=0.5)[0] == 400
+    assert post(server, sentinel_id=SENTINEL, weight=0.5, world_id=None)[0] == 400
+    assert json.loads(set_weight(server, 0.25, "--world", "w1").stdout)["previous_weight"] == 0
+    told = json.loads(set_weight(server, 0.5, "--world", "").stdout)
+    assert (told["world_id"], told["previous_weight"]) == ("", 0.125)
+    assert post(server, sentinel_id=SENTINEL, weight=0.75, world_id="")[1]["previous_weight"] == 0.5
+    for words in (["redo-diff"], ["canary", "start", "--steps", "0.5:1h,1"]):
+        words = [*words, "--sentinel", SENTINEL]
+        assert " world_required: " in command(server, *words).stderr
+        done = command(server, *words, "--world", "")
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer.get("world_id", "") == ""
+        for topic in answer.get("queue_map", {}).values():
+            assert not topic.startswith("w1."), "of the deploy in no world"
     server.stop()
 
 

@@ -15,13 +15,17 @@ TEST(TrafficService, ReadsTheBodyOfTheAdminRoute) {
   ASSERT_TRUE(request.ok());
   EXPECT_EQ(request->sentinel.text(), "s");
   EXPECT_EQ(request->version.text(), "v1");
-  EXPECT_EQ(request->world.text(), "w");
+  EXPECT_EQ(request->world, graph::WorldId("w"));
   EXPECT_EQ(request->weight, 0.25);
   EXPECT_EQ(request->expect, 1.0);
   const auto short_one = read_weight_request(R"({"sentinel_id":"s","weight":1,"world_id":null})");
   ASSERT_TRUE(short_one.ok());
   EXPECT_TRUE(short_one->version.empty());
   EXPECT_FALSE(short_one->expect.has_value());
+  EXPECT_FALSE(short_one->world.has_value());
+  EXPECT_EQ(read_weight_request(R"({"sentinel_id":"s","weight":1,"world_id":""})")->world,
+            graph::WorldId())
+      << "given, and empty: in no world";
   EXPECT_TRUE(std::isinf(read_weight_request(R"({"sentinel_id":"s","weight":1e999})")->weight));
 }
 

@@ -67,6 +67,11 @@ TEST(Redo, AsksForAWorldOnlyWhereThereAreSeveral) {
   ASSERT_EQ(one->deploys.size(), 1U);
   EXPECT_EQ(one->deploys.front().version.text(), "v2");
   EXPECT_EQ(in_world(known, graph::WorldId("w3")).error().reason(), "unknown_sentinel");
+  EXPECT_EQ(in_world(known, graph::WorldId()).error().reason(), "world_required");
+  known.deploys.back().world = graph::WorldId();
+  EXPECT_EQ(in_world(known, {}).error().reason(), "world_required");
+  EXPECT_EQ(in_world(known, graph::WorldId())->deploys.front().world, graph::WorldId())
+      << "the one that stands in no world";
   EXPECT_EQ(in_world(history({}), {}).error().reason(), "unknown_sentinel");
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dagmanager/core/traffic_weights.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <limits>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +68,22 @@ TEST(TrafficWeights, AreRefusedForASentinelThatIsNotKnown) {
   EXPECT_EQ(reason_of(asking("x-sentinel", 0.5)), "unknown_sentinel");
   EXPECT_EQ(reason_of(asking("s-sentinel", 0.5, "v9")), "unknown_sentinel");
   EXPECT_EQ(reason_of(asking("s-sentinel", 0.5, "", "w9")), "unknown_sentinel");
+}
+
+TEST(TrafficWeights, FindTheSentinelThatStandsInNoWorldByAnEmptyOne) {
+  const graph::SentinelId id("s-sentinel");
+  const graph::WorldId none;
+  const graph::WorldId one("w1");
+  const std::set<graph::WorldId> both = {none, one};
+  EXPECT_EQ(*meant_world(none, both, id), none);
+  EXPECT_EQ(*meant_world(one, both, id), one);
+  const auto open = meant_world(std::nullopt, both, id);
+  ASSERT_FALSE(open.ok());
+  EXPECT_EQ(open.error().reason(), "world_required");
+  EXPECT_THAT(open.error().message(), testing::HasSubstr("an empty one"));
+  EXPECT_EQ(*meant_world(std::nullopt, {none}, id), none);
+  EXPECT_EQ(*meant_world(none, {one}, id), one) << "none stands in no world: its only one";
+  EXPECT_EQ(meant_world(none, {one, graph::WorldId("w2")}, id).error().reason(), "world_required");
 }
 
 TEST(TrafficWeights, NeedAWorldWhereASentinelStandsInSeveral) {
