@@ -3,9 +3,7 @@
 
 #include <dagmanager.pb.h>
 
-#include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,7 +33,7 @@ class RolloutService {
     Duration half_hold{};
   };
 
-  explicit RolloutService(Parts parts) : parts_(std::move(parts)) {}
+  explicit RolloutService(Parts parts) : parts_(parts) {}
 
   /// INVALID_ARGUMENT `missing_field`, `steps_invalid`, `world_required`, `baseline_invalid`;
   /// NOT_FOUND `unknown_sentinel`; FAILED_PRECONDITION `rollout_running`, `gate_not_passed`,
