@@ -11,6 +11,7 @@
 #include "base/rfc3339.h"
 #include "dagmanager/limits.h"
 #include "dagmanager/query_service.h"
+#include "dagmanager/stored_gauges.h"
 #include "server/http/problem.h"
 
 namespace weir::dagmanager {
@@ -94,7 +95,7 @@ Result<server::HttpResponse> ready(const HttpParts& parts) {
   return server::HttpResponse{.body = json_object({{"status", "\"ready\""}})};
 }
 
-/// Gauges that are read off the graph rather than fed by diffs.
+/// Of the graph as it is known here.
 void refresh_graph_gauges(const HttpParts& parts) {
   server::Metrics& metrics = parts.metrics.registry();
   const auto view = parts.store.read(nullptr);
@@ -145,6 +146,11 @@ void refresh_process_gauges(const HttpParts& parts) {
       .Set(static_cast<double>(counts.waiting));
   metrics.gauge({"event_subscribers", "Readers of control events."})
       .Set(static_cast<double>(parts.events.readers()));
+}
+
+/// Gauges that are read off the store rather than fed by diffs.
+void refresh_stored_gauges(const HttpParts& parts) {
+  server::Metrics& metrics = parts.metrics.registry();
   if (const auto open = parts.hits.open_count(); open.ok()) {
     metrics.gauge({"cross_context_hits_open", "Cross-context hits that nobody has cleared."})
         .Set(static_cast<double>(*open));
@@ -165,10 +171,10 @@ void refresh_process_gauges(const HttpParts& parts) {
       .Set(std::chrono::duration<double>(age).count());
 }
 
-server::HttpResponse metrics(const HttpParts& parts) {
+server::HttpResponse metrics(const HttpParts& parts, StoredGauges& stored) {
   refresh_breaker_gauges(parts);
-  refresh_graph_gauges(parts);
   refresh_process_gauges(parts);
+  stored.refresh(kStoredGaugesWait);
   return {.content_type = server::kMetricsContentType, .body = parts.metrics.registry().text()};
 }
 
@@ -204,6 +210,10 @@ Result<server::HttpResponse> trigger_gc(const HttpParts& parts,
 
 server::Router make_routes(HttpParts given) {
   const auto parts = std::make_shared<const HttpParts>(std::move(given));
+  const auto stored = std::make_shared<StoredGauges>(parts->queries, [parts] {
+    refresh_graph_gauges(*parts);
+    refresh_stored_gauges(*parts);
+  });
   server::Router router;
   router.add(
       {"GET", "/status", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
@@ -216,10 +226,10 @@ server::Router make_routes(HttpParts given) {
       {"GET", "/readyz", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
          return ready(*parts);
        }});
-  router.add(
-      {"GET", "/metrics", [parts](const server::HttpRequest&) -> Result<server::HttpResponse> {
-         return metrics(*parts);
-       }});
+  router.add({"GET", "/metrics",
+              [parts, stored](const server::HttpRequest&) -> Result<server::HttpResponse> {
+                return metrics(*parts, *stored);
+              }});
   router.add({"POST", "/admin/gc-trigger",
               [parts](const server::HttpRequest& request) -> Result<server::HttpResponse> {
                 return trigger_gc(*parts, request);

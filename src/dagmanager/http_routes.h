@@ -37,6 +37,7 @@ struct HttpParts {
   StoreHealth& health;
   DagmanagerMetrics& metrics;
   const server::WorkerPool& admission;
+  server::WorkerPool& queries;
   const Clock& clock;
   const std::atomic<bool>& draining;
   std::string instance;

@@ -37,6 +37,9 @@ inline constexpr std::size_t kDescribeBytesMax = std::size_t{1} << 20;
 /// Version labels whose weights /metrics shows apart (section 1.6).
 inline constexpr std::size_t kVersionsShown = 1000;
 
+/// How long /metrics waits for what it reads off the store.
+inline constexpr Duration kStoredGaugesWait = std::chrono::seconds(1);
+
 /// The body of an admin route.
 inline constexpr std::size_t kAdminBodyBytesMax = std::size_t{64} << 10;
 

@@ -394,7 +394,7 @@ class Dagmanager {
   server::Router make_http_routes() {
     return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *cleanup_,
                         *engines_.rollouts, *engines_.traffic, *loops_, *health_,
-                        dagmanager_metrics_, *admission_, clock_, draining_, instance_,
+                        dagmanager_metrics_, *admission_, *queries_, clock_, draining_, instance_,
                         config_.warnings(), breakers_});
   }
 
