@@ -25,8 +25,9 @@ enum class LifeMistake : std::uint8_t {
   ForgetsWhatHeSaw,    ///< the weight that a caller expects is not compared
   WeighsTheCollected,  ///< a version whose queues are gone gets traffic
   // rollback
-  TakesBackHalf,   ///< what is taken back keeps its weight
-  ComesBackAtOne,  ///< the predecessor gets all of the traffic, whatever it had
+  TakesBackHalf,          ///< what is taken back keeps its weight
+  ReturnsToTheCollected,  ///< a version whose queues are gone comes back
+  ComesBackAtOne,         ///< the predecessor gets all of the traffic, whatever it had
   // rollouts
   BeginsTwice,         ///< a sentinel may have two rollouts
   JudgesUnfenced,      ///< who lost the loop judges on
@@ -62,6 +63,7 @@ inline constexpr std::array kLifeMistakes = {
     NamedMistake{LifeMistake::ForgetsWhatHeSaw, "ForgetsWhatHeSaw"},
     NamedMistake{LifeMistake::WeighsTheCollected, "WeighsTheCollected"},
     NamedMistake{LifeMistake::TakesBackHalf, "TakesBackHalf"},
+    NamedMistake{LifeMistake::ReturnsToTheCollected, "ReturnsToTheCollected"},
     NamedMistake{LifeMistake::ComesBackAtOne, "ComesBackAtOne"},
     NamedMistake{LifeMistake::BeginsTwice, "BeginsTwice"},
     NamedMistake{LifeMistake::JudgesUnfenced, "JudgesUnfenced"},

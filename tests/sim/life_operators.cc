@@ -31,6 +31,10 @@ namespace {
 
 constexpr Duration kJudgeEvery = std::chrono::seconds(30);
 constexpr int kFailureLimit = 2;
+/// Older than what a collector leaves.
+constexpr Duration kRipe = std::chrono::hours(24 * 30);
+/// What it looks at, and its commit.
+constexpr std::uint64_t kCallsOfARollback = 5;
 
 /// The faults that callers are to expect.
 constexpr std::array<std::string_view, 18> kNamed = {
@@ -98,6 +102,7 @@ void LifeWorld::set_weight(int depth) {
 void LifeWorld::redo(int depth) {
   const auto sentinel = any_sentinel();
   if (!sentinel) return;
+  if (depth == 0 && random_.chance(15)) return roll_back_the_ripe();
   Process process(*this, faults_, between(depth));
   if (random_.chance(55)) {
     const auto back = roll_back(process, sentinel->id.text(), sentinel->world.text());
@@ -122,6 +127,64 @@ void LifeWorld::redo(int depth) {
        depth);
   if (!fixed.ok()) return violated(unnamed(fixed.error()));
   ++marks_["hotfix"];
+}
+
+/// One of whose sentinel other versions stand in its world; else any.
+std::optional<SentinelRecord> LifeWorld::any_successor() {
+  std::vector<SentinelRecord> found;
+  store_->look([&](const MemoryGraph& graph) {
+    for (const SentinelRecord& one : graph.sentinels) {
+      const auto before = [&](const SentinelRecord& other) {
+        return other.id == one.id && other.world == one.world && other.version != one.version;
+      };
+      if (std::ranges::any_of(graph.sentinels, before)) found.push_back(one);
+    }
+  });
+  if (found.empty()) return any_sentinel();
+  return found[random_.below(found.size())];
+}
+
+/// A rollback to a version whose queues any pass may take, while a collector passes at one of its
+/// calls: it comes before the rollback has looked, between its look and its commit, or never.
+void LifeWorld::roll_back_the_ripe() {
+  const auto sentinel = any_successor();
+  if (!sentinel) return;
+  std::string strategy;
+  store_->look([&](const MemoryGraph& graph) {
+    const auto* deploy = graph.deploys.find(sentinel->deploy_key);
+    if (deploy != nullptr) strategy = deploy->key.strategy.text();
+  });
+  tell("strategy " + strategy + " is let go of", 0);
+  Process sound(*this, {}, {});
+  std::vector<SentinelRecord> all;
+  store_->look([&](const MemoryGraph& graph) { all = graph.sentinels; });
+  for (const SentinelRecord& one : all) {
+    if (one.id != sentinel->id || one.world != sentinel->world) continue;
+    static_cast<void>(sound.traffic.set_weight(
+        {.request = {.sentinel = one.id, .version = one.version, .world = one.world, .weight = 0},
+         .actor = "sim",
+         .at = clock_.now()}));
+  }
+  static_cast<void>(life_.end_deploys({.id = strategy, .actor = "sim", .at = clock_.now()}));
+  collect(0, {});
+  clock_.sleep_for(kRipe);
+  auto calls_left = random_.below(kCallsOfARollback + 1);
+  Process process(*this, {}, [&] {
+    if (violation_.empty() && calls_left-- == 0) collect(1, {});
+  });
+  const std::size_t rows = audit_rows();
+  const auto back = roll_back(process, sentinel->id.text(), sentinel->world.text());
+  tell("rollback of " + sentinel->id.text() + ": " +
+           (back.ok() ? back->version() : back.error().describe()),
+       0);
+  if (!back.ok()) {
+    ++marks_["a rollback: " + std::string(back.error().reason())];
+    return violated(unnamed(back.error()));
+  }
+  ++marks_["rolled back"];
+  // One that was taken back before is only looked up, and may go a moment later.
+  if (violation_.empty() && audit_rows() != rows)
+    check_rollback(sentinel->id.text(), sentinel->world.text());
 }
 
 Result<wire::DiffResult> LifeWorld::run_hotfix(Process& process, const HotfixDiff& hotfix) {
@@ -149,8 +212,7 @@ Result<wire::DiffResult> LifeWorld::roll_back(Process& process, const std::strin
 /// is there.
 void LifeWorld::check_rollback(const std::string& sentinel, const std::string& world) {
   Process process(*this, {}, {});
-  std::size_t rows = 0;
-  store_->look([&](const MemoryGraph& graph) { rows = graph.audit.size(); });
+  const std::size_t rows = audit_rows();
   const auto first = roll_back(process, sentinel, world);
   const auto second = roll_back(process, sentinel, world);
   if (!first.ok() || !second.ok()) return violated("a rollback cannot be repeated");
@@ -160,9 +222,13 @@ void LifeWorld::check_rollback(const std::string& sentinel, const std::string& w
     violated("a repeated rollback answers otherwise");
   }
   for (const auto& [key, topic] : second->queue_map()) check_handed_out(topic, "a rollback");
-  store_->look([&](const MemoryGraph& graph) {
-    if (graph.audit.size() != rows) violated("a repeated rollback changed something");
-  });
+  if (audit_rows() != rows) violated("a repeated rollback changed something");
+}
+
+std::size_t LifeWorld::audit_rows() {
+  std::size_t rows = 0;
+  store_->look([&](const MemoryGraph& graph) { rows = graph.audit.size(); });
+  return rows;
 }
 
 void LifeWorld::start_rollout(int depth) {

@@ -113,7 +113,9 @@ Result<TakenBack> SimRedo::take_back_mistaken(const TakeBack& command) {
       had = taken->traffic_weight;
     }
   });
-  auto done = inner_.take_back(command);
+  TakeBack wanted = command;
+  if (parts_.mistake == LifeMistake::ReturnsToTheCollected) wanted.queues.clear();
+  auto done = inner_.take_back(wanted);
   if (!done.ok() || !done->changed) return done;
   alter(parts_.store, [&](MemoryGraph& graph) {
     SentinelRecord* taken = sentinel_of(graph, command.taken);

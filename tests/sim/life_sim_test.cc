@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kUsualSeeds = 100'000;
 /// A mistake is found by one of this many seeds.
 constexpr std::uint64_t kMistakeSeeds = 2'000;
-constexpr std::array<std::string_view, 30> kMarks = {"a batch that was cut",
+constexpr std::array<std::string_view, 31> kMarks = {"a batch that was cut",
                                                      "a collection that was cut off",
                                                      "a collector died",
                                                      "a judge died",
@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 30> kMarks = {"a batch that was cut",
                                                      "a pass of the reconciler",
                                                      "a reader began anew",
                                                      "a relay that was cut off",
+                                                     "a rollback: queues_collected",
                                                      "a rollout began",
                                                      "a rollout took an order",
                                                      "a topic lost",

@@ -75,6 +75,8 @@ class LifeWorld {
   // life_operators.cc: weights, hotfixes, rollbacks, rollouts, hits, events
   void set_weight(int depth);
   void redo(int depth);
+  void roll_back_the_ripe();
+  std::size_t audit_rows();
   Result<dagmanager::wire::DiffResult> run_hotfix(Process& process,
                                                   const dagmanager::HotfixDiff& hotfix);
   Result<dagmanager::wire::DiffResult> roll_back(Process& process, const std::string& sentinel,
@@ -91,6 +93,7 @@ class LifeWorld {
   void drain_events();
   double gateway_share(const std::string& query) const;
   std::optional<dagmanager::SentinelRecord> any_sentinel();
+  std::optional<dagmanager::SentinelRecord> any_successor();
   std::string some_rollout();
   /// Another instance takes a loop over.
   void take_loop(dagmanager::LoopFence& fence);
