@@ -163,6 +163,25 @@ def test_what_an_id_means(start_server, tmp_path):
     server.stop()
 
 
+def test_a_report_says_of_each_queue_why_it_stays(start_server):
+    server = start_server("memory", gc_interval_seconds=3600)  # with the usual times
+    wait_until(lambda: holds(server), 10)
+    mine = topics_in(submit(server, "young", layered_graph(NODES)))
+    status, body = trigger(server, json.dumps({"id": "young"}))
+    assert (status, body["processed"]) == (202, [])
+    report = body["report"]
+    assert (report["observed"], report["candidates"]) == (NODES, 0)
+    assert report["actions"] == {"drop": 0, "archive": 0, "skip": NODES}
+    assert report["by_tag"] == {"indicator": NODES}
+    assert report["processed"] == [] and report["items"] == report["skipped"]
+    assert {item["queue"] for item in report["items"]} == mine
+    for item in report["items"]:
+        assert set(item) == {"queue", "tag", "interval", "action", "reason", "archive_status"}
+        assert (item["action"], item["reason"], item["archive_status"]) == (
+            "skip", "within_grace", None)
+    server.stop()
+
+
 def archive_breaker(server):
     return json.loads(server.get("/status")[1])["engines"]["archive"]
 
