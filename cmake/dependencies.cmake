@@ -16,6 +16,7 @@ find_package(ZLIB REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(libcurl REQUIRED IMPORTED_TARGET libcurl>=7.84)
+pkg_check_modules(librdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0)
 
 # BLAKE3: the system's libblake3 where there is one, else the same official code inside LLVM.
 find_path(BLAKE3_INCLUDE blake3.h)

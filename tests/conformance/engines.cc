@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <fstream>
+#include <thread>
 #include <vector>
 
 #include "dagmanager/ports/compaction/memory_compaction_store.h"
@@ -18,6 +21,7 @@
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/memory_rollout_store.h"
+#include "dagmanager/ports/topics/kafka_topic_admin.h"
 #include "dagmanager/ports/topics/memory_topic_log.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "tests/conformance/postgres_engine.h"
@@ -134,6 +138,42 @@ class PostgresTopics final : public TopicEngine {
   dagmanager::PostgresTopicAdmin topics_;
 };
 
+constexpr std::chrono::milliseconds kInTheEnd{10'000};
+constexpr std::chrono::milliseconds kLookAgain{20};
+constexpr int kEmptyLists = 5;
+
+/// Where the brokers are that ctest starts for suites named Kafka; it ends the process if nobody
+/// started them.
+std::string kafka_brokers() {
+  std::ifstream file(WEIR_BINARY_DIR "/engines/kafka/address");
+  std::string brokers;
+  if (!std::getline(file, brokers)) {
+    give_up("no brokers: WEIR_ENGINES=" WEIR_BINARY_DIR "/engines scripts/engines start kafka");
+  }
+  return brokers;
+}
+
+/// The three brokers that scripts/engines has started, emptied.
+class KafkaTopics final : public TopicEngine {
+ public:
+  explicit KafkaTopics(const std::string& brokers)
+      : topics_(must(dagmanager::KafkaTopicAdmin::open({.brokers = brokers}))) {
+    // Each broker lags on its own: a few that know of none are enough.
+    int empty_lists = 0;
+    EXPECT_TRUE(in_the_end([&] {
+      std::vector<graph::TopicName> names;
+      for (const auto& seen : must(topics_->list())) names.push_back(seen.topic);
+      empty_lists = names.empty() ? empty_lists + 1 : 0;
+      EXPECT_TRUE(succeeded(topics_->remove(names)));
+      return empty_lists == kEmptyLists;
+    }));
+  }
+  dagmanager::TopicAdmin& topics() override { return *topics_; }
+
+ private:
+  std::unique_ptr<dagmanager::KafkaTopicAdmin> topics_;
+};
+
 postgres::PoolOptions pool_options(const std::string& dsn) {
   postgres::PoolOptions options;
   options.connect = dagmanager::store_connect_options(dsn, true);
@@ -141,6 +181,15 @@ postgres::PoolOptions pool_options(const std::string& dsn) {
 }
 
 }  // namespace
+
+bool in_the_end(const std::function<bool()>& holds) {
+  const auto until = std::chrono::steady_clock::now() + kInTheEnd;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+  return true;
+}
 
 std::uint64_t test_seed() {
   static const std::uint64_t seed = [] {
@@ -210,6 +259,7 @@ std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter, const Clock* clo
 
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter) {
   if (adapter == Adapter::Memory) return std::make_unique<MemoryTopics>();
+  if (adapter == Adapter::Kafka) return std::make_unique<KafkaTopics>(kafka_brokers());
   return std::make_unique<PostgresTopics>();
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -92,18 +93,28 @@ class TopicEngine {
   virtual dagmanager::TopicAdmin& topics() = 0;
 };
 
-/// Which adapter a suite runs against.
-enum class Adapter { Memory, Postgres };
+/// Which adapter a suite runs against; Kafka is one of topics only.
+enum class Adapter { Memory, Postgres, Kafka };
 
 /// `clock` is what leases of loops in memory go by: the real one unless it is given, and it
 /// outlives the engine. PostgreSQL goes by its own.
 std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter, const Clock* clock = nullptr);
+/// Whether it holds after some time, of which there is enough.
+bool in_the_end(const std::function<bool()>& holds);
 /// Holds a loop.
 dagmanager::LoopFence hold_loop(dagmanager::LoopLeases& loops, const std::string& loop);
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter);
 
 inline std::string adapter_name(const testing::TestParamInfo<Adapter>& info) {
-  return info.param == Adapter::Memory ? "Memory" : "Postgres";
+  switch (info.param) {
+    case Adapter::Memory:
+      return "Memory";
+    case Adapter::Postgres:
+      return "Postgres";
+    case Adapter::Kafka:
+      return "Kafka";
+  }
+  return "";
 }
 
 inline auto all_adapters() { return testing::Values(Adapter::Memory, Adapter::Postgres); }

@@ -42,17 +42,40 @@ class TopicAdminTest : public testing::TestWithParam<test::Adapter> {
     return seen.ok() ? *seen : std::vector<TopicSeen>();
   }
 
+  std::vector<TopicSeen> list() {
+    auto seen = topics_.list();
+    EXPECT_TRUE(succeeded(seen));
+    return seen.ok() ? *seen : std::vector<TopicSeen>();
+  }
+  /// A look and a list may lag behind what was made or removed, each broker's on its own: the
+  /// first that has so many topics, else the last.
+  std::vector<TopicSeen> look_for(const std::vector<const char*>& names, std::size_t topics) {
+    return with(topics, [&] { return look(names); });
+  }
+  std::vector<TopicSeen> list_of(std::size_t topics) {
+    return with(topics, [this] { return list(); });
+  }
+
   std::unique_ptr<test::TopicEngine> engine_;
   TopicAdmin& topics_;
+
+ private:
+  template <class Read>
+  static std::vector<TopicSeen> with(std::size_t topics, Read read) {
+    std::vector<TopicSeen> seen;
+    test::in_the_end([&] {
+      seen = read();
+      return seen.size() == topics;
+    });
+    return seen;
+  }
 };
 
 TEST_P(TopicAdminTest, MakesAllTopicsOfOneCall) {
   EXPECT_THAT(create({spec("b"), spec("a", kOther)}),
               ElementsAre(CreateAnswer::Created, CreateAnswer::Created));
-  const auto listed = topics_.list();
-  ASSERT_TRUE(succeeded(listed));
-  EXPECT_THAT(*listed, ElementsAre(TopicSeen{graph::TopicName("a"), kOther},
-                                   TopicSeen{graph::TopicName("b"), kShape}));
+  EXPECT_THAT(list_of(2), ElementsAre(TopicSeen{graph::TopicName("a"), kOther},
+                                      TopicSeen{graph::TopicName("b"), kShape}));
 }
 
 TEST_P(TopicAdminTest, AnswersInTheOrderOfTheQuestions) {
@@ -81,7 +104,7 @@ TEST_P(TopicAdminTest, HasSeenOnlyWhatALookShows) {
 TEST_P(TopicAdminTest, KeepsTheShapeOfTheFirstWhoMadeATopic) {
   create({spec("t")});
   EXPECT_THAT(create({spec("t", kOther)}), ElementsAre(CreateAnswer::AlreadyExists));
-  EXPECT_THAT(look({"t"}), ElementsAre(TopicSeen{graph::TopicName("t"), kShape}));
+  EXPECT_THAT(look_for({"t"}, 1), ElementsAre(TopicSeen{graph::TopicName("t"), kShape}));
 }
 
 TEST_P(TopicAdminTest, MakesATopicOnceThatIsAskedForTwice) {
@@ -95,7 +118,7 @@ TEST_P(TopicAdminTest, MakesATopicOnceThatIsAskedForTwice) {
 
 TEST_P(TopicAdminTest, ShowsEveryTopicThatABrokerWouldConfuse) {
   create({spec("A.b"), spec("a_b"), spec("a.c")});
-  const auto seen = look({"a.B"});
+  const auto seen = look_for({"a.B"}, 2);
   ASSERT_EQ(seen.size(), 2U);
   EXPECT_THAT((std::vector{seen[0].topic.text(), seen[1].topic.text()}),
               testing::UnorderedElementsAre("A.b", "a_b"));
@@ -112,6 +135,7 @@ TEST_P(TopicAdminTest, SeesNothingWhereNothingIs) {
 
 TEST_P(TopicAdminTest, TellsSizesOfTopicsThatAreThereOnly) {
   create({spec("a"), spec("b_c")});
+  list_of(2);
   const std::vector<graph::TopicName> asked = {graph::TopicName("b_c"), graph::TopicName("b.c"),
                                                graph::TopicName("a"), graph::TopicName("x")};
   const auto sizes = topics_.sizes(asked);
@@ -121,18 +145,21 @@ TEST_P(TopicAdminTest, TellsSizesOfTopicsThatAreThereOnly) {
 }
 
 TEST_P(TopicAdminTest, ListsByName) {
-  create({spec("b"), spec("B"), spec("a.z"), spec("a-z"), spec("a_z")});
-  const auto listed = topics_.list();
-  ASSERT_TRUE(succeeded(listed));
-  EXPECT_TRUE(std::ranges::is_sorted(*listed, {}, &TopicSeen::topic));
-  EXPECT_EQ(listed->size(), 5U);
+  create({spec("b"), spec("B"), spec("a.z"), spec("a-z"), spec("A_z")});
+  const auto listed = list_of(5);
+  EXPECT_TRUE(std::ranges::is_sorted(listed, {}, &TopicSeen::topic));
+  EXPECT_EQ(listed.size(), 5U);
 }
 
-TEST_P(TopicAdminTest, MakesThousandsOfTopicsAtOnce) {
+/// More than fit in one request to a broker; a small cluster is not to be filled with them.
+TEST_P(TopicAdminTest, MakesManyTopicsAtOnce) {
+  const std::size_t many = GetParam() == test::Adapter::Kafka ? 450 : 3000;
   std::vector<TopicSpec> specs;
-  for (int i = 0; i < 3000; ++i) specs.push_back(spec(("topic." + std::to_string(i)).c_str()));
-  EXPECT_EQ(create(specs), std::vector<CreateAnswer>(3000, CreateAnswer::Created));
-  EXPECT_EQ(create(specs), std::vector<CreateAnswer>(3000, CreateAnswer::AlreadyExists));
+  for (std::size_t i = 0; i < many; ++i) {
+    specs.push_back(spec(("topic." + std::to_string(i)).c_str(), kOther));
+  }
+  EXPECT_EQ(create(specs), std::vector<CreateAnswer>(many, CreateAnswer::Created));
+  EXPECT_EQ(create(specs), std::vector<CreateAnswer>(many, CreateAnswer::AlreadyExists));
 }
 
 TEST_P(TopicAdminTest, HasBrokersForEveryDefaultReplication) {
@@ -146,26 +173,29 @@ TEST_P(TopicAdminTest, HasBrokersForEveryDefaultReplication) {
 
 TEST_P(TopicAdminTest, RemovesTheNamedTopicsAndNoOthersLikeThem) {
   create({spec("a.b"), spec("other")});
-  create({spec("A_b", kOther)});
-  create({spec("A.B", kOther)});
+  create({spec("A.b", kOther)});
+  create({spec("a.B", kOther)});
+  list_of(4);
   const std::vector<graph::TopicName> gone = {graph::TopicName("a.b"), graph::TopicName("never")};
   const auto removed = topics_.remove(gone);
   ASSERT_TRUE(succeeded(removed));
   EXPECT_THAT(*removed, ElementsAre(true, true));
-  EXPECT_THAT(look({"a.b"}),
-              testing::UnorderedElementsAre(TopicSeen{graph::TopicName("A.B"), kOther},
-                                            TopicSeen{graph::TopicName("A_b"), kOther}));
+  EXPECT_THAT(look_for({"a.b"}, 2),
+              testing::UnorderedElementsAre(TopicSeen{graph::TopicName("A.b"), kOther},
+                                            TopicSeen{graph::TopicName("a.B"), kOther}));
   ASSERT_TRUE(succeeded(topics_.remove(gone))) << "again";
-  EXPECT_EQ(topics_.list()->size(), 3U);
+  EXPECT_EQ(list_of(3).size(), 3U);
   EXPECT_THAT(create({spec("a.b", kOther)}), ElementsAre(CreateAnswer::Created));
-  const std::vector<graph::TopicName> rest = {graph::TopicName("A.B"), graph::TopicName("a.b"),
-                                              graph::TopicName("A_b"), graph::TopicName("other")};
+  const std::vector<graph::TopicName> rest = {graph::TopicName("A.b"), graph::TopicName("a.b"),
+                                              graph::TopicName("a.B"), graph::TopicName("other")};
   ASSERT_TRUE(succeeded(topics_.remove(rest)));
-  EXPECT_TRUE(topics_.list()->empty());
-  EXPECT_TRUE(look({"a.b", "other"}).empty());
+  EXPECT_TRUE(list_of(0).empty());
+  EXPECT_TRUE(look_for({"a.b", "other"}, 0).empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Adapters, TopicAdminTest, test::all_adapters(), test::adapter_name);
+INSTANTIATE_TEST_SUITE_P(Kafka, TopicAdminTest, testing::Values(test::Adapter::Kafka),
+                         test::adapter_name);
 
 }  // namespace
 }  // namespace weir::dagmanager

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dagmanager/ports/topic_admin.h"
+#include "drivers/kafka/admin.h"
+
+namespace weir::dagmanager {
+
+/// TopicAdmin over Kafka or Redpanda (contract section 3.7). What the controller has made each
+/// broker's metadata show some time later: `look` may miss it, and whoever verifies looks again.
+/// `retention.ms` of a shape is always set, `cleanup.policy` where the shape has one; a policy that
+/// nobody set is seen as none.
+class KafkaTopicAdmin final : public TopicAdmin {
+ public:
+  /// `broker_unavailable` is of calls; this fails with INVALID_ARGUMENT `kafka_setting_invalid`.
+  static Result<std::unique_ptr<KafkaTopicAdmin>> open(const kafka::ClientOptions& options);
+
+  Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override;
+  Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override;
+  Result<std::vector<TopicSeen>> list() override;
+  Result<std::vector<std::optional<std::int64_t>>> sizes(
+      std::span<const graph::TopicName> topics) override;
+  Result<std::vector<bool>> remove(std::span<const graph::TopicName> topics) override;
+  Result<int> broker_count() override;
+  Result<void> ping() override;
+
+ private:
+  explicit KafkaTopicAdmin(std::unique_ptr<kafka::Client> client)
+      : client_(std::move(client)), admin_(*client_) {}
+
+  Result<std::vector<TopicSeen>> shapes_of(const std::vector<kafka::Topic>& topics) const;
+
+  std::unique_ptr<kafka::Client> client_;
+  kafka::Admin admin_;
+};
+
+}  // namespace weir::dagmanager

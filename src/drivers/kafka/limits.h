@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+// Every wait and size of this driver has its bound here.
+namespace weir::kafka {
+
+/// A call, from its start to its answer, whatever requests it takes.
+inline constexpr std::chrono::milliseconds kCallTimeout{30'000};
+
+/// Topics of one CreateTopics or DeleteTopics request. A controller that makes a thousand at once
+/// may miss the heartbeats of its brokers meanwhile.
+inline constexpr std::size_t kTopicsARequest = 200;
+
+/// Topics of one DescribeConfigs request.
+inline constexpr std::size_t kConfigsARequest = 1'000;
+
+/// How often a partition is asked for again that had no leader, and after how long.
+inline constexpr int kLeaderTries = 50;
+inline constexpr std::chrono::milliseconds kLeaderWait{100};
+
+/// The longest word of a broker that is passed on in an error.
+inline constexpr std::size_t kReasonBytesMax = 512;
+
+}  // namespace weir::kafka
