@@ -155,7 +155,7 @@ std::string config_reference() {
       "Known, so that a file for a later version says clearly what this one cannot do: another "
       "value\n"
       "than the default stops the start with the key's name and exit code 2. The same holds for\n"
-      "`bolt://` and `neo4j://` in `graph_dsn` and for `kafka://` in `topics_dsn`.\n\n";
+      "`bolt://` and `neo4j://` in `graph_dsn`.\n\n";
   add_keys(out, dagmanager::later_config_keys());
   out += "## dispatcher\n\n`weir up` writes these for one machine.\n\n";
   add_keys(out, dispatcher::dispatcher_config_keys());

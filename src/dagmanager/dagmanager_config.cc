@@ -149,15 +149,18 @@ class Reader {
         out_.topics_dsn = topics;
         break;
       case Engine::Kafka:
-        fault("not_available_yet", "topics_dsn",
-              "Kafka is not available yet: give a postgresql:// address for the registry, or take "
-              "the key out to keep topics in memory");
+        out_.topics_dsn = topics;
+        out_.topics_on_kafka = true;
         break;
       case Engine::Neo4j:
       case Engine::Unknown:
         fault("value_not_allowed", "topics_dsn",
-              "names no engine that makes topics: give a postgresql:// address");
+              "names no engine that makes topics: give a kafka:// or postgresql:// address");
         break;
+    }
+    out_.kafka_properties = config_.text_map("kafka_properties");
+    if (!out_.kafka_properties.empty() && !out_.topics_on_kafka) {
+      fault("value_not_allowed", "kafka_properties", "needs a kafka:// address in topics_dsn");
     }
   }
 
@@ -421,7 +424,7 @@ Result<void> DagmanagerConfig::validate() const {
     if (topics_dsn.empty()) {
       gap("prod_needs", "topics_dsn",
           "profile prod keeps no topics in memory: give a "
-          "postgresql:// address");
+          "kafka:// or postgresql:// address");
     }
     gap("prod_needs", "controlbus_dsn",
         "profile prod needs a control bus, which is not available yet: start with profile dev");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,8 +45,12 @@ struct DagmanagerConfig {
   std::string graph_dsn;
   /// Snapshot of the memory store after each commit; empty: nothing is written.
   std::string memory_repo_path;
-  /// PostgreSQL DSN of the topic registry; empty: in memory. May hold a password.
+  /// PostgreSQL DSN of the topic registry, or addresses of Kafka brokers; empty: in memory. May
+  /// hold a password.
   std::string topics_dsn;
+  bool topics_on_kafka = false;
+  /// librdkafka's settings, by its names.
+  std::map<std::string, std::string> kafka_properties;
 
   /// What decides a diff: identity check, cross-context policy, namespaces, topic shapes.
   PlannerPolicy policy;

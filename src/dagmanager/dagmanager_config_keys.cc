@@ -40,11 +40,15 @@ Keys engine_keys() {
                   "and from which the next start reads it. Without it nothing is written.",
        .example = "weir.graph"},
       {.key = "topics_dsn",
-       .meaning = "Where topics are made. `postgresql://` is a registry without messages; without "
-                  "the key topics are in memory. `kafka://`, also without its scheme, is not "
-                  "available yet and stops the start.",
+       .meaning =
+           "Where topics are made. `kafka://` with brokers behind it, `host:port,host:port`, "
+           "also without its scheme: a Kafka cluster; `postgresql://` is a registry without "
+           "messages; without the key topics are in memory.",
        .second_names = {"kafka_dsn"},
        .example = "postgresql://weir@localhost/weir"},
+      {.key = "kafka_properties",
+       .kind = ValueKind::TextMap,
+       .meaning = "librdkafka settings, passed through: logins, certificates, time-outs."},
   };
 }
 
@@ -275,9 +279,6 @@ Keys later_engine_keys() {
        .default_text = "neo4j",
        .meaning = "Password of a Neo4j graph store.",
        .secret = true},
-      {.key = "kafka_properties",
-       .kind = ValueKind::TextMap,
-       .meaning = "librdkafka settings, passed through."},
       {.key = "acl.readers",
        .kind = ValueKind::TextList,
        .meaning = "Principals that may read each topic Weir makes."},

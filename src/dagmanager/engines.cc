@@ -36,6 +36,8 @@
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 #include "dagmanager/ports/rollouts/postgres_traffic_store.h"
+#include "dagmanager/ports/topics/kafka_topic_admin.h"
+#include "dagmanager/ports/topics/limits.h"
 #include "dagmanager/ports/topics/memory_topic_log.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "dagmanager/ports/topics/postgres_topic_log.h"
@@ -119,11 +121,22 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   return {};
 }
 
+Result<void> open_kafka(const DagmanagerConfig& config, Clock& clock, Engines& engines) {
+  WEIR_TRY(auto admin, KafkaTopicAdmin::open({.brokers = config.topics_dsn,
+                                              .properties = config.kafka_properties,
+                                              .call_timeout = kBrokerCallTimeout},
+                                             clock));
+  engines.broker_breaker = std::make_unique<server::Breaker>("broker", clock);
+  engines.topics = std::make_unique<GuardedTopicAdmin>(std::move(admin), *engines.broker_breaker);
+  return {};
+}
+
 Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& engines) {
   if (config.topics_dsn.empty()) {
     engines.topics = std::make_unique<MemoryTopicAdmin>();
     return {};
   }
+  if (config.topics_on_kafka) return open_kafka(config, clock, engines);
   const auto connections = static_cast<std::size_t>(config.diff_concurrency);
   engines.broker_breaker = std::make_unique<server::Breaker>("broker", clock);
   WEIR_TRY(auto pool, open_pool(config.topics_dsn, prepare_topic_schema, connections, clock,

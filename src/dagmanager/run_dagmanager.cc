@@ -49,6 +49,12 @@ namespace {
 /// How long calls that are not diffs may still take at the end.
 constexpr std::chrono::seconds kLastCalls{1};
 
+/// Which engine has the topics, for the log.
+std::string_view topics_word(const DagmanagerConfig& config) {
+  if (config.topics_on_kafka) return "kafka";
+  return config.topics_dsn.empty() ? "memory" : "postgresql";
+}
+
 /// Counts what diffs do, and puts on record what they are refused for.
 class DiffWitness final : public DiffObserver {
  public:
@@ -121,13 +127,12 @@ class Dagmanager {
                                                {random_, server::log(), http_tracer()}));
     WEIR_CHECK(http_->start());  // last: whoever sees /readyz finds everything there
     const server::ListenAddress http{config_.http.host, http_->port()};
-    server::log().info("serving",
-                       {{"grpc", grpc_address_},
-                        {"http", http.text()},
-                        {"instance", instance_},
-                        {"profile", config_.prod ? "prod" : "dev"},
-                        {"graph", config_.graph_dsn.empty() ? "memory" : "postgresql"},
-                        {"topics", config_.topics_dsn.empty() ? "memory" : "postgresql"}});
+    server::log().info("serving", {{"grpc", grpc_address_},
+                                   {"http", http.text()},
+                                   {"instance", instance_},
+                                   {"profile", config_.prod ? "prod" : "dev"},
+                                   {"graph", config_.graph_dsn.empty() ? "memory" : "postgresql"},
+                                   {"topics", topics_word(config_)}});
     return {};
   }
 

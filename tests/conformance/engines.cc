@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <fstream>
-#include <thread>
 #include <vector>
 
 #include "dagmanager/ports/compaction/memory_compaction_store.h"
@@ -157,7 +157,7 @@ std::string kafka_brokers() {
 class KafkaTopics final : public TopicEngine {
  public:
   explicit KafkaTopics(const std::string& brokers)
-      : topics_(must(dagmanager::KafkaTopicAdmin::open({.brokers = brokers}))) {
+      : topics_(must(dagmanager::KafkaTopicAdmin::open({.brokers = brokers}, real_clock()))) {
     // Each broker lags on its own: a few that know of none are enough.
     int empty_lists = 0;
     EXPECT_TRUE(in_the_end([&] {
@@ -184,9 +184,12 @@ postgres::PoolOptions pool_options(const std::string& dsn) {
 
 bool in_the_end(const std::function<bool()>& holds) {
   const auto until = std::chrono::steady_clock::now() + kInTheEnd;
+  std::mutex mutex;
+  std::condition_variable nobody_rings;
+  std::unique_lock lock(mutex);
   while (!holds()) {
     if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(kLookAgain);
+    nobody_rings.wait_for(lock, kLookAgain);
   }
   return true;
 }

@@ -31,12 +31,13 @@ class RedoStoreTest : public testing::TestWithParam<test::Adapter> {
 
   /// A deploy of one node; `after` hands its weight over.
   Result<Committed> deploy(const std::string& version, std::optional<double> weight,
-                           const std::string& after = "", int second = 1) {
+                           const std::string& after = "", int second = 1,
+                           const std::string& nodes = "") {
     const auto binding = make_binding("s", "w1");
     Diff diff(engine_->store(), binding, {make_node(version)}, at(second));
     GraphChange& change = diff.view().reserve().change();
     DeployRecord record = make_deploy(*binding, version, {}, at(second));
-    record.key.node_set = version;
+    record.key.node_set = nodes.empty() ? version : nodes;
     change.sentinel = make_sentinel(record, weight);
     if (!after.empty()) {
       record.baseline = key_of(after);
@@ -172,6 +173,22 @@ TEST_P(RedoStoreTest, ARollbackGivesThePredecessorItsLastWeight) {
   EXPECT_THAT(lines, testing::ElementsAre("rollback v1-hotfix none 0.00 to version v1",
                                           "rollback v1-hotfix 0.50 0.00 to version v1",
                                           "rollback v1 0.00 0.50 to version v1"));
+}
+
+/// What has the traffic is what is held and guarded: not a later deploy of the same version.
+TEST_P(RedoStoreTest, ASentinelStandsForTheDeployThatCameBack) {
+  ASSERT_TRUE(succeeded(deploy("v1", 1.0)));
+  const std::string first = key_of("v1");
+  ASSERT_TRUE(succeeded(deploy("v1", 1.0, "", 2, "another graph")));
+  ASSERT_EQ(history().deploys.size(), 2U);
+  const std::string second = history().deploys.back().key;
+  ASSERT_EQ(history().sentinels.front().deploy_key, second);
+  const auto done = take_back();
+  ASSERT_TRUE(succeeded(done));
+  EXPECT_TRUE(done->weights.empty()) << "one sentinel for both";
+  ASSERT_EQ(history().sentinels.size(), 1U);
+  EXPECT_EQ(history().sentinels.front().deploy_key, first);
+  EXPECT_TRUE(history().deploys.back().taken_back);
 }
 
 TEST_P(RedoStoreTest, ASecondRollbackChangesNothing) {

@@ -142,7 +142,7 @@ struct SentinelRecord {
   std::optional<double> live_weight = {};  ///< the last one above 0, as far as it was noted
   double peak_weight = 0;                  ///< the highest, likewise
   std::optional<Instant> retired_at = {};  ///< since when nothing holds it, as a pass saw it
-  std::string deploy_key;                  ///< DeployKey::text() of the newest deploy under it
+  std::string deploy_key;  ///< DeployKey::text(): the newest deploy under it, or one that came back
   Instant created_at{};
 
   friend bool operator==(const SentinelRecord&, const SentinelRecord&) = default;

@@ -46,6 +46,8 @@ graph::VersionLabel next_hotfix(const SentinelHistory& history,
   }
 }
 
+}  // namespace
+
 const SentinelRecord* find_sentinel(const SentinelHistory& history, const DeployHead& deploy) {
   const graph::SentinelId id = graph::sentinel_id(deploy.strategy);
   for (const auto* sentinels : {&history.sentinels, &history.baseline_sentinels}) {
@@ -56,8 +58,6 @@ const SentinelRecord* find_sentinel(const SentinelHistory& history, const Deploy
   }
   return nullptr;
 }
-
-}  // namespace
 
 std::vector<graph::StrategyId> strategies_of(const graph::SentinelId& id) {
   std::vector<graph::StrategyId> strategies = {graph::StrategyId(id.text())};
@@ -244,6 +244,7 @@ std::vector<WeightStep> rollback_weights(const RollbackPlan& plan, const Sentine
   }
   if (gains != nullptr) {
     WeightStep step{*gains, gains->traffic_weight, true};
+    step.sentinel.deploy_key = plan.predecessor.key;
     give_weight(step.sentinel, former ? *former : last_live_weight(*gains).value_or(1));
     // Of one id the side that loses is not told: the one that stays must be.
     const bool untold = one_id && !steps.empty();

@@ -115,6 +115,9 @@ std::optional<AuditRow> audit_of_weight(const GraphChange& change, std::optional
 /// The row of a rollback itself, whatever weights it moves.
 AuditRow audit_of(const RollbackPlan& plan, const StepCause& cause);
 
+/// The sentinel that a deploy is due, of this history; nothing if it is not stored.
+const SentinelRecord* find_sentinel(const SentinelHistory& history, const DeployHead& deploy);
+
 /// The weights of a rollback, the side that loses first. The predecessor gets `former`, if given,
 /// else the last above 0 that it had.
 std::vector<WeightStep> rollback_weights(const RollbackPlan& plan, const SentinelHistory& history,

@@ -256,8 +256,14 @@ Result<RollbackMoves> rollback_moves(const RollbackPlan& plan, const SentinelHis
                                      const StepCause& cause) {
   const RolloutSide taken{graph::sentinel_id(plan.taken.strategy), plan.taken.version};
   const RolloutSide back{graph::sentinel_id(plan.predecessor.strategy), plan.predecessor.version};
-  if (taken == back) return RollbackMoves{};  // one sentinel for both: nothing moves
   RollbackMoves moves;
+  moves.taken_back.push_back(plan.taken.key);
+  const SentinelRecord* returning = find_sentinel(history, plan.predecessor);
+  if (returning != nullptr && returning->deploy_key != plan.predecessor.key) {
+    moves.returns = *returning;
+    moves.returns->deploy_key = plan.predecessor.key;
+  }
+  if (taken == back) return moves;  // one sentinel for both: no weight moves
   std::optional<double> former;
   for (const RolloutRecord& record : unfinished) {
     if (record.world != plan.taken.world || record.candidate != taken) continue;
@@ -279,6 +285,10 @@ Result<RollbackMoves> rollback_moves(const RollbackPlan& plan, const SentinelHis
     rollout.ended_at = cause.at;
     rollout.unknown_since.reset();
     rollout.reason = "its deploy was taken back by " + cause.actor;
+    const SentinelRecord* candidate = find_sentinel(history, plan.taken);
+    if (candidate != nullptr && candidate->deploy_key != plan.taken.key) {
+      moves.taken_back.push_back(candidate->deploy_key);
+    }
   }
   return moves;
 }

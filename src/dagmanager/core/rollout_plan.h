@@ -145,6 +145,12 @@ std::string rollout_words(const Rollout& rollout);
 struct RollbackMoves {
   std::vector<WeightStep> weights;
   std::optional<RolloutRecord> ended;
+  /// The predecessor's sentinel where it stood for another deploy of its version: for the
+  /// predecessor from now on, so that what has the traffic is what is held and guarded.
+  std::optional<SentinelRecord> returns;
+  /// Deploys to mark: the one that is taken back, and the candidate of the rollout that it ended
+  /// where that is another deploy of the version.
+  std::vector<std::string> taken_back;
 };
 /// A rollback of a candidate ends its rollout, and its baseline has its former weight again.
 /// FAILED_PRECONDITION `rollout_running` where it would move a weight of another rollout.

@@ -7,7 +7,6 @@
 #include <array>
 #include <memory>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 namespace weir::kafka {
@@ -35,16 +34,18 @@ constexpr std::string_view kInternal = "__";
 /// The time that a call has left.
 class Deadline {
  public:
-  explicit Deadline(std::chrono::milliseconds all) : end_(std::chrono::steady_clock::now() + all) {}
+  explicit Deadline(const Client& client)
+      : clock_(client.clock()), end_(clock_.monotonic() + client.call_timeout()) {}
 
   int milliseconds() const {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(end_ - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - clock_.monotonic());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 1));
   }
+  void sleep_for(Duration span) const { clock_.sleep_for(span); }
 
  private:
-  std::chrono::steady_clock::time_point end_;
+  Clock& clock_;
+  Duration end_;
 };
 
 Result<Options> options_for(rd_kafka_t* handle, rd_kafka_admin_op_t operation,
@@ -253,14 +254,14 @@ Result<std::vector<std::int64_t>> offsets_at(rd_kafka_t* handle, std::span<const
     if (tries == kLeaderTries || !has_no_leader_yet(failed)) {
       return client_error(failed, "read the ends of topics");
     }
-    std::this_thread::sleep_for(kLeaderWait);
+    deadline.sleep_for(kLeaderWait);
   }
 }
 
 }  // namespace
 
 Result<std::vector<TopicResult>> Admin::create(std::span<const NewTopic> topics) const {
-  const Deadline deadline(client_.call_timeout());
+  const Deadline deadline(client_);
   std::vector<TopicResult> results;
   for (std::size_t from = 0; from < topics.size(); from += kTopicsARequest) {
     const auto some = topics.subspan(from, std::min(kTopicsARequest, topics.size() - from));
@@ -271,7 +272,7 @@ Result<std::vector<TopicResult>> Admin::create(std::span<const NewTopic> topics)
 }
 
 Result<std::vector<TopicResult>> Admin::remove(std::span<const std::string> topics) const {
-  const Deadline deadline(client_.call_timeout());
+  const Deadline deadline(client_);
   std::vector<TopicResult> results;
   for (std::size_t from = 0; from < topics.size(); from += kTopicsARequest) {
     const auto some = topics.subspan(from, std::min(kTopicsARequest, topics.size() - from));
@@ -282,7 +283,7 @@ Result<std::vector<TopicResult>> Admin::remove(std::span<const std::string> topi
 }
 
 Result<Cluster> Admin::cluster() const {
-  const Deadline deadline(client_.call_timeout());
+  const Deadline deadline(client_);
   const rd_kafka_metadata_t* read = nullptr;
   if (const auto failed =
           rd_kafka_metadata(client_.handle(), 1, nullptr, &read, deadline.milliseconds());
@@ -309,7 +310,7 @@ Result<Cluster> Admin::cluster() const {
 
 Result<std::vector<std::optional<TopicConfig>>> Admin::configs(
     std::span<const std::string> topics) const {
-  const Deadline deadline(client_.call_timeout());
+  const Deadline deadline(client_);
   std::map<std::string, TopicConfig, std::less<>> found;
   for (std::size_t from = 0; from < topics.size(); from += kConfigsARequest) {
     const auto some = topics.subspan(from, std::min(kConfigsARequest, topics.size() - from));
@@ -324,7 +325,7 @@ Result<std::vector<std::optional<TopicConfig>>> Admin::configs(
 }
 
 Result<std::vector<std::int64_t>> Admin::sizes(std::span<const Topic> topics) const {
-  const Deadline deadline(client_.call_timeout());
+  const Deadline deadline(client_);
   std::vector<std::int64_t> sizes;
   if (topics.empty()) return sizes;
   WEIR_TRY(const auto lows,

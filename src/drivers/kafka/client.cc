@@ -27,7 +27,7 @@ Result<void> set(const Conf& conf, const std::string& name, const std::string& v
 
 }  // namespace
 
-Result<std::unique_ptr<Client>> Client::create(const ClientOptions& options) {
+Result<std::unique_ptr<Client>> Client::create(const ClientOptions& options, Clock& clock) {
   std::string brokers = options.brokers;
   if (brokers.starts_with(kScheme)) brokers.erase(0, kScheme.size());
   if (brokers.empty()) {
@@ -45,7 +45,7 @@ Result<std::unique_ptr<Client>> Client::create(const ClientOptions& options) {
     return base::invalid_argument(std::string(kBadSetting), std::string(why.data()));
   }
   static_cast<void>(conf.release());  // the handle's now
-  return std::unique_ptr<Client>(new Client(handle, options.call_timeout));
+  return std::unique_ptr<Client>(new Client(handle, options.call_timeout, clock));
 }
 
 Client::~Client() { rd_kafka_destroy(handle_); }

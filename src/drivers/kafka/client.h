@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "drivers/kafka/limits.h"
 
@@ -36,20 +37,23 @@ class Client {
  public:
   /// Sends nothing yet. INVALID_ARGUMENT `kafka_setting_invalid` names the setting and what is
   /// wrong with it.
-  static Result<std::unique_ptr<Client>> create(const ClientOptions& options);
+  /// `clock` outlives the client.
+  static Result<std::unique_ptr<Client>> create(const ClientOptions& options, Clock& clock);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   rd_kafka_s* handle() const { return handle_; }
   std::chrono::milliseconds call_timeout() const { return call_timeout_; }
+  Clock& clock() const { return clock_; }
 
  private:
-  Client(rd_kafka_s* handle, std::chrono::milliseconds call_timeout)
-      : handle_(handle), call_timeout_(call_timeout) {}
+  Client(rd_kafka_s* handle, std::chrono::milliseconds call_timeout, Clock& clock)
+      : handle_(handle), call_timeout_(call_timeout), clock_(clock) {}
 
   rd_kafka_s* handle_;
   std::chrono::milliseconds call_timeout_;
+  Clock& clock_;
 };
 
 /// The error for a code of librdkafka (rd_kafka_resp_err_t): what was not reached or not answered

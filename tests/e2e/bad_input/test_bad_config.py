@@ -35,9 +35,13 @@ FILES = {
         "dagmanager:\n  graph_dsn: bolt://localhost:7687\n",
         ["@:2:", "graph_dsn", "not_available_yet"],
     ),
-    "topic_engine_not_built": (
-        "dagmanager:\n  topics_dsn: kafka://localhost:9092\n",
-        ["@:2:", "topics_dsn", "not_available_yet"],
+    "setting_of_no_broker": (
+        "dagmanager:\n  kafka_properties: {a: b}\n",
+        ["@:2:", "kafka_properties", "topics_dsn"],
+    ),
+    "setting_that_librdkafka_has_not": (
+        "dagmanager:\n  topics_dsn: localhost:9092\n  kafka_properties: {no.such: b}\n",
+        ["topics_dsn", "no.such"],
     ),
     "bus_not_built": (
         "dagmanager:\n  controlbus_dsn: kafka://localhost:9092\n",

@@ -27,15 +27,13 @@ def refused(tmp_path, yaml, env=None):
     [
         ("graph_dsn", "bolt://db:7687"),
         ("neo4j_dsn", "neo4j://db:7687"),
-        ("topics_dsn", "kafka://broker:9092"),
-        ("kafka_dsn", "localhost:9092"),
         ("controlbus_dsn", "kafka://broker:9092"),
         ("gc_archive_bucket", "s3://bucket/prefix"),
         ("legacy_topics", "true"),
     ],
 )
 def test_what_is_not_built_yet_stops_the_start_by_name(tmp_path, key, value):
-    names = {"neo4j_dsn": "graph_dsn", "kafka_dsn": "topics_dsn"}
+    names = {"neo4j_dsn": "graph_dsn"}
     error = refused(tmp_path, f"dagmanager:\n  {key}: {value}\n")
     assert f"not_available_yet: {names.get(key, key)}: " in error
     assert re.search(r"weir\.yml:2:\d+: ", error)

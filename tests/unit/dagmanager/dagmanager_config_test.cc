@@ -148,13 +148,22 @@ TEST_F(DagmanagerConfigTest, NamesAnEngineThatIsNotBuiltYet) {
                 ElementsAre("not_available_yet graph_dsn"))
         << dsn;
   }
-  for (const char* dsn : {"kafka://b:9092", "localhost:9092"}) {
-    EXPECT_THAT(faults(std::string("dagmanager:\n  kafka_dsn: ") + dsn + "\n"),
-                ElementsAre("not_available_yet topics_dsn"))
-        << dsn;
-  }
   EXPECT_THAT(faults("dagmanager:\n  controlbus_dsn: kafka://b:9092\n"),
               ElementsAre("not_available_yet controlbus_dsn"));
+}
+
+TEST_F(DagmanagerConfigTest, TakesBrokersWithAndWithoutTheirScheme) {
+  for (const std::string dsn : {"kafka://b:9092,c:9092", "localhost:9092"}) {
+    const auto config = read("dagmanager:\n  kafka_dsn: " + dsn +
+                             "\n  kafka_properties: {security.protocol: sasl_ssl}\n");
+    ASSERT_TRUE(config.ok()) << config.error().describe();
+    EXPECT_TRUE(config->topics_on_kafka);
+    EXPECT_EQ(config->topics_dsn, dsn);
+    EXPECT_THAT(config->kafka_properties,
+                ElementsAre(testing::Pair("security.protocol", "sasl_ssl")));
+  }
+  EXPECT_THAT(faults("dagmanager:\n  kafka_properties: {a: b}\n"),
+              ElementsAre("value_not_allowed kafka_properties"));
 }
 
 TEST_F(DagmanagerConfigTest, RefusesAnEngineThatIsNone) {
@@ -173,15 +182,15 @@ TEST_F(DagmanagerConfigTest, PlacesAFaultInTheFile) {
 TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
   const std::string yaml =
       "dagmanager:\n"
-      "  acl: {readers: [a], writers: [b]}\n  kafka_properties: {a: b}\n"
+      "  acl: {readers: [a], writers: [b]}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
       "  s3: {secret_key: k}\n";
   EXPECT_THAT(
       faults(yaml),
       UnorderedElementsAre("not_available_yet acl.readers", "not_available_yet acl.writers",
-                           "not_available_yet kafka_properties", "not_available_yet tls.cert_file",
-                           "not_available_yet auth.jwks", "not_available_yet auth.local_roles",
-                           "not_available_yet legacy_topics", "not_available_yet s3.secret_key"));
+                           "not_available_yet tls.cert_file", "not_available_yet auth.jwks",
+                           "not_available_yet auth.local_roles", "not_available_yet legacy_topics",
+                           "not_available_yet s3.secret_key"));
 }
 
 TEST_F(DagmanagerConfigTest, ReadsWhereSpansGo) {

@@ -36,7 +36,10 @@ Result<TakenBack> MemoryRedoStore::take_back(const TakeBack& command) {
       if (!record.rollout.ended()) unfinished.push_back(record);
     }
     WEIR_TRY(const RollbackMoves moves, rollback_moves(plan, history, unfinished, cause));
-    graph.deploys.find(command.taken)->taken_back_at = command.at;
+    for (const std::string& key : moves.taken_back) {
+      if (DeployRecord* deploy = graph.deploys.find(key)) deploy->taken_back_at = command.at;
+    }
+    if (moves.returns) graph.find_sentinel(*moves.returns)->deploy_key = moves.returns->deploy_key;
     graph.audit.push_back(audit_of(plan, cause));
     if (moves.ended) {
       *std::ranges::find(graph.rollouts, moves.ended->id, &RolloutRecord::id) = *moves.ended;

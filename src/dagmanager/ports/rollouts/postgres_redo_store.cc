@@ -31,6 +31,10 @@ constexpr Statement kReadDeploy = {
     " sentinel_due, request_hash, answer_hash, first_seen, last_seen, ended_at,"
     " taken_back_at, baseline_key, buckets FROM weir_dagmanager.deploy WHERE deploy_key = $1"};
 
+constexpr Statement kPointSentinel = {"dag_point_sentinel",
+                                      "UPDATE weir_dagmanager.sentinel SET deploy_key = $4"
+                                      " WHERE sentinel_id = $1 AND world_id = $2 AND version = $3"};
+
 }  // namespace
 
 Result<SentinelHistory> PostgresRedoStore::read_history(const graph::SentinelId& sentinel) {
@@ -79,7 +83,15 @@ Result<TakenBack> PostgresRedoStore::write(const TakeBack& command) {
   WEIR_TRY(const RollbackMoves moves,
            rollback_moves(plan, history, take_rollouts(read[unfinished_at]), cause));
   Pipeline writing(*connection);
-  mark_taken_back(writing, command.taken, command.at);
+  for (const std::string& key : moves.taken_back) mark_taken_back(writing, key, command.at);
+  if (moves.returns) {
+    Params returns;
+    returns.text(moves.returns->id.view())
+        .text(moves.returns->world.view())
+        .text(moves.returns->version.view())
+        .text(moves.returns->deploy_key);
+    writing.add(kPointSentinel, std::move(returns));
+  }
   add_audit(writing, audit_of(plan, cause));
   if (moves.ended) store_rollout(writing, *moves.ended);
   TakenBack done{.changed = true, .weights = {}};

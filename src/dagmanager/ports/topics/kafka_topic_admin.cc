@@ -75,9 +75,9 @@ TopicSeen seen_as(const kafka::Topic& topic, const kafka::TopicConfig& config) {
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaTopicAdmin>> KafkaTopicAdmin::open(
-    const kafka::ClientOptions& options) {
-  WEIR_TRY(auto client, kafka::Client::create(options));
+Result<std::unique_ptr<KafkaTopicAdmin>> KafkaTopicAdmin::open(const kafka::ClientOptions& options,
+                                                               Clock& clock) {
+  WEIR_TRY(auto client, kafka::Client::create(options, clock));
   return std::unique_ptr<KafkaTopicAdmin>(new KafkaTopicAdmin(std::move(client)));
 }
 

@@ -17,7 +17,9 @@ namespace weir::dagmanager {
 class KafkaTopicAdmin final : public TopicAdmin {
  public:
   /// `broker_unavailable` is of calls; this fails with INVALID_ARGUMENT `kafka_setting_invalid`.
-  static Result<std::unique_ptr<KafkaTopicAdmin>> open(const kafka::ClientOptions& options);
+  /// `clock` outlives it.
+  static Result<std::unique_ptr<KafkaTopicAdmin>> open(const kafka::ClientOptions& options,
+                                                       Clock& clock);
 
   Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override;
   Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override;
