@@ -475,7 +475,10 @@ class Dagmanager {
 
 /// 2: a newer Weir wrote what is stored.
 int exit_code(const Error& error) {
-  return error.reason() == "schema_version" || error.reason() == "snapshot_version" ? 2 : 1;
+  const bool is_mended_by_hand = error.reason() == "schema_version" ||
+                                 error.reason() == "snapshot_version" ||
+                                 error.reason() == "kafka_setting_invalid";
+  return is_mended_by_hand ? 2 : 1;
 }
 
 }  // namespace
