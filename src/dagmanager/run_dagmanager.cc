@@ -473,7 +473,7 @@ class Dagmanager {
   std::string grpc_address_;
 };
 
-/// 2: a newer Weir wrote what is stored.
+/// 2: a newer Weir wrote what is stored, or a setting is none.
 int exit_code(const Error& error) {
   const bool is_mended_by_hand = error.reason() == "schema_version" ||
                                  error.reason() == "snapshot_version" ||
