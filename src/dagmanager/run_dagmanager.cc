@@ -88,6 +88,7 @@ class Dagmanager {
     std::unique_ptr<Dagmanager> role(new Dagmanager(config));
     WEIR_CHECK(role->open_telemetry());
     WEIR_TRY(role->engines_, open_engines(config, role->clock_, role->random_));
+    role->cap_replication();
     WEIR_TRY(role->admission_,
              server::WorkerPool::create(
                  {.name = "diff",
@@ -172,6 +173,7 @@ class Dagmanager {
  private:
   explicit Dagmanager(const DagmanagerConfig& config)
       : config_(config),
+        policy_(config.policy),
         instance_(base::uuid_v4(random_)),
         dagmanager_metrics_(metrics_),
         prober_(clock_),
@@ -190,6 +192,17 @@ class Dagmanager {
   }
 
   server::Tracer* tracer() { return telemetry_ ? &telemetry_->tracer() : nullptr; }
+  /// To the brokers there are at the start. Where none answers, nothing is known of how many there
+  /// are, and topics are asked for as the rules say.
+  void cap_replication() {
+    if (config_.prod) return;
+    const Result<int> brokers = engines_.topics->broker_count();
+    if (!brokers.ok()) return;
+    for (const std::string& warning : dagmanager::cap_replication(policy_, *brokers)) {
+      server::log().warning(warning);
+    }
+  }
+
   server::Tracer* http_tracer() { return config_.trace_http ? tracer() : nullptr; }
 
   Result<void> wire() {
@@ -198,7 +211,7 @@ class Dagmanager {
     hits_ = std::make_unique<HitService>(*engines_.hits, clock_);
     witness_ = std::make_unique<DiffWitness>(dagmanager_metrics_, *hits_, *engines_.alerts, clock_);
     executor_ = std::make_unique<DiffExecutor>(
-        DiffExecutor::Config{config_.policy, config_.compute_key_in_queue_map, config_.prod},
+        DiffExecutor::Config{policy_, config_.compute_key_in_queue_map, config_.prod},
         *engines_.store, *engines_.topics, clock_, random_, *witness_);
     diffs_ = std::make_unique<DiffServer>(DiffServer::Parts{
         *executor_, *admission_, acks_, dagmanager_metrics_, *health_, clock_, random_, tracer()});
@@ -426,6 +439,7 @@ class Dagmanager {
   }
 
   const DagmanagerConfig& config_;
+  PlannerPolicy policy_;
   server::SystemClock clock_;
   server::SystemRandom random_;
   const std::string instance_;

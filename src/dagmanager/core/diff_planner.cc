@@ -211,6 +211,20 @@ Error Planner::refuse() {
 
 }  // namespace
 
+std::vector<std::string> cap_replication(PlannerPolicy& policy, int brokers) {
+  std::vector<std::string> warnings;
+  for (std::size_t type = 0; type < policy.shapes.size(); ++type) {
+    int& replication = policy.shapes.at(type).replication;
+    if (replication <= brokers) continue;
+    warnings.push_back("topics of type " +
+                       std::string(graph::topic_type_name(static_cast<graph::TopicType>(type))) +
+                       " get " + std::to_string(brokers) + " replicas instead of " +
+                       std::to_string(replication) + ": there are no more brokers");
+    replication = brokers;
+  }
+  return warnings;
+}
+
 Result<DiffScope> make_scope(const graph::Dag& dag, const DiffFields& fields,
                              const PlannerPolicy& policy) {
   const graph::ComputeContext context =

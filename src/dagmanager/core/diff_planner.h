@@ -30,6 +30,10 @@ struct PlannerPolicy {
   std::array<std::int64_t, 3> lag_alert_seconds{};
 };
 
+/// Asks no topic for more replicas than there are brokers (contract section 3.7, outside profile
+/// prod). A sentence for each type that gets fewer than its rule says.
+std::vector<std::string> cap_replication(PlannerPolicy& policy, int brokers);
+
 /// Fields 1 and 3 to 7 of a DiffRequest.
 struct DiffFields {
   graph::StrategyId strategy;

@@ -96,9 +96,10 @@ TopicAnswer answer_of(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
     case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+      return TopicAnswer::Refused;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-      return TopicAnswer::Refused;
+      return TopicAnswer::Denied;
     default:
       return TopicAnswer::Failed;
   }

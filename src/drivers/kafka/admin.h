@@ -27,7 +27,8 @@ enum class TopicAnswer : std::uint8_t {
   AlreadyThere,  ///< a topic of that name, or of one that Kafka takes for the same: `.` is `_`
   NotThere,
   Unknown,  ///< not in time: it may or may not have been done
-  Refused,  ///< never: its name, shape or settings, or the caller may not
+  Refused,  ///< never: its name, shape or settings
+  Denied,   ///< this login may not
   Failed,   ///< not now: too few brokers, the controller moved
 };
 struct TopicResult {

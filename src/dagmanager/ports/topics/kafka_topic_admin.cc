@@ -17,12 +17,12 @@ namespace {
 constexpr const char* kRetention = "retention.ms";
 constexpr const char* kCleanup = "cleanup.policy";
 
-/// The driver's faults as the port has them.
+/// The driver's faults as the port has them: whatever a broker says of a whole call, another time
+/// it may say something else.
 Error broker_error(Error error) {
-  if (error.code() == Code::Unavailable || error.code() == Code::DeadlineExceeded) {
-    return {error.code(), "broker_unavailable", error.message()};
-  }
-  return error;
+  const bool timed_out = error.code() == Code::DeadlineExceeded;
+  return {timed_out ? Code::DeadlineExceeded : Code::Unavailable, "broker_unavailable",
+          error.message()};
 }
 
 kafka::NewTopic new_topic(const TopicSpec& spec) {
@@ -32,6 +32,11 @@ kafka::NewTopic new_topic(const TopicSpec& spec) {
                         .config = {{kRetention, std::to_string(spec.shape.retention_ms)}}};
   if (!spec.shape.cleanup.empty()) topic.config[kCleanup] = spec.shape.cleanup;
   return topic;
+}
+
+/// Rights are given by people: until then nothing is known of any of the topics.
+Error denied(const std::string& words) {
+  return base::unavailable("broker_unavailable", "this login may not make topics: " + words);
 }
 
 CreateAnswer created_as(kafka::TopicAnswer answer) {
@@ -46,6 +51,7 @@ CreateAnswer created_as(kafka::TopicAnswer answer) {
       return CreateAnswer::Refused;
     case kafka::TopicAnswer::NotThere:
     case kafka::TopicAnswer::Failed:
+    case kafka::TopicAnswer::Denied:
       break;
   }
   return CreateAnswer::Failed;
@@ -97,6 +103,9 @@ Result<std::vector<CreateAnswer>> KafkaTopicAdmin::create(std::span<const TopicS
   auto results = admin_.create(wanted);
   if (!results.ok()) return broker_error(std::move(results).error());
   WEIR_CRASH_POINT("topics.after_create");
+  for (const kafka::TopicResult& result : *results) {
+    if (result.answer == kafka::TopicAnswer::Denied) return denied(result.message);
+  }
   for (std::size_t i = 0; i < asked.size(); ++i) {
     answers[asked[i]] = created_as((*results)[i].answer);
   }

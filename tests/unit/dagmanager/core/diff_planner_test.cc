@@ -45,6 +45,20 @@ TEST(DiffPlanner, MakesAnUnknownNodeNew) {
   EXPECT_EQ(plan.nodes[0].queue_row, 0);
 }
 
+TEST(DiffPlanner, AsksForNoMoreReplicasThanThereAreBrokers) {
+  PlannerPolicy policy;
+  policy.shapes = {graph::TopicShape{.replication = 3}, graph::TopicShape{.replication = 2},
+                   graph::TopicShape{.replication = 1}};
+  EXPECT_TRUE(cap_replication(policy, 3).empty());
+  const auto warnings = cap_replication(policy, 2);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0],
+            "topics of type raw get 2 replicas instead of 3: there are no more brokers");
+  EXPECT_EQ(policy.shapes[0].replication, 2);
+  EXPECT_EQ(cap_replication(policy, 1).size(), 2U);
+  EXPECT_EQ(policy.shapes[2].replication, 1);
+}
+
 TEST(DiffPlanner, ReusesNodeWhoseInputsAreUnchanged) {
   TestGraph graph;
   const auto dag = test_dag({{.name = "a"}, {.name = "b", .inputs = {"a"}}});
