@@ -108,13 +108,14 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::TopicUpkeepStore& upkeep() override { return instance_->upkeep(); }
   dagmanager::TopicLogStore& topic_log() override { return instance_->topic_log(); }
   dagmanager::GraphStore& other_instance() override {
-    if (!other_) other_ = graph_.instance();
+    std::call_once(other_made_, [this] { other_ = graph_.instance(); });
     return other_->store();
   }
 
  private:
   PostgresGraph graph_;
   std::unique_ptr<PostgresInstance> instance_;
+  std::once_flag other_made_;
   std::unique_ptr<PostgresInstance> other_;
 };
 

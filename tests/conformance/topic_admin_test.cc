@@ -194,8 +194,10 @@ TEST_P(TopicAdminTest, RemovesTheNamedTopicsAndNoOthersLikeThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Adapters, TopicAdminTest, test::all_adapters(), test::adapter_name);
+#ifndef WEIR_WITHOUT_KAFKA
 INSTANTIATE_TEST_SUITE_P(Kafka, TopicAdminTest, testing::Values(test::Adapter::Kafka),
                          test::adapter_name);
+#endif
 
 }  // namespace
 }  // namespace weir::dagmanager

@@ -8,7 +8,7 @@
 namespace weir::faultproxy {
 namespace {
 
-std::string number(std::uint32_t value, int width) {
+std::string number(std::uint64_t value, int width) {
   std::string text;
   for (int i = width - 1; i >= 0; --i) {
     text += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
