@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <string_view>
 
 #include "dagmanager/event_relay.h"
@@ -182,8 +183,9 @@ void LifeWorld::roll_back_the_ripe() {
     return violated(unnamed(back.error()));
   }
   ++marks_["rolled back"];
-  // One that was taken back before is only looked up, and may go a moment later.
-  if (violation_.empty() && audit_rows() != rows)
+  // One that was taken back before is only looked up, and may go a moment later; so may one whose
+  // share somebody else took meanwhile.
+  if (violation_.empty() && only_rolled_back_since(rows))
     check_rollback(sentinel->id.text(), sentinel->world.text());
 }
 
@@ -223,6 +225,16 @@ void LifeWorld::check_rollback(const std::string& sentinel, const std::string& w
   }
   for (const auto& [key, topic] : second->queue_map()) check_handed_out(topic, "a rollback");
   if (audit_rows() != rows) violated("a repeated rollback changed something");
+}
+
+bool LifeWorld::only_rolled_back_since(std::size_t rows) {
+  bool only = false;
+  store_->look([&](const MemoryGraph& graph) {
+    const auto fresh = graph.audit | std::views::drop(rows);
+    only = !fresh.empty() &&
+           std::ranges::all_of(fresh, [](const auto& row) { return row.action == "rollback"; });
+  });
+  return only;
 }
 
 std::size_t LifeWorld::audit_rows() {

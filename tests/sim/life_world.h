@@ -77,6 +77,8 @@ class LifeWorld {
   void redo(int depth);
   void roll_back_the_ripe();
   std::size_t audit_rows();
+  /// Whether rows were written since there were so many, and each by a rollback.
+  bool only_rolled_back_since(std::size_t rows);
   Result<dagmanager::wire::DiffResult> run_hotfix(Process& process,
                                                   const dagmanager::HotfixDiff& hotfix);
   Result<dagmanager::wire::DiffResult> roll_back(Process& process, const std::string& sentinel,
