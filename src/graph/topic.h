@@ -29,7 +29,7 @@ struct TopicShape {
   int partitions = 1;
   int replication = 1;
   std::int64_t retention_ms = 0;
-  std::string cleanup;  ///< cleanup.policy; empty: not set
+  std::string cleanup = {};  ///< cleanup.policy; empty: not set
 
   friend bool operator==(const TopicShape&, const TopicShape&) = default;
 };
