@@ -182,6 +182,18 @@ class Reader {
                                : CrossContextPolicy::Isolate;
     policy.namespaces = config_.boolean("enable_topic_namespace");
     for (const graph::TopicType type : graph::kTopicTypes) read_topic_overrides(type);
+    out_.acls.readers = principals("acl.readers");
+    out_.acls.writers = principals("acl.writers");
+  }
+
+  std::vector<std::string> principals(const std::string& key) {
+    std::vector<std::string> principals = config_.text_list(key);
+    for (const std::string& principal : principals) {
+      if (is_principal(principal)) continue;
+      fault("value_not_allowed", key,
+            "\"" + principal + "\" is no principal: write it as the broker has it, User:NAME");
+    }
+    return principals;
   }
 
   void read_topic_overrides(graph::TopicType type) {

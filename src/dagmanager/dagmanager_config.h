@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "dagmanager/core/diff_planner.h"
+#include "dagmanager/core/topics/topic_rights.h"
 #include "dagmanager/monitors/alert_route.h"
 #include "dagmanager/queues/limits.h"
 #include "dagmanager/queues/orphan_watch.h"
@@ -51,6 +52,8 @@ struct DagmanagerConfig {
   bool topics_on_kafka = false;
   /// librdkafka's settings, by its names.
   std::map<std::string, std::string> kafka_properties;
+  /// Who is given rights on the topics that are made.
+  TopicAcls acls;
 
   /// What decides a diff: identity check, cross-context policy, namespaces, topic shapes.
   PlannerPolicy policy;

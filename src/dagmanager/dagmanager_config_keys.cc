@@ -92,6 +92,14 @@ Keys topic_keys() {
        .wildcard_names = kTopicTypeNames,
        .example = "60",
        .default_words = "the larger of 60 and 5 intervals of the node"},
+      {.key = "acl.readers",
+       .kind = ValueKind::TextList,
+       .meaning = "Principals that may read each topic Weir makes, as the broker has them.",
+       .example = "[User:gateway, User:research]"},
+      {.key = "acl.writers",
+       .kind = ValueKind::TextList,
+       .meaning = "Principals that may write each topic Weir makes.",
+       .example = "[User:gateway]"},
   };
 }
 
@@ -279,12 +287,6 @@ Keys later_engine_keys() {
        .default_text = "neo4j",
        .meaning = "Password of a Neo4j graph store.",
        .secret = true},
-      {.key = "acl.readers",
-       .kind = ValueKind::TextList,
-       .meaning = "Principals that may read each topic Weir makes."},
-      {.key = "acl.writers",
-       .kind = ValueKind::TextList,
-       .meaning = "Principals that may write each topic Weir makes."},
       {.key = "controlbus_dsn",
        .meaning = "Kafka cluster of the control events. Events are kept in the outbox meanwhile.",
        .example = "kafka://localhost:9092"},

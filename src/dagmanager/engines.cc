@@ -36,10 +36,14 @@
 #include "dagmanager/ports/rollouts/postgres_redo_store.h"
 #include "dagmanager/ports/rollouts/postgres_rollout_store.h"
 #include "dagmanager/ports/rollouts/postgres_traffic_store.h"
+#include "dagmanager/ports/topics/granting_topic_admin.h"
 #include "dagmanager/ports/topics/kafka_topic_admin.h"
+#include "dagmanager/ports/topics/kafka_topic_rights.h"
 #include "dagmanager/ports/topics/limits.h"
+#include "dagmanager/ports/topics/memory_principal_store.h"
 #include "dagmanager/ports/topics/memory_topic_log.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
+#include "dagmanager/ports/topics/postgres_principal_store.h"
 #include "dagmanager/ports/topics/postgres_topic_log.h"
 #include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "drivers/postgres/pool.h"
@@ -89,6 +93,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
     engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops, *engines.alerts);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
+    engines.principals = std::make_unique<MemoryPrincipalStore>(*store, *loops);
     engines.log = std::make_unique<MemoryTopicLogStore>(*store, *loops);
     engines.compaction = std::make_unique<MemoryCompactionStore>(*store, *loops);
     engines.loops = std::move(loops);
@@ -116,18 +121,41 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.compaction = std::make_unique<PostgresCompactionStore>(*pool, *store, random);
   engines.store = std::move(store);
   engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);
+  engines.principals = std::make_unique<PostgresPrincipalStore>(*pool);
   engines.log = std::make_unique<PostgresTopicLogStore>(*pool);
   engines.pools.push_back(std::move(pool));
   return {};
 }
 
+/// Rights that an earlier configuration gave are taken with the topics too.
+Result<void> open_rights(const DagmanagerConfig& config, std::shared_ptr<kafka::Client> client,
+                         Engines& engines) {
+  engines.rights = std::make_unique<KafkaTopicRights>(std::move(client));
+  WEIR_CHECK(engines.principals->add(config.acls.principals()));
+  WEIR_TRY(const auto given, engines.principals->list());
+  engines.gives_rights = !given.empty();
+  return {};
+}
+
+void told_of_missed_rights(const Error& error) {
+  server::log().warning("topics were made without the rights on them; the reconciler gives them",
+                        {{"error", error.describe()}});
+}
+
 Result<void> open_kafka(const DagmanagerConfig& config, Clock& clock, Engines& engines) {
-  WEIR_TRY(auto admin, KafkaTopicAdmin::open({.brokers = config.topics_dsn,
-                                              .properties = config.kafka_properties,
-                                              .call_timeout = kBrokerCallTimeout},
-                                             clock));
+  WEIR_TRY(auto made, kafka::Client::create({.brokers = config.topics_dsn,
+                                             .properties = config.kafka_properties,
+                                             .call_timeout = kBrokerCallTimeout},
+                                            clock));
+  const std::shared_ptr<kafka::Client> client = std::move(made);
+  WEIR_CHECK(open_rights(config, client, engines));
+  std::unique_ptr<TopicAdmin> topics = std::make_unique<KafkaTopicAdmin>(client);
+  if (engines.gives_rights) {
+    topics = std::make_unique<GrantingTopicAdmin>(std::move(topics), *engines.rights, config.acls,
+                                                  told_of_missed_rights);
+  }
   engines.broker_breaker = std::make_unique<server::Breaker>("broker", clock);
-  engines.topics = std::make_unique<GuardedTopicAdmin>(std::move(admin), *engines.broker_breaker);
+  engines.topics = std::make_unique<GuardedTopicAdmin>(std::move(topics), *engines.broker_breaker);
   return {};
 }
 

@@ -22,7 +22,9 @@
 #include "dagmanager/ports/rollouts/redo_store.h"
 #include "dagmanager/ports/rollouts/rollout_store.h"
 #include "dagmanager/ports/topic_admin.h"
+#include "dagmanager/ports/topics/principal_store.h"
 #include "dagmanager/ports/topics/topic_log_store.h"
+#include "dagmanager/ports/topics/topic_rights_store.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
 #include "dagmanager/ports/traffic_store.h"
 #include "drivers/postgres/exchange_tracer.h"
@@ -45,6 +47,10 @@ struct Engines {
   std::unique_ptr<server::Breaker> archive_breaker;    ///< null: no archive is configured
   std::vector<std::shared_ptr<postgres::Pool>> pools;  ///< of the engines below
   std::unique_ptr<GraphStore> store;
+  std::unique_ptr<PrincipalStore> principals;
+  std::unique_ptr<TopicRightsStore> rights;  ///< on topics; null: the engine keeps none
+  /// Whether anybody has, or is to have, rights that Weir gives.
+  bool gives_rights = false;
   std::unique_ptr<TopicAdmin> topics;
   std::unique_ptr<ControlBus> bus;
   std::unique_ptr<server::EventLog> events;  ///< what the bus has published

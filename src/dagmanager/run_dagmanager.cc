@@ -89,6 +89,7 @@ class Dagmanager {
     WEIR_CHECK(role->open_telemetry());
     WEIR_TRY(role->engines_, open_engines(config, role->clock_, role->random_));
     role->cap_replication();
+    WEIR_CHECK(role->check_rights());
     WEIR_TRY(role->admission_,
              server::WorkerPool::create(
                  {.name = "diff",
@@ -203,6 +204,34 @@ class Dagmanager {
     }
   }
 
+  /// Whether the broker keeps the rights that are configured. One that does not answer is asked by
+  /// the reconciler.
+  Result<void> check_rights() {
+    warnings_ = config_.warnings();
+    Result<void> kept;
+    if (engines_.rights) {
+      if (const auto listed = engines_.rights->list(); !listed.ok()) kept = listed.error();
+    } else if (!config_.acls.empty()) {
+      kept = base::failed_precondition("acl_unavailable", "topics are not on a Kafka cluster");
+    }
+    if (kept.ok() || kept.error().reason() != "acl_unavailable") return {};
+    const bool configured = !config_.acls.empty();
+    if (configured && config_.prod) {
+      return Error(kept.error())
+          .prepend(
+              "acl.readers and acl.writers cannot be had: give the broker an authorizer and this "
+              "login "
+              "the rights to alter the cluster, or take the keys out");
+    }
+    if (!configured && kept.error().code() == Code::PermissionDenied) return {};
+    warnings_.push_back(configured ? "acl.readers and acl.writers have no effect: " +
+                                         kept.error().message()
+                                   : "the broker has no authorizer: whoever reaches it may read "
+                                     "and write every topic");
+    server::log().warning(warnings_.back());
+    return {};
+  }
+
   server::Tracer* http_tracer() { return config_.trace_http ? tracer() : nullptr; }
 
   Result<void> wire() {
@@ -246,9 +275,10 @@ class Dagmanager {
                               WEIR_CHECK(retirements_->run_once(fence));
                               return {};
                             }});
-    reconciler_ = std::make_unique<Reconciler>(Reconciler::Parts{
-        *engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits, *engines_.alerts,
-        clock_, dagmanager_metrics_, [this](const LoopFence& fence) { return holds(fence); }});
+    reconciler_ = std::make_unique<Reconciler>(
+        Reconciler::Parts{*engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits,
+                          *engines_.alerts, clock_, dagmanager_metrics_,
+                          [this](const LoopFence& fence) { return holds(fence); }, rights_parts()});
     log_prune_ = std::make_unique<LogPruneExecutor>(LogPruneExecutor::Parts{*engines_.log, clock_},
                                                     config_.topic_log_kept);
     reconciler_loop_ = std::make_unique<PeriodicLoop>(
@@ -269,6 +299,12 @@ class Dagmanager {
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
     return wire_watchers();
+  }
+
+  std::optional<RightsMender::Parts> rights_parts() {
+    if (!engines_.gives_rights) return std::nullopt;
+    return RightsMender::Parts{*engines_.upkeep, *engines_.principals, *engines_.rights,
+                               config_.acls};
   }
 
   Result<void> wire_watchers() {
@@ -413,7 +449,7 @@ class Dagmanager {
     return make_routes({*engines_.store, *engines_.bus, *events_, *traffic_, *hits_, *cleanup_,
                         *engines_.rollouts, *engines_.traffic, *loops_, *health_,
                         dagmanager_metrics_, *admission_, *queries_, clock_, draining_, instance_,
-                        config_.warnings(), breakers_});
+                        warnings_, breakers_});
   }
 
   Result<void> listen_grpc() {
@@ -443,6 +479,7 @@ class Dagmanager {
   server::SystemClock clock_;
   server::SystemRandom random_;
   const std::string instance_;
+  std::vector<std::string> warnings_;  // for /status
   std::atomic<bool> draining_ = false;
   server::Metrics metrics_;
   DagmanagerMetrics dagmanager_metrics_;
@@ -489,9 +526,9 @@ class Dagmanager {
 
 /// 2: a newer Weir wrote what is stored, or a setting is none.
 int exit_code(const Error& error) {
-  const bool is_mended_by_hand = error.reason() == "schema_version" ||
-                                 error.reason() == "snapshot_version" ||
-                                 error.reason() == "kafka_setting_invalid";
+  const bool is_mended_by_hand =
+      error.reason() == "schema_version" || error.reason() == "snapshot_version" ||
+      error.reason() == "kafka_setting_invalid" || error.reason() == "acl_unavailable";
   return is_mended_by_hand ? 2 : 1;
 }
 

@@ -21,7 +21,9 @@
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
 #include "dagmanager/ports/rollouts/memory_redo_store.h"
 #include "dagmanager/ports/rollouts/memory_rollout_store.h"
+#include "dagmanager/ports/topics/granting_topic_admin.h"
 #include "dagmanager/ports/topics/kafka_topic_admin.h"
+#include "dagmanager/ports/topics/kafka_topic_rights.h"
 #include "dagmanager/ports/topics/memory_topic_log.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
 #include "tests/conformance/postgres_engine.h"
@@ -143,22 +145,40 @@ constexpr std::chrono::milliseconds kInTheEnd{10'000};
 constexpr std::chrono::milliseconds kLookAgain{20};
 constexpr int kEmptyLists = 5;
 
-/// Where the brokers are that ctest starts for suites named Kafka; it ends the process if nobody
-/// started them.
-std::string kafka_brokers() {
-  std::ifstream file(WEIR_BINARY_DIR "/engines/kafka/address");
-  std::string brokers;
-  if (!std::getline(file, brokers)) {
-    give_up("no brokers: WEIR_ENGINES=" WEIR_BINARY_DIR "/engines scripts/engines start kafka");
+/// Lines of a file that scripts/engines leaves; it ends the process if nobody started the engine.
+std::vector<std::string> engine_lines(const std::string& engine, const std::string& name) {
+  std::ifstream file(WEIR_BINARY_DIR "/engines/" + engine + "/" + name);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  if (lines.empty()) {
+    give_up("no brokers: WEIR_ENGINES=" WEIR_BINARY_DIR "/engines scripts/engines start " + engine);
   }
-  return brokers;
+  return lines;
 }
 
-/// The three brokers that scripts/engines has started, emptied.
+kafka::ClientOptions kafka_options(Adapter adapter) {
+  if (adapter == Adapter::Kafka) return {.brokers = engine_lines("kafka", "address").front()};
+  const std::string engine = "kafka-sasl";
+  const std::string user = "weir";
+  std::string password;
+  for (const std::string& line : engine_lines(engine, "users")) {
+    if (line.starts_with(user + " ")) password = line.substr(user.size() + 1);
+  }
+  return {.brokers = engine_lines(engine, "address").back(),
+          .properties = {
+              {"security.protocol", "sasl_ssl"},
+              {"sasl.mechanisms", adapter == Adapter::KafkaPlain ? "PLAIN" : "SCRAM-SHA-256"},
+              {"sasl.username", user},
+              {"sasl.password", password},
+              {"ssl.ca.location", WEIR_BINARY_DIR "/engines/" + engine + "/ca.pem"}}};
+}
+
+/// Brokers that scripts/engines has started, emptied; where they keep rights, somebody has some on
+/// each topic.
 class KafkaTopics final : public TopicEngine {
  public:
-  explicit KafkaTopics(const std::string& brokers)
-      : topics_(must(dagmanager::KafkaTopicAdmin::open({.brokers = brokers}, real_clock()))) {
+  explicit KafkaTopics(Adapter adapter)
+      : client_(kafka_client(adapter)), rights_(client_), topics_(make(adapter)) {
     // Each broker lags on its own: a few that know of none are enough.
     int empty_lists = 0;
     EXPECT_TRUE(in_the_end([&] {
@@ -172,7 +192,18 @@ class KafkaTopics final : public TopicEngine {
   dagmanager::TopicAdmin& topics() override { return *topics_; }
 
  private:
-  std::unique_ptr<dagmanager::KafkaTopicAdmin> topics_;
+  std::unique_ptr<dagmanager::TopicAdmin> make(Adapter adapter) {
+    auto topics = std::make_unique<dagmanager::KafkaTopicAdmin>(client_);
+    if (adapter == Adapter::Kafka) return topics;
+    return std::make_unique<dagmanager::GrantingTopicAdmin>(
+        std::move(topics), rights_,
+        dagmanager::TopicAcls{.readers = {"User:guest"}, .writers = {"User:other"}},
+        [](const Error& error) { ADD_FAILURE() << error.describe(); });
+  }
+
+  std::shared_ptr<kafka::Client> client_;
+  dagmanager::KafkaTopicRights rights_;
+  std::unique_ptr<dagmanager::TopicAdmin> topics_;
 };
 
 postgres::PoolOptions pool_options(const std::string& dsn) {
@@ -263,8 +294,12 @@ std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter, const Clock* clo
 
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter) {
   if (adapter == Adapter::Memory) return std::make_unique<MemoryTopics>();
-  if (adapter == Adapter::Kafka) return std::make_unique<KafkaTopics>(kafka_brokers());
-  return std::make_unique<PostgresTopics>();
+  if (adapter == Adapter::Postgres) return std::make_unique<PostgresTopics>();
+  return std::make_unique<KafkaTopics>(adapter);
+}
+
+std::unique_ptr<kafka::Client> kafka_client(Adapter adapter) {
+  return must(kafka::Client::create(kafka_options(adapter), real_clock()));
 }
 
 }  // namespace weir::test

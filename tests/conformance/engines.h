@@ -26,6 +26,9 @@
 #include "dagmanager/ports/traffic_store.h"
 #include "server/events/event_log.h"
 
+namespace weir::kafka {
+class Client;
+}  // namespace weir::kafka
 namespace weir::postgres {
 class Pool;
 }  // namespace weir::postgres
@@ -93,8 +96,9 @@ class TopicEngine {
   virtual dagmanager::TopicAdmin& topics() = 0;
 };
 
-/// Which adapter a suite runs against; Kafka is one of topics only.
-enum class Adapter { Memory, Postgres, Kafka };
+/// Which adapter a suite runs against; Kafka is one of topics only: three brokers, or one that asks
+/// who is there, over TLS, and keeps rights on topics.
+enum class Adapter { Memory, Postgres, Kafka, KafkaPlain, KafkaScram };
 
 /// `clock` is what leases of loops in memory go by: the real one unless it is given, and it
 /// outlives the engine. PostgreSQL goes by its own.
@@ -104,6 +108,9 @@ bool in_the_end(const std::function<bool()>& holds);
 /// Holds a loop.
 dagmanager::LoopFence hold_loop(dagmanager::LoopLeases& loops, const std::string& loop);
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter);
+/// A session with the brokers that ctest starts for suites of that adapter; it ends the process if
+/// nobody started them.
+std::unique_ptr<kafka::Client> kafka_client(Adapter adapter);
 
 inline std::string adapter_name(const testing::TestParamInfo<Adapter>& info) {
   switch (info.param) {
@@ -113,6 +120,10 @@ inline std::string adapter_name(const testing::TestParamInfo<Adapter>& info) {
       return "Postgres";
     case Adapter::Kafka:
       return "Kafka";
+    case Adapter::KafkaPlain:
+      return "KafkaPlain";
+    case Adapter::KafkaScram:
+      return "KafkaScram";
   }
   return "";
 }

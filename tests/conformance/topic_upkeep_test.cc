@@ -16,7 +16,10 @@
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/monitors/memory_alert_store.h"
 #include "dagmanager/ports/rollouts/memory_hit_store.h"
+#include "dagmanager/ports/topics/memory_principal_store.h"
+#include "dagmanager/ports/topics/memory_topic_rights.h"
 #include "dagmanager/ports/topics/memory_topic_upkeep.h"
+#include "dagmanager/ports/topics/postgres_principal_store.h"
 #include "dagmanager/ports/topics/postgres_topic_upkeep.h"
 #include "dagmanager/topics/reconciler.h"
 #include "graph/dag_meta.h"
@@ -105,6 +108,7 @@ class UpkeepEngine {
   virtual HitStore& hits() = 0;
   virtual LoopLeases& loops() = 0;
   virtual TopicUpkeepStore& upkeep() = 0;
+  virtual PrincipalStore& principals() = 0;
   virtual AlertStore& alerts() = 0;
   /// Forgets every sentinel, as an accident would.
   virtual void lose_sentinels() = 0;
@@ -120,6 +124,7 @@ class MemoryUpkeep final : public UpkeepEngine {
   HitStore& hits() override { return hits_; }
   LoopLeases& loops() override { return loops_; }
   TopicUpkeepStore& upkeep() override { return upkeep_; }
+  PrincipalStore& principals() override { return principals_; }
   AlertStore& alerts() override { return alerts_; }
   void lose_sentinels() override {
     ASSERT_TRUE(succeeded(store_->alter([](MemoryGraph& graph, const auto&) -> Result<bool> {
@@ -143,6 +148,7 @@ class MemoryUpkeep final : public UpkeepEngine {
   MemoryLoopLeases loops_;
   MemoryHitStore hits_{*store_, random_};
   MemoryTopicUpkeep upkeep_{*store_, loops_};
+  MemoryPrincipalStore principals_{*store_, loops_};
   MemoryAlertStore alerts_{loops_};
 };
 
@@ -152,6 +158,7 @@ class PostgresUpkeep final : public UpkeepEngine {
   HitStore& hits() override { return instance_->hits(); }
   LoopLeases& loops() override { return loops_; }
   TopicUpkeepStore& upkeep() override { return upkeep_; }
+  PrincipalStore& principals() override { return principals_; }
   AlertStore& alerts() override { return instance_->alerts(); }
   void lose_sentinels() override {
     graph_.script(
@@ -170,6 +177,7 @@ class PostgresUpkeep final : public UpkeepEngine {
   std::unique_ptr<test::PostgresInstance> after_;  // reads the graph anew
   PostgresLoopLeases loops_{instance_->pool()};
   PostgresTopicUpkeep upkeep_{instance_->pool()};
+  PostgresPrincipalStore principals_{instance_->pool()};
 };
 
 class TopicUpkeepTest : public testing::TestWithParam<test::Adapter> {
@@ -185,9 +193,25 @@ class TopicUpkeepTest : public testing::TestWithParam<test::Adapter> {
     make_reconciler();
   }
 
-  void make_reconciler() {
-    reconciler_.emplace(Reconciler::Parts{engine_->store(), engine_->upkeep(), topics_,
-                                          engine_->hits(), engine_->alerts(), clock_, seen_});
+  void make_reconciler(TopicAcls acls = {}) {
+    acls_ = std::move(acls);
+    reconciler_.emplace(Reconciler::Parts{
+        engine_->store(), engine_->upkeep(), topics_, engine_->hits(), engine_->alerts(), clock_,
+        seen_, /*holds=*/nullptr,
+        RightsMender::Parts{engine_->upkeep(), engine_->principals(), rights_, acls_}});
+  }
+  /// Who may do what, a line each: `w1.id-a User:x read`.
+  std::vector<std::string> rights() {
+    std::vector<std::string> lines;
+    for (const TopicRight& one : test::must(rights_.list())) {
+      lines.push_back(one.topic.text() + " " + one.principal + " " +
+                      std::string(right_kind_text(one.kind)));
+    }
+    return lines;
+  }
+  void give(const std::string& topic, const std::string& principal, RightKind kind) {
+    const std::vector<TopicRight> one = {{graph::TopicName(topic), principal, kind}};
+    ASSERT_TRUE(succeeded(rights_.grant(one)));
   }
 
   Diff diff(const std::vector<std::string>& names, const std::string& strategy = "s1") {
@@ -252,11 +276,80 @@ class TopicUpkeepTest : public testing::TestWithParam<test::Adapter> {
 
   test::HandClock clock_{std::chrono::hours(1), at(0)};
   MoodyTopics topics_;
+  TopicAcls acls_;
+  MemoryTopicRights rights_;
   Seen seen_;
   std::unique_ptr<UpkeepEngine> engine_;
   LoopFence fence_;
   std::optional<Reconciler> reconciler_;
 };
+
+/// A topic whose maker died before it gave the rights has them from the next pass.
+TEST_P(TopicUpkeepTest, GivesRightsThatLackAndSaysSo) {
+  make_reconciler({.readers = {"User:r"}, .writers = {"User:w"}});
+  bind({"a", "b"});
+  give("w1.id-b", "User:r", RightKind::Read);
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(rights(), ElementsAre("w1.id-a User:r read", "w1.id-a User:r describe",
+                                    "w1.id-a User:w write", "w1.id-a User:w describe",
+                                    "w1.id-b User:r read", "w1.id-b User:r describe",
+                                    "w1.id-b User:w write", "w1.id-b User:w describe"));
+  EXPECT_THAT(logged(),
+              ElementsAre("acl w1.id-a User:r +read, User:r +describe, User:w +write, User:w "
+                          "+describe",
+                          "acl w1.id-b User:r +describe, User:w +write, User:w +describe"));
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_EQ(seen_.mends["acl"], 2);
+  EXPECT_THAT(test::must(engine_->principals().list()), ElementsAre("User:r", "User:w"));
+}
+
+TEST_P(TopicUpkeepTest, TakesTheRightsOfWhomItGaveThemAndOfNobodyElse) {
+  make_reconciler({.readers = {"User:r", "User:w"}, .writers = {"User:w"}});
+  bind({"a"});
+  ASSERT_TRUE(succeeded(pass()));
+  give("w1.id-a", "User:byhand", RightKind::Read);
+  give("foreign", "User:r", RightKind::Read);
+  make_reconciler({.readers = {}, .writers = {"User:w"}});
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(rights(), ElementsAre("foreign User:r read", "w1.id-a User:byhand read",
+                                    "w1.id-a User:w write", "w1.id-a User:w describe"));
+  make_reconciler({});
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(rights(), ElementsAre("foreign User:r read", "w1.id-a User:byhand read"));
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(test::must(engine_->principals().list()), ElementsAre("User:r")) << "has one";
+}
+
+/// As somebody leaves them who gives them while the topic is being deleted.
+TEST_P(TopicUpkeepTest, TakesRightsOnANameThatNothingKnows) {
+  make_reconciler({.readers = {"User:r"}, .writers = {}});
+  const std::string gone = "w1.btc_raw_00112233_v1";
+  const std::string foreign = "w1.eth_raw_00112233_v1";
+  ASSERT_TRUE(succeeded(topics_.create(std::vector{TopicSpec{graph::TopicName(foreign), {}}})));
+  leave_behind({"a"});
+  give(gone, "User:r", RightKind::Read);
+  give(gone, "User:byhand", RightKind::Read);
+  give(foreign, "User:r", RightKind::Read);
+  give("w1.id-a", "User:r", RightKind::Read);
+  give("not_ours", "User:r", RightKind::Read);
+  ASSERT_TRUE(succeeded(pass()));
+  EXPECT_THAT(rights(), ElementsAre("not_ours User:r read", gone + " User:byhand read",
+                                    foreign + " User:r read", "w1.id-a User:r read"));
+}
+
+TEST_P(TopicUpkeepTest, RemembersWhomRightsWereGiven) {
+  PrincipalStore& known = engine_->principals();
+  EXPECT_THAT(test::must(known.list()), IsEmpty());
+  ASSERT_TRUE(succeeded(known.add(std::vector<std::string>{"User:b", "User:a"})));
+  ASSERT_TRUE(succeeded(known.add(std::vector<std::string>{"User:b", "User:c"})));
+  ASSERT_TRUE(succeeded(known.add({})));
+  EXPECT_THAT(test::must(known.list()), ElementsAre("User:a", "User:b", "User:c"));
+  const std::vector<std::string> two = {"User:a", "User:c"};
+  EXPECT_EQ(reason_of(known.drop({"reconciler", fence_.fence + 1}, two)), "loop_lost");
+  ASSERT_TRUE(succeeded(known.drop(fence_, two)));
+  ASSERT_TRUE(succeeded(known.drop(fence_, {})));
+  EXPECT_THAT(test::must(known.list()), ElementsAre("User:b"));
+}
 
 TEST_P(TopicUpkeepTest, DropsWhatADeadDiffLeftBehindOnceItIsTenMinutesOld) {
   leave_behind({"a", "b"});

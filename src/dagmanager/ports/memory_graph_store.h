@@ -58,6 +58,7 @@ struct MemoryGraph {
   std::map<RowId, GoneQueue> gone;  ///< by row
   Epoch removal = 0;                ///< last that removed a binding; not in the snapshot
   std::map<RowId, Instant> joined_at;
+  std::set<std::string> principals;     ///< who was given rights on topics
   std::vector<RolloutRecord> rollouts;  ///< oldest first
   /// Nodes by epoch, newest last; not in the snapshot.
   std::deque<std::pair<Epoch, std::vector<RowId>>> touched;

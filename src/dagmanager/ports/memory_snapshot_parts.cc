@@ -133,6 +133,7 @@ constexpr const char* kCollectingPart = "collecting";
 constexpr const char* kGonePart = "gone";
 constexpr const char* kRecomputesPart = "recomputes";
 constexpr const char* kLogPrunedPart = "log_pruned";
+constexpr const char* kPrincipalsPart = "principals";
 
 /// What outbox rows say of the end of topics, by their places.
 struct Lifecycles {
@@ -279,7 +280,8 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
         return deploy.taken_back_at || !deploy.baseline.empty() || !deploy.buckets.empty();
       });
   const bool has_parts = has_words || has_weights || has_retired || has_deploy_words ||
-                         !graph.hits.empty() || !graph.rollouts.empty() || graph.log_pruned;
+                         !graph.hits.empty() || !graph.rollouts.empty() || graph.log_pruned ||
+                         !graph.principals.empty();
   EndParts ends = end_parts(graph);
   if (has_parts || !graph.audit.empty() || !graph.orphans.empty() || !ends.empty()) {
     field(writer, graph.audit);
@@ -315,6 +317,10 @@ void write_parts(SnapshotWriter& writer, MemoryGraph& graph) {
     write_part(writer, kLogPrunedPart,
                [&](SnapshotWriter& part) { log_pruned(part, graph, seqs_of(graph.log)); });
   }
+  if (!graph.principals.empty()) {
+    std::vector<std::string> principals(graph.principals.begin(), graph.principals.end());
+    write_part(writer, kPrincipalsPart, [&](SnapshotWriter& part) { field(part, principals); });
+  }
 }
 
 bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
@@ -341,6 +347,10 @@ bool read_parts(SnapshotReader& reader, MemoryGraph& graph) {
       std::vector<OrphanRecord> orphans;
       field(part, orphans);
       for (const OrphanRecord& orphan : orphans) graph.orphans[orphan.queue] = orphan;
+    } else if (name == kPrincipalsPart) {
+      std::vector<std::string> principals;
+      field(part, principals);
+      graph.principals.insert(principals.begin(), principals.end());
     } else if (!read_end_part(name, part, graph)) {
       return false;
     }

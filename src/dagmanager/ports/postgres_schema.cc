@@ -100,6 +100,9 @@ constexpr std::array kGraphRights = {
     Right{"compute_node", "DELETE"},
     Right{"sentinel", "DELETE"},
     Right{"sentinel_deploy", "DELETE"},
+    Right{"topic_principal", "SELECT"},
+    Right{"topic_principal", "INSERT"},
+    Right{"topic_principal", "DELETE"},
 };
 
 constexpr std::array kTopicRights = {

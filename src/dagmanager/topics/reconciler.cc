@@ -112,6 +112,7 @@ Result<void> Reconciler::mend_topics(const LoopFence& fence) {
     if (!spend(fence)) break;
     WEIR_CHECK(recreate(fence, row));
   }
+  WEIR_CHECK(mend_rights(fence, queues, listed));
   WEIR_CHECK(count_unowned(listed));
   const Instant before = parts_.clock.now() - kIntentAgeMax;
   WEIR_TRY(const auto intents, parts_.upkeep.intents(before, mends_left_));
@@ -152,6 +153,31 @@ Result<void> Reconciler::find_mismatches(const Queues& queues,
   }
   if (conditions.empty()) return {};
   return parts_.alerts.raise(conditions);
+}
+
+/// The rows are committed under the fence before the broker is told: a pass that dies between says
+/// the same again. A queue that is collected meanwhile leaves rights that the next pass finds.
+Result<void> Reconciler::mend_rights(const LoopFence& fence, const Queues& queues,
+                                     const std::vector<TopicSeen>& listed) {
+  if (!rights_ || mends_left_ == 0) return {};
+  std::vector<graph::TopicName> owned;
+  owned.reserve(queues.size());
+  for (const ActiveQueue& queue : queues) owned.push_back(queue.topic);
+  WEIR_TRY(const auto mends, rights_->find(owned, listed, mends_left_));
+  std::vector<TopicLogRow> rows;
+  for (const auto& [topic, mend] : mends) {
+    if (!spend(fence)) return {};
+    TopicLogRow& row = rows.emplace_back(log_row(fence, MendKind::Acl));
+    row.topic = topic;
+    row.result = mend.text();
+  }
+  if (!rows.empty()) {
+    WEIR_CHECK(parts_.upkeep.add_log(fence, rows));
+    WEIR_CRASH_POINT("reconciler.before_rights");
+    WEIR_CHECK(rights_->mend(mends));
+    for (std::size_t at = 0; at < rows.size(); ++at) parts_.observer.mended(MendKind::Acl);
+  }
+  return rights_->forget(fence);
 }
 
 /// This instance's own view has all queues and few of the intents; the store has the rest.

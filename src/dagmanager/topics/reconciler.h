@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "dagmanager/ports/rollouts/hit_store.h"
 #include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/ports/topics/topic_upkeep_store.h"
+#include "dagmanager/topics/rights_mender.h"
 
 namespace weir::dagmanager {
 
@@ -50,9 +52,13 @@ class Reconciler {
     /// Whether the loop is still held, by this instance's own clock; asked before each mend. None:
     /// always.
     std::function<bool(const LoopFence&)> holds = nullptr;
+    /// Of rights on topics; nothing: nobody was ever given one.
+    std::optional<RightsMender::Parts> rights = {};
   };
 
-  explicit Reconciler(Parts parts) : parts_(std::move(parts)) {}
+  explicit Reconciler(Parts parts) : parts_(std::move(parts)) {
+    if (parts_.rights) rights_.emplace(*parts_.rights);
+  }
 
   /// One pass under the loop's fence; one thread at a time. Faults of the ports: what the pass did
   /// before is done. Without a listing no topic is made or removed.
@@ -72,6 +78,8 @@ class Reconciler {
   Result<void> mend_topics(const LoopFence& fence);
   Result<Queues> active_queues();
   Result<void> find_mismatches(const Queues& queues, const std::vector<TopicSeen>& listed);
+  Result<void> mend_rights(const LoopFence& fence, const Queues& queues,
+                           const std::vector<TopicSeen>& listed);
   Result<void> count_unowned(const std::vector<TopicSeen>& listed);
   Result<void> recreate(const LoopFence& fence, RowId row);
   Result<void> drop(const LoopFence& fence, const IntentRow& intent);
@@ -80,6 +88,7 @@ class Reconciler {
   bool spend(const LoopFence& fence);
 
   const Parts parts_;
+  std::optional<RightsMender> rights_;
   MissingTopics missing_;
   std::int64_t missing_of_ = 0;  // the fence under which the last listing was seen
   std::size_t mends_left_ = 0;

@@ -9,76 +9,15 @@
 #include <string_view>
 #include <utility>
 
+#include "drivers/kafka/calls.h"
+
 namespace weir::kafka {
 namespace {
 
-template <auto Free>
-struct Destroy {
-  template <typename T>
-  void operator()(T* one) const {
-    Free(one);
-  }
-};
-template <typename T, auto Free>
-using Owned = std::unique_ptr<T, Destroy<Free>>;
-
-using Options = Owned<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
-using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
-using Event = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
 using MetadataPointer = Owned<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
-using Partitions = Owned<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
 
 // Kafka's own topics have two of them, and so has no topic of Weir.
 constexpr std::string_view kInternal = "__";
-
-/// The time that a call has left.
-class Deadline {
- public:
-  explicit Deadline(const Client& client)
-      : clock_(client.clock()), end_(clock_.monotonic() + client.call_timeout()) {}
-
-  int milliseconds() const {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - clock_.monotonic());
-    return static_cast<int>(std::max<std::int64_t>(left.count(), 1));
-  }
-  void sleep_for(Duration span) const { clock_.sleep_for(span); }
-
- private:
-  Clock& clock_;
-  Duration end_;
-};
-
-Result<Options> options_for(rd_kafka_t* handle, rd_kafka_admin_op_t operation,
-                            const Deadline& deadline) {
-  Options options(rd_kafka_AdminOptions_new(handle, operation));
-  std::array<char, kReasonBytesMax> why{};
-  auto set = rd_kafka_AdminOptions_set_request_timeout(options.get(), deadline.milliseconds(),
-                                                       why.data(), why.size());
-  const bool changes = operation != RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
-  if (set == RD_KAFKA_RESP_ERR_NO_ERROR && changes) {
-    // Without it the controller is told not to wait for its own quorum, and says it is late.
-    set = rd_kafka_AdminOptions_set_operation_timeout(options.get(), deadline.milliseconds(),
-                                                      why.data(), why.size());
-  }
-  if (set != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return base::internal(std::string("options of a Kafka call: ") + why.data());
-  }
-  return options;
-}
-
-/// Waits for the one answer of a request. librdkafka answers each within its own time-out; that it
-/// does not is a fault of the same kind.
-Result<Event> answer(rd_kafka_queue_t* queue, const Deadline& deadline,
-                     std::string_view attempted) {
-  static constexpr int kGraceMilliseconds = 1'000;
-  Event event(rd_kafka_queue_poll(queue, deadline.milliseconds() + kGraceMilliseconds));
-  if (!event) return client_error(RD_KAFKA_RESP_ERR__TIMED_OUT, attempted);
-  if (const auto failed = rd_kafka_event_error(event.get()); failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const char* words = rd_kafka_event_error_string(event.get());
-    return client_error(failed, attempted, words == nullptr ? "" : words);
-  }
-  return event;
-}
 
 TopicAnswer answer_of(rd_kafka_resp_err_t code) {
   switch (code) {
@@ -150,8 +89,9 @@ Result<std::vector<TopicResult>> create_some(rd_kafka_t* handle, std::span<const
   if (wanted.empty()) return results;
   std::vector<rd_kafka_NewTopic_t*> plain;
   for (const auto& one : wanted) plain.push_back(one.get());
-  WEIR_TRY(const Options options, options_for(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline));
-  const Queue queue(rd_kafka_queue_new(handle));
+  WEIR_TRY(const AdminOptions options,
+           options_for(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline));
+  const EventQueue queue(rd_kafka_queue_new(handle));
   rd_kafka_CreateTopics(handle, plain.data(), plain.size(), options.get(), queue.get());
   WEIR_TRY(const Event event, answer(queue.get(), deadline, "create topics"));
   std::size_t count = 0;
@@ -171,8 +111,9 @@ Result<std::vector<TopicResult>> remove_some(rd_kafka_t* handle,
     wanted.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()));
     plain.push_back(wanted.back().get());
   }
-  WEIR_TRY(const Options options, options_for(handle, RD_KAFKA_ADMIN_OP_DELETETOPICS, deadline));
-  const Queue queue(rd_kafka_queue_new(handle));
+  WEIR_TRY(const AdminOptions options,
+           options_for(handle, RD_KAFKA_ADMIN_OP_DELETETOPICS, deadline));
+  const EventQueue queue(rd_kafka_queue_new(handle));
   rd_kafka_DeleteTopics(handle, plain.data(), plain.size(), options.get(), queue.get());
   WEIR_TRY(const Event event, answer(queue.get(), deadline, "delete topics"));
   std::size_t count = 0;
@@ -194,8 +135,9 @@ Result<void> configs_of_some(rd_kafka_t* handle, std::span<const std::string> to
     wanted.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
     plain.push_back(wanted.back().get());
   }
-  WEIR_TRY(const Options options, options_for(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline));
-  const Queue queue(rd_kafka_queue_new(handle));
+  WEIR_TRY(const AdminOptions options,
+           options_for(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline));
+  const EventQueue queue(rd_kafka_queue_new(handle));
   rd_kafka_DescribeConfigs(handle, plain.data(), plain.size(), options.get(), queue.get());
   WEIR_TRY(const Event event, answer(queue.get(), deadline, "describe topics"));
   std::size_t count = 0;

@@ -81,6 +81,8 @@ Error client_error(int code, std::string_view attempted, std::string_view words)
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
       return made(Code::PermissionDenied, kDenied);
+    case RD_KAFKA_RESP_ERR_SECURITY_DISABLED:
+      return made(Code::FailedPrecondition, kNoAuthorizer);
     default:
       return made(Code::Internal, kError);
   }

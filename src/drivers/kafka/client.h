@@ -19,6 +19,7 @@ namespace weir::kafka {
 inline constexpr std::string_view kUnavailable = "kafka_unavailable";     // Unavailable
 inline constexpr std::string_view kTimeout = "kafka_timeout";             // DeadlineExceeded
 inline constexpr std::string_view kDenied = "kafka_denied";               // PermissionDenied
+inline constexpr std::string_view kNoAuthorizer = "kafka_no_authorizer";  // FailedPrecondition
 inline constexpr std::string_view kError = "kafka_error";                 // Internal
 inline constexpr std::string_view kBadSetting = "kafka_setting_invalid";  // InvalidArgument
 

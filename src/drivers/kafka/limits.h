@@ -17,6 +17,11 @@ inline constexpr std::size_t kTopicsARequest = 200;
 /// Topics of one DescribeConfigs request.
 inline constexpr std::size_t kConfigsARequest = 1'000;
 
+/// Rights of one CreateAcls request, and topics of one DeleteAcls request. A controller refuses
+/// what comes to more than ten thousand records.
+inline constexpr std::size_t kAclsARequest = 1'000;
+inline constexpr std::size_t kAclFiltersARequest = 500;
+
 /// How often a partition is asked for again that had no leader, and after how long.
 inline constexpr int kLeaderTries = 50;
 inline constexpr std::chrono::milliseconds kLeaderWait{100};

@@ -182,15 +182,23 @@ TEST_F(DagmanagerConfigTest, PlacesAFaultInTheFile) {
 TEST_F(DagmanagerConfigTest, RefusesEveryKeyOfAPartThatIsNotBuiltYet) {
   const std::string yaml =
       "dagmanager:\n"
-      "  acl: {readers: [a], writers: [b]}\n"
       "  tls: {cert_file: c}\n  auth: {jwks: j, local_roles: [query]}\n  legacy_topics: true\n"
       "  s3: {secret_key: k}\n";
   EXPECT_THAT(
       faults(yaml),
-      UnorderedElementsAre("not_available_yet acl.readers", "not_available_yet acl.writers",
-                           "not_available_yet tls.cert_file", "not_available_yet auth.jwks",
+      UnorderedElementsAre("not_available_yet tls.cert_file", "not_available_yet auth.jwks",
                            "not_available_yet auth.local_roles", "not_available_yet legacy_topics",
                            "not_available_yet s3.secret_key"));
+}
+
+TEST_F(DagmanagerConfigTest, ReadsWhoMayDoWhatOnTopics) {
+  const Result<DagmanagerConfig> config =
+      read("dagmanager:\n  acl: {readers: [\"User:r\"], writers: [\"User:w\", \"User:r\"]}\n");
+  ASSERT_TRUE(config.ok()) << config.error().describe();
+  EXPECT_THAT(config->acls.readers, ElementsAre("User:r"));
+  EXPECT_THAT(config->acls.principals(), ElementsAre("User:r", "User:w"));
+  EXPECT_THAT(faults("dagmanager:\n  acl: {readers: [r], writers: [\":w\"]}\n"),
+              ElementsAre("value_not_allowed acl.readers", "value_not_allowed acl.writers"));
 }
 
 TEST_F(DagmanagerConfigTest, ReadsWhereSpansGo) {

@@ -33,6 +33,8 @@ std::string_view mend_kind_text(MendKind kind) {
       return "hit";
     case MendKind::Sentinel:
       return "sentinel";
+    case MendKind::Acl:
+      return "acl";
   }
   return "";
 }

@@ -20,7 +20,7 @@
 namespace weir::dagmanager {
 
 /// What was mended; the action of its log row, and the label of its counter.
-enum class MendKind : std::uint8_t { Dropped, Recreated, Hit, Sentinel };
+enum class MendKind : std::uint8_t { Dropped, Recreated, Hit, Sentinel, Acl };
 std::string_view mend_kind_text(MendKind kind);
 
 /// An intent that nobody may be at work on any more, or whose topic is being removed.

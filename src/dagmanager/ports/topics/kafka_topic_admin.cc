@@ -84,7 +84,7 @@ TopicSeen seen_as(const kafka::Topic& topic, const kafka::TopicConfig& config) {
 Result<std::unique_ptr<KafkaTopicAdmin>> KafkaTopicAdmin::open(const kafka::ClientOptions& options,
                                                                Clock& clock) {
   WEIR_TRY(auto client, kafka::Client::create(options, clock));
-  return std::unique_ptr<KafkaTopicAdmin>(new KafkaTopicAdmin(std::move(client)));
+  return std::make_unique<KafkaTopicAdmin>(std::shared_ptr<kafka::Client>(std::move(client)));
 }
 
 Result<std::vector<CreateAnswer>> KafkaTopicAdmin::create(std::span<const TopicSpec> topics) {

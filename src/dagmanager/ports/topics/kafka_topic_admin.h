@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "dagmanager/ports/topic_admin.h"
@@ -21,6 +22,9 @@ class KafkaTopicAdmin final : public TopicAdmin {
   static Result<std::unique_ptr<KafkaTopicAdmin>> open(const kafka::ClientOptions& options,
                                                        Clock& clock);
 
+  explicit KafkaTopicAdmin(std::shared_ptr<kafka::Client> client)
+      : client_(std::move(client)), admin_(*client_) {}
+
   Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override;
   Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override;
   Result<std::vector<TopicSeen>> list() override;
@@ -31,12 +35,9 @@ class KafkaTopicAdmin final : public TopicAdmin {
   Result<void> ping() override;
 
  private:
-  explicit KafkaTopicAdmin(std::unique_ptr<kafka::Client> client)
-      : client_(std::move(client)), admin_(*client_) {}
-
   Result<std::vector<TopicSeen>> shapes_of(const std::vector<kafka::Topic>& topics) const;
 
-  std::unique_ptr<kafka::Client> client_;
+  std::shared_ptr<kafka::Client> client_;
   kafka::Admin admin_;
 };
 
