@@ -157,10 +157,10 @@ class Bench {
     std::vector<double> full;
     std::vector<double> alone;
     for (std::size_t round = 0; round < effort_.rounds; ++round) {
-      WEIR_TRY(const double without, one->known_diffs(effort_.diffs));
-      WEIR_TRY(const double with, plane_->known_diffs(effort_.diffs));
-      alone.push_back(without);
-      full.push_back(with);
+      WEIR_TRY(const DiffTimes without, one->known_diffs(effort_.diffs));
+      WEIR_TRY(const DiffTimes with, plane_->known_diffs(effort_.diffs));
+      alone.push_back(without.p95);
+      full.push_back(with.p95);
     }
     const double diffs = median(std::move(full));
     const Figure figure = beside(plain(named("diff of 1,000 known nodes, 50/s, p95"), diffs, "ms"),
@@ -213,14 +213,16 @@ class Bench {
     return {};
   }
 
-  /// Rounds without and with passes, one after the other, take turns.
+  /// Rounds without and with passes, one after the other, take turns. A pass a second is 60 times
+  /// as many as run by default: more than one diff in twenty meets one, and is all that p95 shows;
+  /// what passes cost the diffs beside them is in the mean.
   Result<void> diffs_beside() {
     say("diffs beside passes of the garbage collector");
-    std::vector<double> quiet;
-    std::vector<double> busy;
+    std::vector<DiffTimes> quiet;
+    std::vector<DiffTimes> busy;
     double passes = 0;
     for (std::size_t round = 0; round < effort_.rounds; ++round) {
-      WEIR_TRY(const double without, plane_->known_diffs(effort_.diffs));
+      WEIR_TRY(const DiffTimes without, plane_->known_diffs(effort_.diffs));
       quiet.push_back(without);
       WEIR_CHECK(leave());
       std::atomic<bool> over = false;
@@ -234,10 +236,19 @@ class Bench {
       busy.push_back(*with);
     }
     add("passes of gc a round of diffs", passes / static_cast<double>(effort_.rounds), "");
-    const Figure figure = beside(
-        plain(named("diff of 1,000 known nodes beside passes of gc, p95"), median(busy), "ms"),
-        "no pass", median(quiet));
-    figures_.push_back(effort_.judged ? at_most(figure, kBesideGoal) : figure);
+    const auto of = [](const std::vector<DiffTimes>& rounds, double DiffTimes::* which) {
+      std::vector<double> values;
+      for (const DiffTimes& round : rounds) values.push_back(round.*which);
+      return median(std::move(values));
+    };
+    const auto figure = [&](const char* name, double DiffTimes::* which) {
+      return beside(plain(named(name), of(busy, which), "ms"), "no pass", of(quiet, which));
+    };
+    const Figure mean =
+        figure("diff of 1,000 known nodes beside passes of gc, mean", &DiffTimes::mean);
+    figures_.push_back(effort_.judged ? at_most(mean, kBesideGoal) : mean);
+    figures_.push_back(
+        figure("diff of 1,000 known nodes beside passes of gc, p95", &DiffTimes::p95));
     return {};
   }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -99,13 +100,16 @@ Result<double> Plane::figure_after(const std::string& series, double before) {
   return base::internal(series + " stays as it is");
 }
 
-Result<double> Plane::known_diffs(std::size_t calls) {
+Result<DiffTimes> Plane::known_diffs(std::size_t calls) {
   static const std::string request = make_request("fill0", document(kGraphNodes, 0), "w0");
   const auto same = [](std::size_t) -> const std::string& { return request; };
   const LoadResult result =
       open_loop(server_.address, "fill0-sentinel", same, kRate, calls, kClients);
   if (result.faults > 0) return base::internal("a diff failed: " + result.first_fault);
-  return result.percentile(0.95);
+  const std::vector<double>& times = result.milliseconds;
+  return DiffTimes{
+      .mean = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size()),
+      .p95 = result.percentile(0.95)};
 }
 
 Result<double> Plane::tag_queries(std::size_t calls) {

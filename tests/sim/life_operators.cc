@@ -112,7 +112,7 @@ void LifeWorld::redo(int depth) {
          depth);
     if (!back.ok()) return violated(unnamed(back.error()));
     ++marks_["rolled back"];
-    if (violation_.empty()) check_rollback(sentinel->id.text(), sentinel->world.text());
+    if (violation_.empty()) check_rollback(*sentinel, graph::VersionLabel(back->version()));
     return;
   }
   RedoService service(
@@ -186,7 +186,7 @@ void LifeWorld::roll_back_the_ripe() {
   // One that was taken back before is only looked up, and may go a moment later; so may one whose
   // share somebody else took meanwhile.
   if (violation_.empty() && only_rolled_back_since(rows))
-    check_rollback(sentinel->id.text(), sentinel->world.text());
+    check_rollback(*sentinel, graph::VersionLabel(back->version()));
 }
 
 Result<wire::DiffResult> LifeWorld::run_hotfix(Process& process, const HotfixDiff& hotfix) {
@@ -211,13 +211,19 @@ Result<wire::DiffResult> LifeWorld::roll_back(Process& process, const std::strin
 }
 
 /// Once it is taken back, the same call gives the same answer, and nothing changes; what comes back
-/// is there.
-void LifeWorld::check_rollback(const std::string& sentinel, const std::string& world) {
+/// is there. Where a version without traffic was taken back, nothing holds what came back, and it
+/// may be collected by now.
+void LifeWorld::check_rollback(const SentinelRecord& taken, const graph::VersionLabel& back) {
   Process process(*this, {}, {});
   const std::size_t rows = audit_rows();
-  const auto first = roll_back(process, sentinel, world);
-  const auto second = roll_back(process, sentinel, world);
-  if (!first.ok() || !second.ok()) return violated("a rollback cannot be repeated");
+  const auto first = roll_back(process, taken.id.text(), taken.world.text());
+  const auto second = roll_back(process, taken.id.text(), taken.world.text());
+  for (const auto* repeat : {&first, &second}) {
+    if (repeat->ok()) continue;
+    const bool gone = repeat->error().reason() == "queues_collected";
+    if (gone && !is_live(taken, back)) return;
+    return violated("a rollback cannot be repeated: " + repeat->error().describe());
+  }
   if (first->SerializeAsString() != second->SerializeAsString() &&
       (first->version() != second->version() ||
        first->queue_map_size() != second->queue_map_size())) {
@@ -225,6 +231,22 @@ void LifeWorld::check_rollback(const std::string& sentinel, const std::string& w
   }
   for (const auto& [key, topic] : second->queue_map()) check_handed_out(topic, "a rollback");
   if (audit_rows() != rows) violated("a repeated rollback changed something");
+}
+
+bool LifeWorld::is_live(const SentinelRecord& sentinel, const graph::VersionLabel& version) {
+  bool live = false;
+  store_->look([&](const MemoryGraph& graph) {
+    live = std::ranges::any_of(graph.sentinels, [&](const SentinelRecord& one) {
+      return one.id == sentinel.id && one.world == sentinel.world && one.version == version &&
+             one.traffic_weight.value_or(0) > 0;
+    });
+    const dagmanager::RolloutSide side{sentinel.id, version};
+    live = live || std::ranges::any_of(graph.rollouts, [&](const RolloutRecord& one) {
+             return !one.rollout.ended() && one.world == sentinel.world &&
+                    (one.candidate == side || one.baseline == side);
+           });
+  });
+  return live;
 }
 
 bool LifeWorld::only_rolled_back_since(std::size_t rows) {

@@ -83,7 +83,8 @@ class LifeWorld {
                                                   const dagmanager::HotfixDiff& hotfix);
   Result<dagmanager::wire::DiffResult> roll_back(Process& process, const std::string& sentinel,
                                                  const std::string& world);
-  void check_rollback(const std::string& sentinel, const std::string& world);
+  void check_rollback(const SentinelRecord& taken, const graph::VersionLabel& back);
+  bool is_live(const SentinelRecord& sentinel, const graph::VersionLabel& version);
   void start_rollout(int depth);
   void change_rollout(int depth);
   void judge_rollouts(int depth);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notices of rollouts and of a silent client, as receivers get them (contract sections 1.6, 3.14)."""
+"""Notices of rollouts and of a silent client, at their receivers (contract sections 1.6, 3.14)."""
 
 import asyncio
 
