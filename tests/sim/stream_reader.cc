@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/stream_reader.h"
 
-#include <nlohmann/json.hpp>
+#include <simdjson.h>
 
 #include "dagmanager/core/traffic_weights.h"
 
@@ -10,13 +10,24 @@ namespace {
 
 constexpr std::size_t kKeptMax = 20;
 
-std::string member_text(const nlohmann::json& data, const char* name) {
-  return data.value(name, "");
+using Element = simdjson::dom::element;
+
+/// Empty where there is none.
+std::string member_text(const Element& data, const char* name) {
+  std::string_view text;
+  return data[name].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
 }
 
-std::int64_t revision_of(const nlohmann::json& data) {
+std::int64_t revision_of(const Element& data) {
   const std::string etag = member_text(data, "etag");
   return std::stoll(etag.substr(etag.rfind(':') + 1));
+}
+
+/// The set and context that an update is of, as query_text writes them.
+std::string query_of(const Element& data) {
+  return simdjson::minify(data["tags"].value()) + simdjson::minify(data["interval"].value()) +
+         member_text(data, "match_mode") + "/" + member_text(data, "world_id") + "/" +
+         member_text(data, "execution_domain");
 }
 
 }  // namespace
@@ -46,14 +57,14 @@ void StreamReader::reset(std::int64_t oldest) {
 void StreamReader::take(const server::StreamEvent& event) {
   if (event.number != last_ + 1) found_("a number was left out, or told twice");
   last_ = event.number;
-  const nlohmann::json envelope = nlohmann::json::parse(event.envelope);
-  const nlohmann::json& data = envelope["data"];
+  const Element envelope = parser_.parse(event.envelope).value();
+  const Element data = envelope["data"].value();
   if (!ids_.insert(member_text(envelope, "id")).second) found_("an event's id came twice");
   kept_.push_back(event);
   if (kept_.size() > kKeptMax) kept_.pop_front();
   if (event.type == "sentinel_weight_updated") {
     weights_[member_text(data, "sentinel_id") + "/" + member_text(data, "world_id")] = {
-        member_text(data, "sentinel_version"), data["weight"].get<double>()};
+        member_text(data, "sentinel_version"), data["weight"].get_double().value()};
     return;
   }
   if (event.type == "queue_lifecycle") {
@@ -63,13 +74,17 @@ void StreamReader::take(const server::StreamEvent& event) {
     return;
   }
   const std::string etag = member_text(data, "etag");  // of all sets of a tag list and interval
-  std::int64_t& newest = revisions_[data["tags"].dump() + etag.substr(0, etag.rfind(':'))];
+  std::int64_t& newest =
+      revisions_[simdjson::minify(data["tags"].value()) + etag.substr(0, etag.rfind(':'))];
   if (newest != 0 && revision_of(data) != newest + 1) found_("an answer out of order: " + etag);
   newest = revision_of(data);
-  Told& told = queries_[query_text(data)];
+  Told& told = queries_[query_of(data)];
   told.revision = revision_of(data);
   told.queues.clear();
-  for (const auto& queue : data["queues"]) told.queues.insert(queue["queue"].get<std::string>());
+  const simdjson::dom::array queues = data["queues"].get_array().value();
+  for (const Element queue : queues) {
+    told.queues.insert(member_text(queue, "queue"));
+  }
 }
 
 void StreamReader::read_again() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <simdjson.h>
+
 #include <deque>
 #include <functional>
 #include <map>
@@ -45,6 +47,7 @@ class StreamReader {
 
   server::EventLog& log_;
   Found found_;
+  simdjson::dom::parser parser_;
   std::int64_t last_ = 0;
   std::uint64_t resets_ = 0;
   std::deque<server::StreamEvent> kept_;  // the last ones, as they were read
