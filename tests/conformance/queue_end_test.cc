@@ -259,6 +259,22 @@ TEST_P(QueueEndTest, LeavesWhatADeployHoldsByNow) {
   EXPECT_THAT(test::must(life().collect(fence_, sure)), ElementsAre(x));
 }
 
+/// Somebody was answered with the queue after the batch was chosen, and was let go of at once.
+TEST_P(QueueEndTest, LeavesWhatWasHandedOutMeanwhileThoughItIsEndedAgain) {
+  deploy("a", {make_node("x"), make_node("y")});
+  let_go("a");
+  const RowId x = queue_of("x");
+  const RowId y = queue_of("y");
+  Collection batch = collection({x, y});
+  deploy("b", {make_node("x")});
+  ASSERT_TRUE(succeeded(life().end_deploys({.id = "b", .actor = "me", .at = clock_.now()})));
+  EXPECT_THAT(test::must(life().collect(fence_, batch)), ElementsAre(y));
+  // One that knew of that has seen that its time began anew.
+  batch.ended = lately_ended(test::must(life().deploys()), clock_.now());
+  EXPECT_THAT(batch.ended, SizeIs(1));
+  EXPECT_THAT(test::must(life().collect(fence_, batch)), ElementsAre(x));
+}
+
 TEST_P(QueueEndTest, LeavesWhatALiveVersionHoldsThoughItsDeployWasEnded) {
   const auto binding = make_binding("s", "w");
   auto diff = prepare("s", {make_node("x")}, store());

@@ -58,6 +58,17 @@ std::vector<bool> held_deploys(std::span<const DeployStanding> deploys, std::siz
   return held;
 }
 
+std::vector<EndedDeploy> lately_ended(std::span<const DeployStanding> deploys, Instant now) {
+  std::vector<EndedDeploy> ended;
+  for (const DeployStanding& deploy : deploys) {
+    if (deploy.ended && now - deploy.last_seen < kSeenLatelyHeld) {
+      ended.push_back({deploy.key, deploy.last_seen});
+    }
+  }
+  std::ranges::sort(ended);
+  return ended;
+}
+
 void QueueReferences::add(const GraphIndex& index, const DeployBindings& deploy, bool held,
                           bool was_live) {
   if (!held && !was_live) return;

@@ -46,6 +46,17 @@ struct DeployStanding {
 std::vector<bool> held_deploys(std::span<const DeployStanding> deploys, std::size_t kept,
                                Instant now);
 
+/// Deploys that were ended although they were seen lately: whoever repeats one of them is answered
+/// with its queues, and holds them only until it is ended again. Each as its key and when it was
+/// seen, so that a repeat shows; rising.
+struct EndedDeploy {
+  std::string key;
+  Instant last_seen{};
+
+  friend auto operator<=>(const EndedDeploy&, const EndedDeploy&) = default;
+};
+std::vector<EndedDeploy> lately_ended(std::span<const DeployStanding> deploys, Instant now);
+
 /// What a deploy is bound to.
 struct DeployBindings {
   std::string key;  ///< DeployKey::text()
@@ -60,6 +71,9 @@ class QueueReferences {
  public:
   /// The deploy holds its queues (`held`), or did so while it was live (`was_live`).
   void add(const GraphIndex& index, const DeployBindings& deploy, bool held, bool was_live);
+
+  /// The queue is held, whoever does it.
+  void hold(RowId queue) { held_.insert(queue); }
 
   bool held(RowId queue) const { return held_.contains(queue); }
   bool was_live(RowId queue) const { return was_live_.contains(queue); }

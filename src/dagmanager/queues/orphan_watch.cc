@@ -32,8 +32,8 @@ Holders holders_of(const std::vector<DeployStanding>& deploys, std::size_t kept,
 }  // namespace
 
 Result<OrphanReport> OrphanWatch::run_once(const LoopFence& fence) {
-  WEIR_TRY(Seen seen, see_orphans());
   WEIR_TRY(std::vector<OrphanRecord> known, parts_.life.orphans());
+  WEIR_TRY(Seen seen, see_orphans(known));
   const OrphanMarks marks = mark_orphans(known, seen.orphans, parts_.clock.now());
   if (!marks.empty()) {
     WEIR_CHECK(parts_.life.mark(fence, marks));
@@ -43,14 +43,14 @@ Result<OrphanReport> OrphanWatch::run_once(const LoopFence& fence) {
 }
 
 /// The queues are listed before the deploys are read: whoever made one of them is among these.
-Result<OrphanWatch::Seen> OrphanWatch::see_orphans() {
+Result<OrphanWatch::Seen> OrphanWatch::see_orphans(std::span<const OrphanRecord> known) {
   std::vector<RowId> queues;
   {
     WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
     queues = active_queues(view.index());
   }
   Seen seen;
-  WEIR_TRY(const QueueReferences references, find_references(seen.held));
+  WEIR_TRY(const QueueReferences references, find_references(seen, known));
   {
     WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
     for (const RowId row : references.orphans(view.index(), queues)) {
@@ -67,12 +67,15 @@ Result<OrphanWatch::Seen> OrphanWatch::see_orphans() {
 }
 
 /// A few deploys at a time, so that nobody waits long for the graph.
-Result<QueueReferences> OrphanWatch::find_references(std::vector<std::string>& held_keys) {
+Result<QueueReferences> OrphanWatch::find_references(Seen& seen,
+                                                     std::span<const OrphanRecord> known) {
   WEIR_TRY(const auto deploys, parts_.life.deploys());
-  const Holders holders = holders_of(deploys, rules_.deploys_kept, parts_.clock.now());
+  const Instant now = parts_.clock.now();
+  const Holders holders = holders_of(deploys, rules_.deploys_kept, now);
   for (std::size_t i = 0; i < holders.keys.size(); ++i) {
-    if (holders.held[i]) held_keys.push_back(holders.keys[i]);
+    if (holders.held[i]) seen.held.push_back(holders.keys[i]);
   }
+  seen.ended = lately_ended(deploys, now);
   QueueReferences references;
   for (std::size_t at = 0; at < holders.keys.size(); at += kWatchedDeploys) {
     const std::size_t end = std::min(at + kWatchedDeploys, holders.keys.size());
@@ -85,7 +88,30 @@ Result<QueueReferences> OrphanWatch::find_references(std::vector<std::string>& h
       references.add(view.index(), deploy, holders.held.at(i), holders.was_live.at(i));
     }
   }
+  WEIR_CHECK(hold_touched(seen.ended, known, references));
   return references;
+}
+
+/// A queue that was marked before a deploy of it was last seen was handed out meanwhile: its time
+/// begins anew, although that deploy is ended by now and no pass saw it held.
+Result<void> OrphanWatch::hold_touched(std::span<const EndedDeploy> ended,
+                                       std::span<const OrphanRecord> known,
+                                       QueueReferences& references) {
+  if (known.empty()) return {};
+  const Instant first = std::ranges::min(known, {}, &OrphanRecord::since).since;
+  for (const EndedDeploy& one : ended) {
+    if (one.last_seen <= first) continue;
+    WEIR_TRY(const auto bindings, parts_.life.bindings({&one.key, 1}));
+    QueueReferences bound;
+    {
+      WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+      for (const DeployBindings& deploy : bindings) bound.add(view.index(), deploy, true, false);
+    }
+    for (const OrphanRecord& orphan : known) {
+      if (orphan.since < one.last_seen && bound.held(orphan.queue)) references.hold(orphan.queue);
+    }
+  }
+  return {};
 }
 
 Result<void> OrphanWatch::ask_sizes(Seen& seen) {
@@ -101,6 +127,7 @@ Result<void> OrphanWatch::ask_sizes(Seen& seen) {
 OrphanReport OrphanWatch::report(Seen seen, const std::vector<OrphanRecord>& known) const {
   OrphanReport report;
   report.held = std::move(seen.held);
+  report.ended = std::move(seen.ended);
   const Instant now = parts_.clock.now();
   for (std::size_t i = 0; i < seen.orphans.size(); ++i) {
     const auto record =

@@ -39,6 +39,7 @@ struct OrphanReport {
   std::map<std::string, std::size_t> by_tag;
   std::vector<JudgedOrphan> orphans;  ///< by row
   std::vector<std::string> held;      ///< keys of the deploys that bind none of them, rising
+  std::vector<EndedDeploy> ended;     ///< lately, as they were seen; rising
 };
 
 /// The first half of a pass of the loop `gc`, over all queues: which of them no held deploy binds,
@@ -67,10 +68,13 @@ class OrphanWatch {
     std::vector<graph::TopicName> topics;
     std::vector<std::optional<std::int64_t>> intervals;
     std::vector<std::string> held;
+    std::vector<EndedDeploy> ended;
   };
 
-  Result<QueueReferences> find_references(std::vector<std::string>& held_keys);
-  Result<Seen> see_orphans();
+  Result<QueueReferences> find_references(Seen& seen, std::span<const OrphanRecord> known);
+  Result<void> hold_touched(std::span<const EndedDeploy> ended, std::span<const OrphanRecord> known,
+                            QueueReferences& references);
+  Result<Seen> see_orphans(std::span<const OrphanRecord> known);
   Result<void> ask_sizes(Seen& seen);
   OrphanReport report(Seen seen, const std::vector<OrphanRecord>& known) const;
 

@@ -146,6 +146,7 @@ Result<QueueCollector::Batch> QueueCollector::choose(const LoopFence& fence,
                                                      GcReport& report) const {
   Batch batch{.collection = {.queues = {},
                              .held = seen.held,
+                             .ended = seen.ended,
                              .deploys_kept = rules_.gc.deploys_kept,
                              .actor = kActor,
                              .cause = cause,

@@ -64,6 +64,11 @@ std::vector<std::string> newly_held(std::span<const DeployStanding> deploys,
       keys.push_back(deploys[i].key);
     }
   }
+  for (const EndedDeploy& deploy : lately_ended(deploys, collection.at)) {
+    if (!std::ranges::binary_search(collection.ended, deploy)) keys.push_back(deploy.key);
+  }
+  std::ranges::sort(keys);
+  keys.erase(std::ranges::unique(keys).begin(), keys.end());
   return keys;
 }
 

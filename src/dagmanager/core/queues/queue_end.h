@@ -32,13 +32,17 @@ struct Collection {
   /// Deploys that were found not to bind any of them, by key, rising: those held when the batch was
   /// chosen. What a deploy binds never changes.
   std::vector<std::string> held = {};
+  /// Those that were lately ended then. One that is seen again since has been answered with its
+  /// queues, although it may be ended again.
+  std::vector<EndedDeploy> ended = {};
   std::size_t deploys_kept = 0;
   std::string actor;  ///< `loop:gc`
   std::string cause;  ///< the run
   Instant at{};
 };
 
-/// Keys of the deploys that are held by now and are not among `held`: they must be looked at.
+/// Keys of the deploys that are held by now and are not among `held`, or were ended anew: they must
+/// be looked at.
 std::vector<std::string> newly_held(std::span<const DeployStanding> deploys,
                                     const Collection& collection);
 

@@ -173,6 +173,27 @@ TEST_F(QueueCollectorTest, BringsWhatIsPastItsTimeToItsEnd) {
   EXPECT_EQ(pass(gc).observed, 0U);
 }
 
+/// Between two passes a deploy came back and was ended again: no pass saw it, and its client has
+/// the queues all the same.
+TEST_F(QueueCollectorTest, BeginsTheTimeOfAQueueAnewThatWasHandedOutBetweenPasses) {
+  make_orphans(2);
+  QueueCollector gc = collector();
+  EXPECT_EQ(pass(gc).observed, 2U);
+  clock_.sleep_for(kLong);
+  store_->look([&](const MemoryGraph& graph) { ASSERT_EQ(graph.deploys.order().size(), 1U); });
+  test::must(store_->alter([&](MemoryGraph& graph, const auto& /*tell*/) -> Result<bool> {
+    graph.deploys.find(graph.deploys.order().front())->last_seen = clock_.now();
+    return true;
+  }));
+  const GcReport touched = pass(gc);
+  EXPECT_EQ(touched.observed, 0U);
+  EXPECT_THAT(touched.processed, IsEmpty());
+  EXPECT_EQ(topics(), 2U);
+  EXPECT_EQ(pass(gc).observed, 2U);
+  clock_.sleep_for(kLong);
+  EXPECT_THAT(pass(gc).processed, SizeIs(2));
+}
+
 TEST_F(QueueCollectorTest, NeverCollectsOrdersUnlessItIsTold) {
   make_orphans(1, graph::TopicType::TradeExec);
   QueueCollector gc = collector();
