@@ -19,13 +19,16 @@ namespace net = boost::asio;
 using boost::system::error_code;
 
 struct ControlDoor::User {
-  User(Socket made, std::size_t& counted) : socket(std::move(made)), count(counted) { ++count; }
-  ~User() { --count; }
+  User(Socket made, std::shared_ptr<std::size_t> counted)
+      : socket(std::move(made)), count(std::move(counted)) {
+    ++*count;
+  }
+  ~User() { --*count; }
   User(const User&) = delete;
   User& operator=(const User&) = delete;
 
   Socket socket;
-  std::size_t& count;
+  std::shared_ptr<std::size_t> count;
   std::string input;
   std::string output;
 };
@@ -56,7 +59,7 @@ Result<void> ControlDoor::listen(const ProxyAddress& address) {
 void ControlDoor::accept() {
   acceptor_.async_accept([this](error_code error, Socket socket) {
     if (error == net::error::operation_aborted) return;
-    if (!error && users_ < kControlUsersMax) {
+    if (!error && *users_ < kControlUsersMax) {
       read(std::make_shared<User>(std::move(socket), users_));
     }
     accept();

@@ -39,7 +39,8 @@ class ControlDoor {
   boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol> acceptor_;
   Answer answer_;
   std::string path_;
-  std::size_t users_ = 0;
+  // Theirs too: a call that waits may outlive the door, until the network's end.
+  std::shared_ptr<std::size_t> users_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace weir::faultproxy
