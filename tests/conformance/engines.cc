@@ -156,6 +156,8 @@ std::vector<std::string> engine_lines(const std::string& engine, const std::stri
   return lines;
 }
 
+}  // namespace
+
 kafka::ClientOptions kafka_options(Adapter adapter) {
   if (adapter == Adapter::Kafka) return {.brokers = engine_lines("kafka", "address").front()};
   const std::string engine = "kafka-sasl";
@@ -172,6 +174,8 @@ kafka::ClientOptions kafka_options(Adapter adapter) {
               {"sasl.password", password},
               {"ssl.ca.location", WEIR_BINARY_DIR "/engines/" + engine + "/ca.pem"}}};
 }
+
+namespace {
 
 /// Brokers that scripts/engines has started, emptied; where they keep rights, somebody has some on
 /// each topic.

@@ -28,6 +28,7 @@
 
 namespace weir::kafka {
 class Client;
+struct ClientOptions;
 }  // namespace weir::kafka
 namespace weir::postgres {
 class Pool;
@@ -108,8 +109,10 @@ bool in_the_end(const std::function<bool()>& holds);
 /// Holds a loop.
 dagmanager::LoopFence hold_loop(dagmanager::LoopLeases& loops, const std::string& loop);
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter);
-/// A session with the brokers that ctest starts for suites of that adapter; it ends the process if
-/// nobody started them.
+/// Where the brokers are that ctest starts for suites of that adapter, and how one logs in; it ends
+/// the process if nobody started them.
+kafka::ClientOptions kafka_options(Adapter adapter);
+/// A session with them.
 std::unique_ptr<kafka::Client> kafka_client(Adapter adapter);
 
 inline std::string adapter_name(const testing::TestParamInfo<Adapter>& info) {

@@ -39,8 +39,13 @@ Result<std::unique_ptr<Client>> Client::create(const ClientOptions& options, Clo
   WEIR_CHECK(set(conf, "client.id", "weir"));
   for (const auto& [name, value] : options.properties) WEIR_CHECK(set(conf, name, value));
   WEIR_CHECK(set(conf, "bootstrap.servers", brokers));
+  for (const auto& [name, value] : options.fixed) WEIR_CHECK(set(conf, name, value));
+  if (options.kind == ClientKind::Producer) {
+    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR);
+  }
   std::array<char, kReasonBytesMax> why{};
-  rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why.data(), why.size());
+  const auto type = options.kind == ClientKind::Consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER;
+  rd_kafka_t* handle = rd_kafka_new(type, conf.get(), why.data(), why.size());
   if (handle == nullptr) {
     return base::invalid_argument(std::string(kBadSetting), std::string(why.data()));
   }

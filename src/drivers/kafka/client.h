@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,6 +24,10 @@ inline constexpr std::string_view kNoAuthorizer = "kafka_no_authorizer";  // Fai
 inline constexpr std::string_view kError = "kafka_error";                 // Internal
 inline constexpr std::string_view kBadSetting = "kafka_setting_invalid";  // InvalidArgument
 
+/// What a session is for: librdkafka has one kind of handle for writing, which administers too, and
+/// one for reading. `Producer` hears what became of its messages (producer.h).
+enum class ClientKind : std::uint8_t { Admin, Producer, Consumer };
+
 struct ClientOptions {
   /// "host:port,host:port": any of them leads to the whole cluster, and is asked again when it is
   /// lost; "kafka://" before it is taken off.
@@ -30,6 +35,9 @@ struct ClientOptions {
   /// Settings of librdkafka by its names, passed through; they win over ours.
   std::map<std::string, std::string> properties = {};
   std::chrono::milliseconds call_timeout = kCallTimeout;
+  ClientKind kind = ClientKind::Admin;
+  /// What the kind of session needs; the properties above do not alter them.
+  std::map<std::string, std::string> fixed = {};
 };
 
 /// One session with a cluster (librdkafka), which finds its brokers, logs in and connects again by

@@ -26,6 +26,16 @@ inline constexpr std::size_t kAclFiltersARequest = 500;
 inline constexpr int kLeaderTries = 50;
 inline constexpr std::chrono::milliseconds kLeaderWait{100};
 
+/// Messages that a producer has under way: queued, or sent and not acknowledged yet.
+inline constexpr std::size_t kInFlightMax = 1'000;
+/// A message waits for others of its partition as long, to share a request.
+inline constexpr const char* kLingerMilliseconds = "1";
+
+/// What a consumer has fetched ahead, in KiB.
+inline constexpr const char* kFetchedAheadKib = "16384";
+/// One wait for a message within a call.
+inline constexpr std::chrono::milliseconds kPollWait{200};
+
 /// The longest word of a broker that is passed on in an error.
 inline constexpr std::size_t kReasonBytesMax = 512;
 
