@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "dagmanager/limits.h"
+#include "dagmanager/monitors/limits.h"
 #include "server/log.h"
 
 namespace weir::dagmanager {
@@ -16,6 +17,10 @@ const std::vector<double> kDurationBuckets = {1,   2,   5,   10,   20,   40,  80
 // Gauges of a loop, told by whoever runs it.
 const server::MetricName kOrphans = {"orphan_queue_total",
                                      "Queues that no held deploy binds, as last seen here."};
+const server::MetricName kQueueLag = {
+    "queue_lag_seconds", "How far behind the slowest reader of a queue is; the largest."};
+const server::MetricName kQueueLagBound = {"queue_lag_threshold_seconds",
+                                           "How far behind the readers of a queue may be."};
 const server::MetricName kSentinelGaps = {
     "sentinel_gap_count", "Deploys whose due sentinel is missing or does not have them."};
 const server::MetricName kTopicsUnowned = {
@@ -216,10 +221,24 @@ void DagmanagerMetrics::seen_by_loop(const server::MetricName& name, std::size_t
   metrics_.replace_gauges(name, {{{}, static_cast<double>(count)}});
 }
 
+void DagmanagerMetrics::queue_lags(const std::vector<QueueLag>& lags) {
+  std::vector<server::GaugeSample> seconds;
+  std::vector<server::GaugeSample> bounds;
+  for (const QueueLag& lag : lags) {
+    if (seconds.size() == kLagsShown) break;
+    seconds.push_back({{{"topic", lag.topic}}, lag.seconds});
+    bounds.push_back({{{"topic", lag.topic}}, static_cast<double>(lag.bound_seconds)});
+  }
+  metrics_.replace_gauges(kQueueLag, seconds);
+  metrics_.replace_gauges(kQueueLagBound, bounds);
+}
+
 /// Whoever runs it tells these from now on.
 void DagmanagerMetrics::loop_left(const std::string& loop) {
   if (loop == "gc") {
     metrics_.replace_gauges(kOrphans, {});
+  } else if (loop == kLagLoop) {
+    queue_lags({});
   } else if (loop == "reconciler") {
     metrics_.replace_gauges(kSentinelGaps, {});
     metrics_.replace_gauges(kTopicsUnowned, {});

@@ -11,6 +11,7 @@
 #include "dagmanager/loops/periodic_loop.h"
 #include "dagmanager/monitors/alert_sender.h"
 #include "dagmanager/monitors/health_watch.h"
+#include "dagmanager/monitors/lag_watch.h"
 #include "dagmanager/rollouts/canary_executor.h"
 #include "dagmanager/topics/reconciler.h"
 #include "graph/dag.h"
@@ -24,7 +25,8 @@ class DagmanagerMetrics final : public DiffObserver,
                                 public LoopObserver,
                                 public NoticeObserver,
                                 public ReconcileObserver,
-                                public CanaryObserver {
+                                public CanaryObserver,
+                                public LagObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
 
@@ -53,6 +55,8 @@ class DagmanagerMetrics final : public DiffObserver,
   void loop_took(const std::string& loop, Duration took) override;
   void loop_failed(const std::string& loop) override;
   void loop_left(const std::string& loop) override;
+  /// kLagsShown of them.
+  void queue_lags(const std::vector<QueueLag>& lags) override;
   void notice_sent(AlertTarget target, bool sent) override;
   /// What the health monitor looks at.
   DiffFigures figures() const WEIR_EXCLUDES(mutex_);

@@ -15,6 +15,7 @@
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/monitors/guarded_topic_admin.h"
+#include "dagmanager/ports/monitors/kafka_lag_source.h"
 #include "dagmanager/ports/monitors/memory_alert_store.h"
 #include "dagmanager/ports/monitors/postgres_alert_store.h"
 #include "dagmanager/ports/postgres_graph_store.h"
@@ -23,6 +24,7 @@
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/queues/folder_archive_store.h"
 #include "dagmanager/ports/queues/guarded_archive_store.h"
+#include "dagmanager/ports/queues/kafka_topic_content.h"
 #include "dagmanager/ports/queues/memory_buffering.h"
 #include "dagmanager/ports/queues/memory_queue_life.h"
 #include "dagmanager/ports/queues/metrics_load_source.h"
@@ -149,6 +151,8 @@ Result<void> open_kafka(const DagmanagerConfig& config, Clock& clock, Engines& e
                                             clock));
   const std::shared_ptr<kafka::Client> client = std::move(made);
   WEIR_CHECK(open_rights(config, client, engines));
+  engines.content = std::make_unique<KafkaTopicContent>(client);
+  engines.lags = std::make_unique<KafkaLagSource>(client);
   std::unique_ptr<TopicAdmin> topics = std::make_unique<KafkaTopicAdmin>(client);
   if (engines.gives_rights) {
     topics = std::make_unique<GrantingTopicAdmin>(std::move(topics), *engines.rights, config.acls,
@@ -177,7 +181,9 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
 }
 
 Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines& engines) {
-  engines.content = std::make_unique<RegistryTopicContent>(*engines.topics);
+  if (!engines.content) {
+    engines.content = std::make_unique<RegistryTopicContent>(*engines.topics);
+  }
   if (!config.gc.metrics_url.empty()) {
     WEIR_TRY(engines.load, MetricsLoadSource::open(config.gc.metrics_url, clock));
   }

@@ -13,6 +13,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
+#include "dagmanager/ports/monitors/lag_source.h"
 #include "dagmanager/ports/queues/archive_store.h"
 #include "dagmanager/ports/queues/buffering_store.h"
 #include "dagmanager/ports/queues/load_source.h"
@@ -64,6 +65,7 @@ struct Engines {
   std::unique_ptr<QueueLifeStore> life;
   std::unique_ptr<BufferingStore> buffering;
   std::unique_ptr<TopicContent> content;  ///< of the topics
+  std::unique_ptr<LagSource> lags;        ///< of the topics' readers; null: nobody reads there
   std::unique_ptr<ArchiveStore> archive;  ///< null: none is configured
   std::unique_ptr<LoadSource> load;       ///< of the broker; null: nobody tells it
   std::unique_ptr<TopicUpkeepStore> upkeep;

@@ -201,7 +201,7 @@ grpc::ServerUnaryReactor* AdminServer::GetQueueStats(grpc::CallbackServerContext
                     WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
                     topics = filter_queues(view.index(), filter);
                   }
-                  WEIR_TRY(const auto sizes, parts_.topics.sizes(topics));
+                  WEIR_TRY(const auto sizes, parts_.sizes.sizes(topics));
                   for (std::size_t i = 0; i < topics.size(); ++i) {
                     if (sizes[i]) (*reply->mutable_sizes())[topics[i].text()] = *sizes[i];
                   }

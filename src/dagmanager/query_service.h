@@ -10,8 +10,8 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "dagmanager/diff_service.h"
+#include "dagmanager/monitors/size_keeper.h"
 #include "dagmanager/ports/graph_store.h"
-#include "dagmanager/ports/topic_admin.h"
 #include "dagmanager/queues/cleanup_service.h"
 #include "dagmanager/rollouts/hit_service.h"
 #include "dagmanager/rollouts/redo_service.h"
@@ -28,7 +28,7 @@ namespace weir::dagmanager {
 /// What the services work with; each outlives them.
 struct QueryParts {
   GraphStore& store;
-  TopicAdmin& topics;
+  SizeKeeper& sizes;
   server::WorkerPool& pool;       ///< calls that may wait for an engine run there
   server::WorkerPool& admission;  ///< what is a diff, there
   DiffServer& diffs;

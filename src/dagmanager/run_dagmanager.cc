@@ -20,6 +20,9 @@
 #include "dagmanager/limits.h"
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/loops/periodic_loop.h"
+#include "dagmanager/monitors/lag_watch.h"
+#include "dagmanager/monitors/limits.h"
+#include "dagmanager/monitors/size_keeper.h"
 #include "dagmanager/monitors/watchers.h"
 #include "dagmanager/ports/rollouts/prometheus_reader.h"
 #include "dagmanager/query_service.h"
@@ -121,6 +124,8 @@ class Dagmanager {
     canary_loop_->start();
     recompute_loop_->start();
     counts_loop_->start();
+    if (lag_loop_) lag_loop_->start();
+    sizes_->start();
     loops_->start();
     engines_.bell->start(
         {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
@@ -162,6 +167,7 @@ class Dagmanager {
     if (events_) events_->stop();
     if (http_) http_->stop(kLastCalls);
     stop_loops();
+    if (sizes_) sizes_->stop();
     if (engines_.bell) engines_.bell->stop();
     if (relay_) relay_->stop();
     prober_.stop();
@@ -253,9 +259,11 @@ class Dagmanager {
         .compute_key_in_queue_map = config_.compute_key_in_queue_map});
     wire_gc();
     wire_rollouts();
-    const QueryParts parts{*engines_.store, *engines_.topics, *queries_, *admission_, *diffs_,
-                           *health_,        *traffic_,        *hits_,    *redo_,      *cleanup_,
-                           *rollouts_,      clock_,           random_,   tracer()};
+    sizes_ = std::make_unique<SizeKeeper>(
+        SizeKeeper::Parts{*engines_.store, *engines_.topics, clock_, server::log()});
+    const QueryParts parts{*engines_.store, *sizes_,   *queries_, *admission_, *diffs_,
+                           *health_,        *traffic_, *hits_,    *redo_,      *cleanup_,
+                           *rollouts_,      clock_,    random_,   tracer()};
     tag_queries_ = std::make_unique<TagQueryServer>(parts, draining_);
     admin_ = std::make_unique<AdminServer>(parts, draining_);
     health_server_ = std::make_unique<HealthServer>(*health_, draining_);
@@ -296,6 +304,7 @@ class Dagmanager {
     wire_canary();
     wire_recompute();
     wire_counts();
+    wire_lag();
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
     return wire_watchers();
@@ -431,10 +440,28 @@ class Dagmanager {
         }});
   }
 
+  void wire_lag() {
+    if (!engines_.lags) return;
+    lag_watch_ = std::make_unique<LagWatch>(LagWatch::Parts{
+        *engines_.store, *engines_.lags, *engines_.alerts, clock_, dagmanager_metrics_});
+    lag_loop_ = std::make_unique<PeriodicLoop>(
+        PeriodicLoop::Parts{.keeper = *loops_,
+                            .clock = clock_,
+                            .log = server::log(),
+                            .observer = dagmanager_metrics_,
+                            .loop = kLagLoop,
+                            .period = kLagEvery,
+                            .work = [this](const LoopFence&) -> Result<void> {
+                              WEIR_CHECK(engines_.topics->admits());
+                              return lag_watch_->run_once();
+                            }});
+  }
+
   /// Loops are given up first, so that passes end soon; their rows are given back once they have.
   void stop_loops() {
     if (loops_) loops_->let_go();
     if (prometheus_) prometheus_->cancel();
+    if (lag_loop_) lag_loop_->stop();
     if (counts_loop_) counts_loop_->stop();
     if (recompute_loop_) recompute_loop_->stop();
     if (canary_loop_) canary_loop_->stop();
@@ -510,6 +537,9 @@ class Dagmanager {
   std::unique_ptr<RecomputeExecutor> recompute_;
   std::unique_ptr<PeriodicLoop> recompute_loop_;
   std::unique_ptr<PeriodicLoop> counts_loop_;
+  std::unique_ptr<SizeKeeper> sizes_;
+  std::unique_ptr<LagWatch> lag_watch_;
+  std::unique_ptr<PeriodicLoop> lag_loop_;
   std::unique_ptr<TopicArchiver> archiver_;
   std::unique_ptr<QueueCollector> collector_;
   std::unique_ptr<RetirementWatch> retirements_;

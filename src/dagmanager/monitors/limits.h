@@ -14,6 +14,19 @@ inline constexpr Duration kHealthEvery = std::chrono::seconds(5);
 /// Between two passes while there are none: what an instance sees asks for one (loop_leases.h).
 inline constexpr Duration kHealthIdle = std::chrono::minutes(1);
 
+/// Between two looks at the sizes of topics, how old one may be that is answered with, and how soon
+/// another may follow that somebody asks for; topics of one call.
+inline constexpr Duration kSizesEvery = std::chrono::seconds(10);
+inline constexpr Duration kSizesAgeMax = std::chrono::seconds(30);
+inline constexpr Duration kSizesGap = std::chrono::seconds(1);
+inline constexpr std::size_t kSizesLookPage = 5'000;
+
+/// Between two passes of the loop `lag`; queues that one pass alerts of, and that metrics show, the
+/// largest lag first.
+inline constexpr Duration kLagEvery = std::chrono::seconds(30);
+inline constexpr std::size_t kLagAlertsMax = 100;
+inline constexpr std::size_t kLagsShown = 500;
+
 /// The bound of the 95th percentile of diffs, milliseconds.
 inline constexpr double kDiffDurationAlertMs = 200;
 

@@ -46,10 +46,11 @@ Result<std::map<graph::TopicName, RightsMend>> RightsMender::find(
   return mends;
 }
 
-/// Names of our form with rights of ours, under which there is no topic, and which neither a queue
-/// nor an intent has.
+/// Names of our form with rights of ours, under which there was no topic in two passes running, and
+/// which neither a queue nor an intent has. One pass would not do: a broker's listing lags behind a
+/// topic that another graph's instances have just made.
 Result<std::vector<graph::TopicName>> RightsMender::left_behind(
-    std::span<const TopicRight> found, const std::vector<TopicSeen>& listed) const {
+    std::span<const TopicRight> found, const std::vector<TopicSeen>& listed) {
   std::set<graph::TopicName> names;
   for (const TopicRight& right : found) {
     const bool of_ours = std::ranges::binary_search(ours_, right.principal);
@@ -59,9 +60,13 @@ Result<std::vector<graph::TopicName>> RightsMender::left_behind(
   std::vector<graph::TopicName> candidates(names.begin(), names.end());
   WEIR_TRY(const auto known, parts_.upkeep.known(candidates));
   std::vector<graph::TopicName> left;
+  std::set<graph::TopicName> seen;
   for (std::size_t at = 0; at < candidates.size(); ++at) {
-    if (!known[at]) left.push_back(std::move(candidates[at]));
+    if (known[at]) continue;
+    if (left_before_.contains(candidates[at])) left.push_back(candidates[at]);
+    seen.insert(std::move(candidates[at]));
   }
+  left_before_ = std::move(seen);
   return left;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,10 +44,11 @@ class RightsMender {
 
  private:
   Result<std::vector<graph::TopicName>> left_behind(std::span<const TopicRight> found,
-                                                    const std::vector<TopicSeen>& listed) const;
+                                                    const std::vector<TopicSeen>& listed);
 
   const Parts parts_;
-  std::vector<std::string> ours_ = {};    // as of the last find()
+  std::vector<std::string> ours_ = {};  // as of the last find()
+  std::set<graph::TopicName> left_before_ = {};
   std::vector<std::string> unused_ = {};  // of these, who had nothing and is to have nothing
 };
 

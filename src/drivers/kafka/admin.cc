@@ -267,19 +267,40 @@ Result<std::vector<std::optional<TopicConfig>>> Admin::configs(
   return configs;
 }
 
-Result<std::vector<std::int64_t>> Admin::sizes(std::span<const Topic> topics) const {
+Result<std::vector<std::vector<Watermarks>>> Admin::watermarks(
+    std::span<const Topic> topics) const {
   const Deadline deadline(client_);
-  std::vector<std::int64_t> sizes;
-  if (topics.empty()) return sizes;
-  WEIR_TRY(const auto lows,
-           offsets_at(client_.handle(), topics, RD_KAFKA_OFFSET_BEGINNING, deadline));
-  WEIR_TRY(const auto highs, offsets_at(client_.handle(), topics, RD_KAFKA_OFFSET_END, deadline));
-  std::size_t at = 0;
-  for (const Topic& topic : topics) {
-    std::int64_t held = 0;
-    for (int partition = 0; partition < topic.partitions; ++partition, ++at) {
-      held += highs[at] - lows[at];
+  std::vector<std::vector<Watermarks>> found;
+  found.reserve(topics.size());
+  for (std::size_t from = 0; from < topics.size();) {
+    std::size_t count = 0;
+    std::size_t partitions = 0;
+    while (from + count < topics.size() && (count == 0 || partitions < kPartitionsARequest)) {
+      partitions += static_cast<std::size_t>(topics[from + count++].partitions);
     }
+    const auto some = topics.subspan(from, count);
+    WEIR_TRY(const auto lows,
+             offsets_at(client_.handle(), some, RD_KAFKA_OFFSET_BEGINNING, deadline));
+    WEIR_TRY(const auto highs, offsets_at(client_.handle(), some, RD_KAFKA_OFFSET_END, deadline));
+    std::size_t at = 0;
+    for (const Topic& topic : some) {
+      auto& of_topic = found.emplace_back();
+      for (int partition = 0; partition < topic.partitions; ++partition, ++at) {
+        of_topic.push_back({.low = lows[at], .high = highs[at]});
+      }
+    }
+    from += count;
+  }
+  return found;
+}
+
+Result<std::vector<std::int64_t>> Admin::sizes(std::span<const Topic> topics) const {
+  WEIR_TRY(const auto found, watermarks(topics));
+  std::vector<std::int64_t> sizes;
+  sizes.reserve(found.size());
+  for (const auto& partitions : found) {
+    std::int64_t held = 0;
+    for (const Watermarks& one : partitions) held += one.high - one.low;
     sizes.push_back(held);
   }
   return sizes;

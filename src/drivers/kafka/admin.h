@@ -43,6 +43,12 @@ struct Topic {
   int replication = 0;  ///< of its first partition; 0: it has none yet
 };
 
+/// The first offset of a partition, and the one that the next message gets.
+struct Watermarks {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
 struct Cluster {
   std::vector<Topic> topics;  ///< by name, without Kafka's own
   int brokers = 0;
@@ -73,6 +79,9 @@ class Admin {
   /// The settings of topics, in order; nothing for one that the asked broker does not know.
   Result<std::vector<std::optional<TopicConfig>>> configs(
       std::span<const std::string> topics) const;
+  /// The ends of each partition of each topic, in order. NOT_FOUND is no error of it: a topic that
+  /// went meanwhile fails the call.
+  Result<std::vector<std::vector<Watermarks>>> watermarks(std::span<const Topic> topics) const;
   /// Messages a topic holds: high minus low watermark over all its partitions, in order.
   Result<std::vector<std::int64_t>> sizes(std::span<const Topic> topics) const;
 

@@ -37,6 +37,8 @@ Result<std::unique_ptr<Client>> Client::create(const ClientOptions& options, Clo
   // What is wrong comes back with each call; nothing is written to the process's stderr.
   WEIR_CHECK(set(conf, "log_level", "0"));
   WEIR_CHECK(set(conf, "client.id", "weir"));
+  // The end of a partition is where the next message goes, committed or not.
+  WEIR_CHECK(set(conf, "isolation.level", "read_uncommitted"));
   for (const auto& [name, value] : options.properties) WEIR_CHECK(set(conf, name, value));
   WEIR_CHECK(set(conf, "bootstrap.servers", brokers));
   for (const auto& [name, value] : options.fixed) WEIR_CHECK(set(conf, name, value));

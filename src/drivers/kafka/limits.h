@@ -22,6 +22,10 @@ inline constexpr std::size_t kConfigsARequest = 1'000;
 inline constexpr std::size_t kAclsARequest = 1'000;
 inline constexpr std::size_t kAclFiltersARequest = 500;
 
+/// Partitions whose ends are asked for, and that are read side by side, at once.
+inline constexpr std::size_t kPartitionsARequest = 2'000;
+inline constexpr std::size_t kPartitionsReadAtOnce = 200;
+
 /// How often a partition is asked for again that had no leader, and after how long.
 inline constexpr int kLeaderTries = 50;
 inline constexpr std::chrono::milliseconds kLeaderWait{100};

@@ -5,6 +5,7 @@ them; kill -9 between a topic and its rights."""
 import json
 import pathlib
 import subprocess
+import uuid
 
 import grpc
 import pytest
@@ -18,6 +19,7 @@ from test_logins import FOLDER, logins, properties  # noqa: F401
 from test_topics import brokers  # noqa: F401
 
 NODES = 3
+RUN = uuid.uuid4().hex  # brokers may have the topics of an earlier one
 IN_THE_END = 30
 JARS = pathlib.Path(__file__).resolve().parents[3] / "build/deps/engines/kafka-sasl/lib/*"
 ACLS = {"readers": ["User:guest"], "writers": ["User:writer"]}
@@ -89,17 +91,22 @@ def acl_lines(logins, tmp_path):  # noqa: F811
 
 @pytest.fixture
 def start(start_server, postgres, logins):  # noqa: F811
+    started = []
+
     def start_one(**more):
         login = properties("weir", logins["weir"], "sasl_plaintext", "PLAIN")
         settings = {"graph_dsn": postgres.new_database(), "topics_dsn": f"kafka://{address()}",
                     "reconciler_interval_seconds": 1, "acl": ACLS, "kafka_properties": login}
-        return start_server("memory", **{**settings, **more})
+        started.append(start_server("memory", **{**settings, **more}))
+        return started[-1]
 
-    return start_one
+    yield start_one
+    for server in started:  # or its reconciler mends what the next test has broken
+        server.kill()
 
 
 def topics_of(server, mark):
-    answer = submit(server, layered_graph(NODES, mark=mark))
+    answer = submit(server, layered_graph(NODES, mark=f"{mark} {RUN}"))
     assert answer.code == grpc.StatusCode.OK, answer
     return sorted(set(answer.queue_map.values()))
 
@@ -165,7 +172,7 @@ def test_a_kill_before_the_rights_are_given_leaves_them_to_the_next(
     monkeypatch.setenv("WEIR_CRASH_AT", "topics.before_grant:1")
     server = start()
     dsn = server.settings["graph_dsn"]
-    submit(server, layered_graph(NODES, mark=label))
+    submit(server, layered_graph(NODES, mark=f"{label} {RUN}"))
     assert server.process.wait(30) == KILLED
     free_loops(dsn)
     monkeypatch.setenv("WEIR_CRASH_AT", f"{label}:1")

@@ -19,8 +19,6 @@ FOREIGN = {"raft_leader_is_null", "kafka_zookeeper_disconnects"} | GATEWAY
 NOT_FED_YET = {
     "auth_key_age_seconds",
     "control_event_oversize_total",
-    "queue_lag_seconds",
-    "queue_lag_threshold_seconds",
 }
 WORDS_OF_THE_LANGUAGE = {
     "rate", "increase", "delta", "time", "max", "sum", "by", "on", "or", "and", "offset",

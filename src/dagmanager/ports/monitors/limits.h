@@ -18,4 +18,7 @@ inline constexpr std::size_t kLiveAlertsMax = 4 * kConditionsMax;
 inline constexpr Duration kSettledAlertsKept = std::chrono::hours(24 * 30);
 inline constexpr std::int64_t kAlertsForgottenMax = 500;
 
+/// Consumer groups whose offsets are read in one pass, one call each.
+inline constexpr std::size_t kLagGroupsMax = 500;
+
 }  // namespace weir::dagmanager
