@@ -267,10 +267,10 @@ Result<std::vector<std::optional<TopicConfig>>> Admin::configs(
   return configs;
 }
 
-Result<std::vector<std::vector<Watermarks>>> Admin::watermarks(
+Result<std::vector<std::vector<PartitionEnds>>> Admin::watermarks(
     std::span<const Topic> topics) const {
   const Deadline deadline(client_);
-  std::vector<std::vector<Watermarks>> found;
+  std::vector<std::vector<PartitionEnds>> found;
   found.reserve(topics.size());
   for (std::size_t from = 0; from < topics.size();) {
     std::size_t count = 0;
@@ -300,7 +300,7 @@ Result<std::vector<std::int64_t>> Admin::sizes(std::span<const Topic> topics) co
   sizes.reserve(found.size());
   for (const auto& partitions : found) {
     std::int64_t held = 0;
-    for (const Watermarks& one : partitions) held += one.high - one.low;
+    for (const PartitionEnds& one : partitions) held += one.high - one.low;
     sizes.push_back(held);
   }
   return sizes;

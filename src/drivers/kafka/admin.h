@@ -44,7 +44,7 @@ struct Topic {
 };
 
 /// The first offset of a partition, and the one that the next message gets.
-struct Watermarks {
+struct PartitionEnds {
   std::int64_t low = 0;
   std::int64_t high = 0;
 };
@@ -81,7 +81,7 @@ class Admin {
       std::span<const std::string> topics) const;
   /// The ends of each partition of each topic, in order. NOT_FOUND is no error of it: a topic that
   /// went meanwhile fails the call.
-  Result<std::vector<std::vector<Watermarks>>> watermarks(std::span<const Topic> topics) const;
+  Result<std::vector<std::vector<PartitionEnds>>> watermarks(std::span<const Topic> topics) const;
   /// Messages a topic holds: high minus low watermark over all its partitions, in order.
   Result<std::vector<std::int64_t>> sizes(std::span<const Topic> topics) const;
 

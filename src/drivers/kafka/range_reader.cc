@@ -14,37 +14,40 @@
 namespace weir::kafka {
 namespace {
 
-using Message = Owned<rd_kafka_message_t, rd_kafka_message_destroy>;
+using ReadOne = Owned<rd_kafka_message_t, rd_kafka_message_destroy>;
 using TopicHandle = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 
-struct Setting {
+struct ReaderSetting {
   const char* name;
   const char* value;
 };
 /// Offsets that are not there any more are passed over; the rest keeps what is fetched ahead small.
-constexpr std::array kSettings = {
-    Setting{"enable.partition.eof", "true"},        Setting{"auto.offset.reset", "earliest"},
-    Setting{"isolation.level", "read_committed"},   Setting{"queued.min.messages", "1000"},
-    Setting{"queued.max.messages.kbytes", "16384"}, Setting{"fetch.wait.max.ms", "100"},
+constexpr std::array kReaderSettings = {
+    ReaderSetting{"enable.partition.eof", "true"},
+    ReaderSetting{"auto.offset.reset", "earliest"},
+    ReaderSetting{"isolation.level", "read_committed"},
+    ReaderSetting{"queued.min.messages", "1000"},
+    ReaderSetting{"queued.max.messages.kbytes", "16384"},
+    ReaderSetting{"fetch.wait.max.ms", "100"},
 };
 
-std::optional<std::string> bytes_of(const void* bytes, std::size_t size) {
+std::optional<std::string> text_or_none(const void* bytes, std::size_t size) {
   if (bytes == nullptr) return std::nullopt;
   return std::string(static_cast<const char*>(bytes), size);
 }
 
-ReadMessage message_of(const rd_kafka_message_t& message) {
+ReadMessage read_message(const rd_kafka_message_t& message) {
   rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
   return {.offset = message.offset,
           .timestamp_ms = rd_kafka_message_timestamp(&message, &type),
-          .key = bytes_of(message.key, message.key_len),
-          .value = bytes_of(message.payload, message.len)};
+          .key = text_or_none(message.key, message.key_len),
+          .value = text_or_none(message.payload, message.len)};
 }
 
 Error read_error(rd_kafka_resp_err_t code) { return client_error(code, "read a topic"); }
 
 /// Of a partition whose leader went just now, or that was made just now.
-bool passes(rd_kafka_resp_err_t code) {
+bool passes_soon(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
          code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
          code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
@@ -56,7 +59,7 @@ Result<std::unique_ptr<RangeReader>> RangeReader::create(Client& client) {
   Owned<rd_kafka_conf_t, rd_kafka_conf_destroy> conf(
       rd_kafka_conf_dup(rd_kafka_conf(client.handle())));
   std::array<char, kReasonBytesMax> why{};
-  for (const Setting& one : kSettings) {
+  for (const ReaderSetting& one : kReaderSettings) {
     if (rd_kafka_conf_set(conf.get(), one.name, one.value, why.data(), why.size()) !=
         RD_KAFKA_CONF_OK) {
       return base::invalid_argument(std::string(kBadSetting), why.data());
@@ -106,7 +109,7 @@ Result<std::vector<ReadMessage>> RangeReader::read(const PartitionSpan& span, st
   };
   while (messages.size() < limit) {
     const int left = deadline.milliseconds();
-    const Message got(rd_kafka_consume(open_, span.partition, left));
+    const ReadOne got(rd_kafka_consume(open_, span.partition, left));
     if (!got) {
       if (deadline.milliseconds() > 1) continue;
       if (!messages.empty()) return messages;
@@ -126,7 +129,7 @@ Result<std::vector<ReadMessage>> RangeReader::read(const PartitionSpan& span, st
               std::to_string(got->offset)));
     }
     if (got->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (passes(got->err) && deadline.milliseconds() > 1) continue;
+      if (passes_soon(got->err) && deadline.milliseconds() > 1) continue;
       return fail(read_error(got->err));
     }
     if (got->offset >= span.end) {
@@ -138,7 +141,7 @@ Result<std::vector<ReadMessage>> RangeReader::read(const PartitionSpan& span, st
           Error(Code::DataLoss, "kafka_offsets_moved",
                 span.topic + " does not have offset " + std::to_string(at_.from) + " any more"));
     }
-    messages.push_back(message_of(*got));
+    messages.push_back(read_message(*got));
     at_.from = got->offset + 1;
   }
   return messages;
@@ -181,14 +184,14 @@ Result<void> RangeReader::first_times_of(std::span<const PartitionSpan> spans,
     return at;
   };
   while (waiting > 0 && deadline.milliseconds() > 1) {
-    const Message got(rd_kafka_consume_queue(queue.get(), deadline.milliseconds()));
-    if (!got || got->rkt == nullptr || passes(got->err)) continue;
+    const ReadOne got(rd_kafka_consume_queue(queue.get(), deadline.milliseconds()));
+    if (!got || got->rkt == nullptr || passes_soon(got->err)) continue;
     const std::size_t at = place_of(*got);
     if (at == spans.size() || seen[at]) continue;
     seen[at] = true;
     --waiting;
     if (got->err == RD_KAFKA_RESP_ERR_NO_ERROR && got->offset < spans[at].end) {
-      times[at] = message_of(*got).timestamp_ms;
+      times[at] = read_message(*got).timestamp_ms;
     }
   }
   for (std::size_t at = 0; at < spans.size(); ++at) {

@@ -77,7 +77,7 @@ class QueueWatchTest : public testing::Test {
     for (const std::string& name : names) nodes.push_back(test::make_node(name));
     test::Diff diff(*store_, test::make_binding(strategy, "w1"), nodes, clock_.now());
     diff.view().reserve();
-    for (QueuePromotion& promotion : diff.change().promotions) promotion.lag_alert_seconds = 60;
+    for (QueuePromotion& promotion : diff.change().queues) promotion.lag_alert_seconds = 60;
     ASSERT_TRUE(succeeded(diff.commit()));
   }
 

@@ -118,7 +118,10 @@ def test_a_reader_that_is_behind_is_told_of(server, brokers):  # noqa: F811
     assert lag(unread) is None
     assert metric(server, f'queue_lag_threshold_seconds{{topic="{behind}"}}') == 1
     dsn = server.settings["graph_dsn"]
-    said = "SELECT name, subject, topic, detail FROM weir_dagmanager.alert_condition"
+    said = (
+        "SELECT name, subject, topic, detail FROM weir_dagmanager.alert_condition"
+        f" WHERE subject = '{behind}'"
+    )
     wait_until(lambda: query(dsn, said), IN_THE_END)
     [[name, subject, topic, detail]] = query(dsn, said)
     assert (name, subject, topic) == ("QueueLagHigh", behind, behind)

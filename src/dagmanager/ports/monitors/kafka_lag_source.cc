@@ -46,7 +46,7 @@ Result<std::vector<kafka::PartitionSpan>> KafkaLagSource::unread(
     lags[name] = Duration::zero();
     for (const auto& [partition, offset] : positions.find(name)->second) {
       if (static_cast<std::size_t>(partition) >= ends[at].size()) continue;
-      const kafka::Watermarks& end = ends[at][static_cast<std::size_t>(partition)];
+      const kafka::PartitionEnds& end = ends[at][static_cast<std::size_t>(partition)];
       if (offset >= end.high) continue;
       spans.push_back({name, partition, std::max(offset, end.low), end.high});
     }

@@ -28,7 +28,7 @@ Result<std::vector<PartitionRange>> KafkaTopicContent::ranges(const graph::Topic
   auto ends = admin_.watermarks(std::span(&*found, 1));
   if (!ends.ok()) return content_error(std::move(ends).error());
   std::vector<PartitionRange> ranges;
-  for (const kafka::Watermarks& one : ends->front()) {
+  for (const kafka::PartitionEnds& one : ends->front()) {
     ranges.push_back(
         {.partition = static_cast<std::int32_t>(ranges.size()), .first = one.low, .end = one.high});
   }
