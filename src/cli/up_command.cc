@@ -32,6 +32,7 @@ struct UpFlags {
   std::uint16_t tasks_port = 8002;
   bool no_tasks = false;
   int worker_slots = kWorkerSlots;
+  std::string kafka;
   std::vector<std::string> ingest_roots;
   std::string operators_file;
   bool detach = false;
@@ -86,6 +87,7 @@ void let_go_of_terminal(const std::string& state_dir) {
 Result<UpOptions> options_of(const UpFlags& flags) {
   UpOptions options{.state_dir = flags.state_dir,
                     .ports = {.grpc = flags.grpc_port, .http = flags.http_port},
+                    .kafka = flags.kafka,
                     .command = flags.command};
   if (flags.no_tasks) return options;
   options.ports.tasks = flags.tasks_port;
@@ -246,6 +248,10 @@ void add_up(CLI::App& parent, Session& session) {
   command->add_option("--http-port", flags->http_port, "Port of HTTP; 0 takes a free one")
       ->capture_default_str()
       ->type_name("PORT");
+  command
+      ->add_option("--kafka", flags->kafka,
+                   "Brokers of a Kafka cluster that gets the topics; PostgreSQL keeps them without")
+      ->type_name("HOST:PORT,...");
   add_task_plane_flags(*command, *flags);
   CLI::Option* detach = command->add_flag("-d,--detach", flags->detach,
                                           "Return when everything is ready; `weir down` stops it");

@@ -136,7 +136,9 @@ Result<void> Supervisor::write_config() {
       "# set in its environment: QMTL__DAGMANAGER__<KEY>, WEIR__DISPATCHER__<KEY>, "
       "WEIR__WORKER__<KEY>.\n"
       "dagmanager:\n";
-  text += "  graph_dsn: " + dsn + "\n  topics_dsn: " + dsn + "\n";
+  const std::string& kafka = options_.kafka;
+  text += "  graph_dsn: " + dsn + "\n";
+  text += "  topics_dsn: " + (kafka.empty() ? dsn : yaml_quoted("kafka://" + kafka)) + "\n";
   text += std::string("  grpc_host: ") + kHost + "\n";
   text += "  grpc_port: " + std::to_string(ports_.grpc) + "\n";
   text += std::string("  http_host: ") + kHost + "\n";

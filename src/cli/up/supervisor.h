@@ -29,6 +29,9 @@ namespace weir::cli {
 struct UpOptions {
   std::filesystem::path state_dir;
   UpPorts ports{.grpc = 50051, .http = 8001, .tasks = 8002};
+  /// Brokers of a Kafka cluster, "host:port,host:port", for the topics; empty: PostgreSQL keeps
+  /// them.
+  std::string kafka = {};
   /// Counts where `ports.tasks` is given.
   TaskPlaneOptions tasks = {};
   /// Run when everything is ready, with WEIR_TARGET, WEIR_HTTP, WEIR_URL, WEIR_TOKEN_FILE and

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 import grpc
@@ -14,6 +15,7 @@ import pytest
 from graphs import layered_graph
 from test_kill import submit
 from test_kill_loops import wait_until
+from weir_server import binary
 
 ENGINES = pathlib.Path(
     os.environ.get("WEIR_ENGINES") or pathlib.Path(__file__).resolve().parents[3] / "build/engines"
@@ -128,3 +130,21 @@ def test_without_brokers_what_is_known_is_answered_and_what_is_new_is_refused(se
     assert len(names) == NODES
     assert set(topics_in_the_end(brokers, names)) == names
     assert status(server)["engines"]["broker"] == "closed"
+
+
+def test_everything_on_this_machine_and_the_topics_on_brokers(brokers):
+    """`weir up --kafka`: the command runs when all is ready, and all is stopped after it."""
+    graph = pathlib.Path(__file__).resolve().parents[3] / "examples/strategies/multi_indicator.json"
+    # Not pytest's folder: the server that `weir up` starts must be able to enter it.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        done = subprocess.run(
+            [binary(), "up", "--state-dir", f"{folder}/state", "--no-tasks", "--grpc-port", "0",
+             "--http-port", "0", "--kafka", brokers, "--", binary(), "dagmanager", "submit", "-o",
+             "json", "--file", str(graph), "--strategy", "up", "--world", "upkafka", "--domain",
+             "live"],
+            capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    wanted = set(json.loads(done.stdout.splitlines()[-1])["queue_map"].values())
+    assert wanted
+    assert topics_in_the_end(brokers, wanted).keys() == wanted
