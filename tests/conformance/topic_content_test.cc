@@ -107,12 +107,12 @@ class Writer {
     void* const value_bytes = bytes(value);
     const std::size_t key_size = size(key);
     const std::size_t value_size = size(value);
-    const char* const topic = kTopic.text().c_str();
-    const auto failed = rd_kafka_producev(
-        handle_, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key_bytes, key_size),
-        RD_KAFKA_V_VALUE(value_bytes, value_size), RD_KAFKA_V_END);
-    EXPECT_EQ(failed, RD_KAFKA_RESP_ERR_NO_ERROR) << rd_kafka_err2str(failed);
+    rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_, kTopic.text().c_str(), nullptr);
+    EXPECT_EQ(rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, value_bytes, value_size,
+                               key_bytes, key_size, nullptr),
+              0)
+        << rd_kafka_err2str(rd_kafka_last_error());
+    rd_kafka_topic_destroy(topic);
   }
   void flush() { EXPECT_EQ(rd_kafka_flush(handle_, kTimeout), RD_KAFKA_RESP_ERR_NO_ERROR); }
 

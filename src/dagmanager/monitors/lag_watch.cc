@@ -44,7 +44,7 @@ Result<void> LagWatch::run_once() {
                     .seconds = std::chrono::duration<double>(*spans[at]).count(),
                     .bound_seconds = bounds[at]});
   }
-  std::ranges::stable_sort(lags, std::greater<>(), &QueueLag::seconds);
+  std::ranges::sort(lags, std::greater<>(), &QueueLag::seconds);
   std::vector<Condition> conditions;
   for (const QueueLag& lag : lags) {
     if (lag.seconds <= static_cast<double>(lag.bound_seconds)) continue;
