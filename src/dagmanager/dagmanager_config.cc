@@ -158,9 +158,26 @@ class Reader {
               "names no engine that makes topics: give a kafka:// or postgresql:// address");
         break;
     }
+    read_control_bus();
     out_.kafka_properties = config_.text_map("kafka_properties");
-    if (!out_.kafka_properties.empty() && !out_.topics_on_kafka) {
-      fault("value_not_allowed", "kafka_properties", "needs a kafka:// address in topics_dsn");
+    if (!out_.kafka_properties.empty() && !out_.topics_on_kafka && out_.controlbus_dsn.empty()) {
+      fault("value_not_allowed", "kafka_properties",
+            "needs a kafka:// address in topics_dsn or controlbus_dsn");
+    }
+  }
+
+  void read_control_bus() {
+    const std::string& bus = config_.text("controlbus_dsn");
+    const Engine engine = engine_of(bus, Engine::Kafka);
+    if (engine == Engine::Kafka) {
+      out_.controlbus_dsn = bus;
+    } else if (engine != Engine::None) {
+      fault("value_not_allowed", "controlbus_dsn",
+            "names no engine that takes control events: give a kafka:// address");
+    }
+    out_.controlbus_queue_topic = config_.text("controlbus_queue_topic");
+    if (out_.controlbus_queue_topic.empty()) {
+      fault("value_not_allowed", "controlbus_queue_topic", "must not be empty");
     }
   }
 
@@ -438,8 +455,10 @@ Result<void> DagmanagerConfig::validate() const {
           "profile prod keeps no topics in memory: give a "
           "kafka:// or postgresql:// address");
     }
-    gap("prod_needs", "controlbus_dsn",
-        "profile prod needs a control bus, which is not available yet: start with profile dev");
+    if (controlbus_dsn.empty()) {
+      gap("prod_needs", "controlbus_dsn",
+          "profile prod tells gateways of its queues: give a kafka:// address");
+    }
     if (beyond_loopback(*this) && !allow_plaintext) {
       gap("prod_needs", "allow_plaintext",
           "profile prod listens in plaintext beyond loopback only with allow_plaintext: true");

@@ -50,6 +50,9 @@ struct DagmanagerConfig {
   /// hold a password.
   std::string topics_dsn;
   bool topics_on_kafka = false;
+  /// Addresses of the Kafka brokers that take control events; empty: none does.
+  std::string controlbus_dsn;
+  std::string controlbus_queue_topic = "queue";
   /// librdkafka's settings, by its names.
   std::map<std::string, std::string> kafka_properties;
   /// Who is given rights on the topics that are made.

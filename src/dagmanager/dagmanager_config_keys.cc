@@ -49,6 +49,15 @@ Keys engine_keys() {
       {.key = "kafka_properties",
        .kind = ValueKind::TextMap,
        .meaning = "librdkafka settings, passed through: logins, certificates, time-outs."},
+      {.key = "controlbus_dsn",
+       .meaning = "Kafka cluster that control events are sent to: `kafka://` with brokers behind "
+                  "it, also without its scheme. It may be that of the topics, and takes the same "
+                  "`kafka_properties`. Without the key events are on the event stream only. "
+                  "All instances of a store must have it, or none.",
+       .example = "kafka://localhost:9092"},
+      {.key = "controlbus_queue_topic",
+       .default_text = "queue",
+       .meaning = "Topic of what queues there are. A gateway reads it by its default."},
   };
 }
 
@@ -287,12 +296,6 @@ Keys later_engine_keys() {
        .default_text = "neo4j",
        .meaning = "Password of a Neo4j graph store.",
        .secret = true},
-      {.key = "controlbus_dsn",
-       .meaning = "Kafka cluster of the control events. Events are kept in the outbox meanwhile.",
-       .example = "kafka://localhost:9092"},
-      {.key = "controlbus_queue_topic",
-       .default_text = "queue",
-       .meaning = "Topic of the control events."},
   };
 }
 

@@ -127,6 +127,13 @@ void DagmanagerMetrics::spans_dropped(std::size_t count) {
       .Increment(static_cast<double>(count));
 }
 
+void DagmanagerMetrics::control_events_oversize(std::size_t count) {
+  metrics_
+      .counter({"control_event_oversize_total",
+                "Control events that were too large for the bus and are on the event stream only."})
+      .Increment(static_cast<double>(count));
+}
+
 void DagmanagerMetrics::topics_wanted(std::size_t ok, std::size_t failed) {
   const server::MetricName name{"queue_create_total", "Topics wanted by diffs, by final outcome."};
   metrics_.counter(name, {{"result", "ok"}}).Increment(static_cast<double>(ok));

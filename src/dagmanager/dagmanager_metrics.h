@@ -43,6 +43,8 @@ class DagmanagerMetrics final : public DiffObserver,
   void version_weights(const std::vector<VersionWeight>& weights);
   /// Spans that reached nobody. Called with 0 it shows that there are spans at all.
   void spans_dropped(std::size_t count);
+  /// Control events that were too large for the bus. Called with 0 it shows that there is a bus.
+  void control_events_oversize(std::size_t count);
   /// How large the graph is.
   void graph_counted(std::size_t nodes, std::size_t queues);
 

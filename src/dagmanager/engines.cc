@@ -7,6 +7,7 @@
 #include "dagmanager/limits.h"
 #include "dagmanager/ports/compaction/memory_compaction_store.h"
 #include "dagmanager/ports/compaction/postgres_compaction_store.h"
+#include "dagmanager/ports/events/kafka_event_wire.h"
 #include "dagmanager/ports/events/postgres_control_bus.h"
 #include "dagmanager/ports/events/postgres_event_bell.h"
 #include "dagmanager/ports/events/postgres_event_log.h"
@@ -83,13 +84,18 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
                         Engines& engines) {
   if (config.graph_dsn.empty()) {
     WEIR_TRY(auto store, MemoryGraphStore::open({.path = config.memory_repo_path}, random));
-    engines.bus = std::make_unique<MemoryControlBus>(*store, kControlQueueTopic);
-    engines.events = std::make_unique<MemoryEventLog>(*store, kControlQueueTopic);
+    engines.events = std::make_unique<MemoryEventLog>(*store, config.controlbus_queue_topic);
     engines.bell = std::make_unique<MemoryEventBell>(*store);
     engines.traffic = std::make_unique<MemoryTrafficStore>(*store);
     engines.hits = std::make_unique<MemoryHitStore>(*store, random);
     engines.redo = std::make_unique<MemoryRedoStore>(*store);
     auto loops = std::make_unique<MemoryLoopLeases>(clock);
+    MemoryControlBus::FenceLock sending;
+    if (!config.controlbus_dsn.empty()) {
+      sending = [rows = loops.get()](const LoopFence& fence) { return rows->lock(fence); };
+    }
+    engines.bus = std::make_unique<MemoryControlBus>(*store, config.controlbus_queue_topic,
+                                                     std::move(sending));
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
     engines.buffering = std::make_unique<MemoryBuffering>(*store, *loops, random);
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
@@ -109,8 +115,9 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
                                 *engines.graph_breaker, *engines.tracer));
   const IntentSync sync = one_log(config) ? IntentSync::WithTopics : IntentSync::OnReserve;
   auto store = std::make_unique<PostgresGraphStore>(*pool, random, sync);
-  engines.bus = std::make_unique<PostgresControlBus>(*pool, kControlQueueTopic);
-  engines.events = std::make_unique<PostgresEventLog>(*pool, kControlQueueTopic);
+  engines.bus = std::make_unique<PostgresControlBus>(*pool, config.controlbus_queue_topic,
+                                                     !config.controlbus_dsn.empty());
+  engines.events = std::make_unique<PostgresEventLog>(*pool, config.controlbus_queue_topic);
   engines.bell = std::make_unique<PostgresEventBell>(pool->connect_options());
   engines.traffic = std::make_unique<PostgresTrafficStore>(*pool, random);
   engines.hits = std::make_unique<PostgresHitStore>(*pool, random);
@@ -180,6 +187,15 @@ Result<void> open_topics(const DagmanagerConfig& config, Clock& clock, Engines& 
   return {};
 }
 
+Result<void> open_bus(const DagmanagerConfig& config, Clock& clock, Engines& engines) {
+  if (config.controlbus_dsn.empty()) return {};
+  engines.bus_breaker = std::make_unique<server::Breaker>("bus", clock);
+  WEIR_TRY(engines.wire, KafkaEventWire::open({.brokers = config.controlbus_dsn,
+                                               .properties = config.kafka_properties},
+                                              config.controlbus_queue_topic, clock));
+  return {};
+}
+
 Result<void> open_gc(const DagmanagerConfig& config, const Clock& clock, Engines& engines) {
   if (!engines.content) {
     engines.content = std::make_unique<RegistryTopicContent>(*engines.topics);
@@ -205,6 +221,9 @@ Result<Engines> open_engines(const DagmanagerConfig& config, Clock& clock, Rando
   }
   if (auto opened = open_topics(config, clock, engines); !opened.ok()) {
     return std::move(opened).error().prepend("topics_dsn");
+  }
+  if (auto opened = open_bus(config, clock, engines); !opened.ok()) {
+    return std::move(opened).error().prepend("controlbus_dsn");
   }
   if (auto opened = open_gc(config, clock, engines); !opened.ok()) {
     return std::move(opened).error().prepend("gc_archive_bucket");

@@ -10,6 +10,7 @@
 #include "dagmanager/dagmanager_config.h"
 #include "dagmanager/ports/compaction/compaction_store.h"
 #include "dagmanager/ports/control_bus.h"
+#include "dagmanager/ports/events/event_wire.h"
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
@@ -54,7 +55,9 @@ struct Engines {
   bool gives_rights = false;
   std::unique_ptr<TopicAdmin> topics;
   std::unique_ptr<ControlBus> bus;
-  std::unique_ptr<server::EventLog> events;  ///< what the bus has published
+  std::unique_ptr<server::Breaker> bus_breaker;  ///< of the wire
+  std::unique_ptr<EventWire> wire;               ///< to the control bus; null: none is configured
+  std::unique_ptr<server::EventLog> events;      ///< what the bus has published
   std::unique_ptr<EventBell> bell;
   std::unique_ptr<TrafficStore> traffic;
   std::unique_ptr<HitStore> hits;

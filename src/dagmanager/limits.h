@@ -70,9 +70,6 @@ inline constexpr std::size_t kLoopThreads = 7;
 /// Between two counts of the graph (section 3.14).
 inline constexpr Duration kCountsEvery = std::chrono::seconds(60);
 
-/// The Kafka topic of QueueUpdated: a gateway's consumer branches on this name (section 1.4).
-inline constexpr const char* kControlQueueTopic = "queue";
-
 /// Diffs waiting for their turn: bytes of their requests (section 3.2).
 inline constexpr std::size_t kDiffQueueBytesMax = std::size_t{256} << 20;
 

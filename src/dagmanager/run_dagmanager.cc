@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "dagmanager/bus/event_sender.h"
+#include "dagmanager/bus/limits.h"
 #include "dagmanager/compaction/retirement_watch.h"
 #include "dagmanager/diff_service.h"
 #include "dagmanager/engines.h"
@@ -126,9 +128,10 @@ class Dagmanager {
     counts_loop_->start();
     if (lag_loop_) lag_loop_->start();
     sizes_->start();
+    if (sender_loop_) sender_loop_->start();
     loops_->start();
     engines_.bell->start(
-        {.written = [this] { relay_->nudge(); }, .published = [this] { events_->tell(); }});
+        {.written = [this] { relay_->nudge(); }, .published = [this] { tell_published(); }});
     WEIR_CHECK(listen_grpc());
     WEIR_TRY(http_, server::HttpServer::create({.address = config_.http}, make_http_routes(),
                                                {random_, server::log(), http_tracer()}));
@@ -307,7 +310,39 @@ class Dagmanager {
     wire_lag();
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
+    wire_sender();
     return wire_watchers();
+  }
+
+  void wire_sender() {
+    if (!engines_.wire) return;
+    dagmanager_metrics_.control_events_oversize(0);
+    sender_ = std::make_unique<EventSender>(
+        EventSender::Parts{.bus = *engines_.bus,
+                           .wire = *engines_.wire,
+                           .breaker = *engines_.bus_breaker,
+                           .clock = clock_,
+                           .log = server::log(),
+                           .holds = [this](const LoopFence& fence) { return holds(fence); },
+                           .oversize = [this] { dagmanager_metrics_.control_events_oversize(1); }});
+    sender_loop_ = std::make_unique<PeriodicLoop>(
+        PeriodicLoop::Parts{.keeper = *loops_,
+                            .clock = clock_,
+                            .log = server::log(),
+                            .observer = dagmanager_metrics_,
+                            .loop = kRelayLoop,
+                            .period = kSendEvery,
+                            .work = [this](const LoopFence& fence) -> Result<void> {
+                              WEIR_CHECK(sender_->run_once(fence));
+                              return {};
+                            }});
+    watch_engine(*engines_.bus_breaker, [this] { return engines_.wire->ping(); });
+  }
+
+  /// Events were published, by whichever instance.
+  void tell_published() {
+    events_->tell();
+    if (sender_loop_) sender_loop_->nudge();
   }
 
   std::optional<RightsMender::Parts> rights_parts() {
@@ -347,7 +382,9 @@ class Dagmanager {
 
   /// An engine that is gone is probed, and told of.
   void watch_engine(server::Breaker& breaker, std::function<Result<void>()> ping) {
-    prober_.add(breaker, std::move(ping), [this] { watchers_->nudge(); });
+    prober_.add(breaker, std::move(ping), [this] {
+      if (watchers_) watchers_->nudge();
+    });
     breakers_.push_back(&breaker);
   }
 
@@ -462,6 +499,7 @@ class Dagmanager {
     if (loops_) loops_->let_go();
     if (prometheus_) prometheus_->cancel();
     if (lag_loop_) lag_loop_->stop();
+    if (sender_loop_) sender_loop_->stop();
     if (counts_loop_) counts_loop_->stop();
     if (recompute_loop_) recompute_loop_->stop();
     if (canary_loop_) canary_loop_->stop();
@@ -540,6 +578,8 @@ class Dagmanager {
   std::unique_ptr<SizeKeeper> sizes_;
   std::unique_ptr<LagWatch> lag_watch_;
   std::unique_ptr<PeriodicLoop> lag_loop_;
+  std::unique_ptr<EventSender> sender_;  // null: there is no control bus
+  std::unique_ptr<PeriodicLoop> sender_loop_;
   std::unique_ptr<TopicArchiver> archiver_;
   std::unique_ptr<QueueCollector> collector_;
   std::unique_ptr<RetirementWatch> retirements_;

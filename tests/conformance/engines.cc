@@ -50,6 +50,14 @@ class MemoryGraph final : public GraphEngine {
         rollouts_(*store_, loops_, alerts_) {}
   dagmanager::GraphStore& store() override { return *store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
+  dagmanager::ControlBus& sending_bus() override {
+    if (!sending_bus_) {
+      sending_bus_ = std::make_unique<dagmanager::MemoryControlBus>(
+          *store_, kQueueTopic,
+          [this](const dagmanager::LoopFence& fence) { return loops_.lock(fence); });
+    }
+    return *sending_bus_;
+  }
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
   dagmanager::TrafficStore& traffic() override { return traffic_; }
@@ -68,6 +76,7 @@ class MemoryGraph final : public GraphEngine {
   SharedRandom random_;
   std::unique_ptr<dagmanager::MemoryGraphStore> store_;
   dagmanager::MemoryControlBus bus_;
+  std::unique_ptr<dagmanager::MemoryControlBus> sending_bus_;
   dagmanager::MemoryEventLog events_;
   dagmanager::MemoryEventBell bell_;
   dagmanager::MemoryTrafficStore traffic_;
@@ -96,6 +105,7 @@ class OnePostgresInstance final : public GraphEngine {
   OnePostgresInstance() : instance_(graph_.instance()) {}
   dagmanager::GraphStore& store() override { return instance_->store(); }
   dagmanager::ControlBus& bus() override { return instance_->bus(); }
+  dagmanager::ControlBus& sending_bus() override { return instance_->sending_bus(); }
   server::EventLog& events() override { return instance_->events(); }
   dagmanager::EventBell& bell() override { return instance_->bell(); }
   dagmanager::TrafficStore& traffic() override { return instance_->traffic(); }
@@ -249,6 +259,7 @@ PostgresInstance::PostgresInstance(const std::string& dsn, std::uint64_t seed,
       pool_(pool_options(dsn), real_clock()),
       store_(pool_, random_, sync),
       bus_(pool_, kQueueTopic),
+      sending_bus_(pool_, kQueueTopic, true),
       events_(pool_, kQueueTopic),
       bell_(pool_.connect_options()),
       traffic_(pool_, random_),

@@ -72,6 +72,8 @@ class GraphEngine {
   virtual ~GraphEngine() = default;
   virtual dagmanager::GraphStore& store() = 0;
   virtual dagmanager::ControlBus& bus() = 0;
+  /// Over the same store, where a number does not count as sent.
+  virtual dagmanager::ControlBus& sending_bus() = 0;
   virtual server::EventLog& events() = 0;
   virtual dagmanager::EventBell& bell() = 0;
   virtual dagmanager::TrafficStore& traffic() = 0;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dagmanager/ports/control_bus.h"
+#include "dagmanager/ports/loops/loop_leases.h"
 #include "tests/conformance/graph_cases.h"
 
 namespace weir::dagmanager {
@@ -122,6 +123,51 @@ TEST_P(DagEventLogTest, ShowsNothingThatWasNotPublished) {
   EXPECT_EQ(read(0).newest, 2);
   EXPECT_EQ(bus_.backlog()->pending, 0U);
   EXPECT_TRUE(bus_.pending(kEnough)->empty());
+}
+
+TEST_P(DagEventLogTest, WhereABusIsANumberWaitsForItsAcknowledgement) {
+  ControlBus& bus = engine_->sending_bus();
+  const LoopFence fence = test::hold_loop(engine_->loops(), "relay");
+  commit_nodes(0, 4);
+  EXPECT_EQ(bus.backlog()->pending, 4U);
+  ASSERT_EQ(test::must(bus.publish(kEnough, at(1))), 4U);
+  EXPECT_EQ(test::must(bus.publish(kEnough, at(2))), 0U) << "their numbers are theirs";
+  EXPECT_EQ(bus.backlog()->pending, 4U);
+  const auto unsent = test::must(bus.unsent(0, kEnough));
+  ASSERT_EQ(unsent.size(), 4U);
+  const auto told = read(0).events;
+  ASSERT_EQ(told.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(unsent[i].number, told[i].number);
+    EXPECT_EQ(unsent[i].event.envelope, told[i].envelope);
+  }
+  EXPECT_EQ(test::must(bus.unsent(2, 1)).front().number, 3);
+
+  const std::vector<std::int64_t> done = {1, 3};
+  ASSERT_TRUE(succeeded(bus.acknowledge(fence, done, at(3))));
+  ASSERT_TRUE(succeeded(bus.acknowledge(fence, done, at(4)))) << "again";
+  EXPECT_EQ(bus.backlog()->pending, 2U);
+  const auto left = test::must(bus.unsent(0, kEnough));
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].id, unsent[1].id);
+  EXPECT_EQ(left[1].number, 4);
+
+  EXPECT_EQ(test::must(bus.prune(at(100), kEnough)).removed, 1U) << "up to the first that waits";
+  const std::vector<std::int64_t> rest = {2, 4};
+  ASSERT_TRUE(succeeded(bus.acknowledge(fence, rest, at(5))));
+  EXPECT_EQ(bus.backlog()->pending, 0U);
+  EXPECT_EQ(test::must(bus.prune(at(100), kEnough)).removed, 3U);
+}
+
+TEST_P(DagEventLogTest, OnlyTheHolderOfTheLoopAcknowledges) {
+  ControlBus& bus = engine_->sending_bus();
+  LoopFence fence = test::hold_loop(engine_->loops(), "relay");
+  commit_nodes(0, 1);
+  ASSERT_EQ(test::must(bus.publish(kEnough, at(1))), 1U);
+  ++fence.fence;
+  const std::vector<std::int64_t> done = {1};
+  EXPECT_EQ(test::reason_of(bus.acknowledge(fence, done, at(2))), kLoopLost);
+  EXPECT_EQ(bus.backlog()->pending, 1U);
 }
 
 TEST_P(DagEventLogTest, NumbersWhatWaitsInOrderAndWithoutAGap) {

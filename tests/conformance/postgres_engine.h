@@ -33,6 +33,7 @@ class PostgresInstance final : public GraphEngine {
                    dagmanager::IntentSync sync = dagmanager::IntentSync::OnReserve);
   dagmanager::GraphStore& store() override { return store_; }
   dagmanager::ControlBus& bus() override { return bus_; }
+  dagmanager::ControlBus& sending_bus() override { return sending_bus_; }
   server::EventLog& events() override { return events_; }
   dagmanager::EventBell& bell() override { return bell_; }
   dagmanager::TrafficStore& traffic() override { return traffic_; }
@@ -54,6 +55,7 @@ class PostgresInstance final : public GraphEngine {
   postgres::Pool pool_;
   dagmanager::PostgresGraphStore store_;
   dagmanager::PostgresControlBus bus_;
+  dagmanager::PostgresControlBus sending_bus_;
   dagmanager::PostgresEventLog events_;
   dagmanager::PostgresEventBell bell_;
   dagmanager::PostgresTrafficStore traffic_;

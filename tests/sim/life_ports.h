@@ -155,6 +155,14 @@ class SimBus final : public dagmanager::ControlBus {
   }
   Result<dagmanager::OutboxBacklog> backlog() override { return inner_.backlog(); }
   Result<std::size_t> publish(std::size_t limit, Instant now) override;
+  Result<std::vector<dagmanager::PendingEvent>> unsent(std::int64_t after,
+                                                       std::size_t limit) override {
+    return inner_.unsent(after, limit);
+  }
+  Result<void> acknowledge(const dagmanager::LoopFence& fence,
+                           std::span<const std::int64_t> numbers, Instant now) override {
+    return inner_.acknowledge(fence, numbers, now);
+  }
   Result<dagmanager::PrunedEvents> prune(Instant before, std::size_t limit) override;
 
   /// After events were published.

@@ -269,7 +269,7 @@ ControlEvent render_weight_update(const OutboxRow& row) {
   object.text("sentinel_version", update.version.view());
   if (!update.world.empty()) object.text("world_id", update.world.view());
   object.end();
-  return {"sentinel_weight", id,
+  return {std::string(kWeightTopic), id,
           envelope(row, kWeightUpdated, "sentinel:" + id + ":" + update.world.text(), data)};
 }
 

@@ -82,6 +82,9 @@ struct AddedQueue {
   const NodeRecord* node = nullptr;
 };
 
+/// The topic of sentinels' weights; that of queues is configured.
+inline constexpr const char* kWeightTopic = "sentinel_weight";
+
 /// A query for the node's own tags is told only if it has at most this many queues.
 inline constexpr std::size_t kOwnTagQueuesMax = 256;
 /// An envelope above this goes to the event stream only (Kafka's default limit is 1 MiB).

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,15 +15,18 @@
 
 namespace weir::dagmanager {
 
+struct LoopFence;  // ports/loops/loop_leases.h
+
 /// An event that waits to be told.
 struct PendingEvent {
   std::string id;
   std::int64_t key_seq = 0;
   Instant created_at{};
   ControlEvent event;
+  std::int64_t number = 0;  ///< of a published one
 };
 
-/// How far behind telling is.
+/// How far behind telling is: of events without a number, and of those not sent where a bus is.
 struct OutboxBacklog {
   std::size_t pending = 0;
   Instant oldest{};  ///< meaningless while nothing is pending
@@ -36,7 +40,9 @@ struct PrunedEvents {
 
 /// Port: the outbox. Rows are written by GraphStore::commit, in the transaction that causes them,
 /// and wait here until they are published: given their places in the one stream that everybody
-/// reads (server::EventLog). May be called from any thread, and from any number of instances.
+/// reads (server::EventLog). Where a bus is, each is sent besides, by the holder of one loop, and
+/// waits here until that is acknowledged; else its number counts as sent. May be called from any
+/// thread, and from any number of instances.
 class ControlBus {
  public:
   virtual ~ControlBus() = default;
@@ -51,8 +57,16 @@ class ControlBus {
   /// next call gives the same ones to the same events.
   virtual Result<std::size_t> publish(std::size_t limit, Instant now) = 0;
 
-  /// Forgets events that were published before `before`, oldest first, at most `limit`; never one
-  /// that waits.
+  /// Events with numbers above `after` that are not acknowledged, rendered, by number, which is in
+  /// order per key; at most `limit`, fewer where they are large, none only if there is none.
+  virtual Result<std::vector<PendingEvent>> unsent(std::int64_t after, std::size_t limit) = 0;
+
+  /// These are with the bus for good. One statement, under the fence of the loop that sends.
+  virtual Result<void> acknowledge(const LoopFence& fence, std::span<const std::int64_t> numbers,
+                                   Instant now) = 0;
+
+  /// Forgets events that were published, and acknowledged, before `before`, oldest first, at most
+  /// `limit`; never one that waits.
   virtual Result<PrunedEvents> prune(Instant before, std::size_t limit) = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/assert.h"
 #include "dagmanager/ports/limits.h"
 #include "dagmanager/ports/memory_graph_store.h"
 
@@ -40,30 +41,63 @@ std::vector<PendingEvent> MemoryGraphStore::pending_events(std::size_t limit,
 
 OutboxBacklog MemoryGraphStore::backlog() const {
   const std::shared_lock lock(mutex_);
-  const std::int64_t pending = graph_.last_event - published_;
+  const auto unpublished = static_cast<std::size_t>(graph_.last_event - published_);
+  const std::size_t pending = unpublished + unsent_.size();
   if (pending == 0) return {};
-  const auto oldest = static_cast<std::size_t>(published_ + 1 - first_event());
-  return {static_cast<std::size_t>(pending), graph_.outbox.row(oldest).created_at};
+  const std::int64_t number = unsent_.empty() ? published_ + 1 : *unsent_.begin();
+  const auto oldest = static_cast<std::size_t>(number - first_event());
+  return {pending, graph_.outbox.row(oldest).created_at};
 }
 
 /// What is not in the snapshot yet would get another event's number after a restart.
-Result<std::size_t> MemoryGraphStore::publish_events(std::size_t limit, Instant now) {
+Result<std::size_t> MemoryGraphStore::publish_events(std::size_t limit, Instant now, bool sends) {
   const std::unique_lock lock(mutex_);
   if (unsaved_) WEIR_CHECK(save());
   if (sent_.empty() && published_ >= first_event()) sent_.emplace_back(published_, now);
   const std::int64_t wanted =
       std::min<std::int64_t>(graph_.last_event - published_, static_cast<std::int64_t>(limit));
   if (wanted == 0) return std::size_t{0};
+  for (std::int64_t i = 1; sends && i <= wanted; ++i) unsent_.insert(published_ + i);
   published_ += wanted;
   sent_.emplace_back(published_, now);
   if (bell_.published) bell_.published();
   return static_cast<std::size_t>(wanted);
 }
 
+void MemoryGraphStore::send_all_again() {
+  const std::unique_lock lock(mutex_);
+  for (std::int64_t number = first_event(); number <= published_; ++number) unsent_.insert(number);
+}
+
+std::vector<PendingEvent> MemoryGraphStore::unsent_events(std::int64_t after, std::size_t limit,
+                                                          const std::string& queue_topic) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<PendingEvent> events;
+  std::size_t queues = 0;
+  for (auto one = unsent_.upper_bound(after); one != unsent_.end() && events.size() < limit;
+       ++one) {
+    const OutboxRow row = graph_.outbox.row(static_cast<std::size_t>(*one - first_event()));
+    if (row.queues) queues += row.queues->queues.size();
+    if (queues > kEventPageQueues && !events.empty()) break;
+    events.push_back({.id = row.id,
+                      .key_seq = row.key_seq,
+                      .created_at = row.created_at,
+                      .event = render(row, queue_topic),
+                      .number = *one});
+  }
+  return events;
+}
+
+void MemoryGraphStore::acknowledge_events(std::span<const std::int64_t> numbers) {
+  const std::unique_lock lock(mutex_);
+  for (const std::int64_t number : numbers) unsent_.erase(number);
+}
+
 PrunedEvents MemoryGraphStore::prune_events(Instant before, std::size_t limit) {
   const std::unique_lock lock(mutex_);
   PrunedEvents pruned;
   while (!sent_.empty() && sent_.front().second < before && pruned.removed < limit) {
+    if (unsent_.contains(first_event())) break;
     if (first_event() <= sent_.front().first) {
       graph_.outbox.drop_oldest();
       ++pruned.removed;
@@ -100,6 +134,12 @@ void MemoryGraphStore::set_bell(EventBell::Calls bell) {
   bell_ = std::move(bell);
 }
 
+MemoryControlBus::MemoryControlBus(MemoryGraphStore& store, std::string queue_topic,
+                                   FenceLock fence)
+    : store_(store), queue_topic_(std::move(queue_topic)), fence_(std::move(fence)) {
+  if (fence_) store_.send_all_again();
+}
+
 Result<std::vector<PendingEvent>> MemoryControlBus::pending(std::size_t limit) {
   return store_.pending_events(limit, queue_topic_);
 }
@@ -107,7 +147,19 @@ Result<std::vector<PendingEvent>> MemoryControlBus::pending(std::size_t limit) {
 Result<OutboxBacklog> MemoryControlBus::backlog() { return store_.backlog(); }
 
 Result<std::size_t> MemoryControlBus::publish(std::size_t limit, Instant now) {
-  return store_.publish_events(limit, now);
+  return store_.publish_events(limit, now, fence_ != nullptr);
+}
+
+Result<std::vector<PendingEvent>> MemoryControlBus::unsent(std::int64_t after, std::size_t limit) {
+  return store_.unsent_events(after, limit, queue_topic_);
+}
+
+Result<void> MemoryControlBus::acknowledge(const LoopFence& fence,
+                                           std::span<const std::int64_t> numbers, Instant /*now*/) {
+  WEIR_ASSERT(fence_ != nullptr);
+  WEIR_TRY(const auto held, fence_(fence));
+  store_.acknowledge_events(numbers);
+  return {};
 }
 
 Result<PrunedEvents> MemoryControlBus::prune(Instant before, std::size_t limit) {

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <mutex>
 #include <set>
+#include <span>
 #include <shared_mutex>
 #include <string>
 #include <utility>
@@ -122,7 +124,13 @@ class MemoryGraphStore final : public GraphStore {
 
   std::vector<PendingEvent> pending_events(std::size_t limit, const std::string& queue_topic) const;
   OutboxBacklog backlog() const;
-  Result<std::size_t> publish_events(std::size_t limit, Instant now);
+  /// `sends`: each is to be acknowledged besides.
+  Result<std::size_t> publish_events(std::size_t limit, Instant now, bool sends);
+  /// All that are kept are to be acknowledged: what was, no snapshot tells.
+  void send_all_again();
+  std::vector<PendingEvent> unsent_events(std::int64_t after, std::size_t limit,
+                                          const std::string& queue_topic) const;
+  void acknowledge_events(std::span<const std::int64_t> numbers);
   PrunedEvents prune_events(Instant before, std::size_t limit);
   server::EventPage read_events(std::int64_t after, std::size_t limit,
                                 const std::string& queue_topic) const;
@@ -163,23 +171,31 @@ class MemoryGraphStore final : public GraphStore {
   bool unsaved_ = false;                                    // memory is ahead of the snapshot file
   std::int64_t published_ = 0;                              // the last number given
   std::deque<std::pair<std::int64_t, Instant>> sent_ = {};  // up to which number, when
+  std::set<std::int64_t> unsent_ = {};                      // numbers that wait for the bus
   EventBell::Calls bell_;
 };
 
 /// ControlBus over a memory store's outbox. The store outlives it.
 class MemoryControlBus final : public ControlBus {
  public:
-  MemoryControlBus(MemoryGraphStore& store, std::string queue_topic)
-      : store_(store), queue_topic_(std::move(queue_topic)) {}
+  /// Locks the row of the loop that sends, as MemoryLoopLeases does.
+  using FenceLock = std::function<Result<std::unique_lock<std::mutex>>(const LoopFence&)>;
+
+  /// Without `fence` there is no bus, and a number counts as sent.
+  MemoryControlBus(MemoryGraphStore& store, std::string queue_topic, FenceLock fence = {});
 
   Result<std::vector<PendingEvent>> pending(std::size_t limit) override;
   Result<OutboxBacklog> backlog() override;
   Result<std::size_t> publish(std::size_t limit, Instant now) override;
+  Result<std::vector<PendingEvent>> unsent(std::int64_t after, std::size_t limit) override;
+  Result<void> acknowledge(const LoopFence& fence, std::span<const std::int64_t> numbers,
+                           Instant now) override;
   Result<PrunedEvents> prune(Instant before, std::size_t limit) override;
 
  private:
   MemoryGraphStore& store_;
   std::string queue_topic_;
+  FenceLock fence_;
 };
 
 /// What a memory store has published. There is one stream, whatever it is called.

@@ -43,9 +43,9 @@ FILES = {
         "dagmanager:\n  topics_dsn: localhost:9092\n  kafka_properties: {no.such: b}\n",
         ["topics_dsn", "no.such"],
     ),
-    "bus_not_built": (
-        "dagmanager:\n  controlbus_dsn: kafka://localhost:9092\n",
-        ["@:2:", "controlbus_dsn", "not_available_yet"],
+    "bus_of_nobody": (
+        "dagmanager:\n  controlbus_dsn: postgresql://localhost\n",
+        ["@:2:", "controlbus_dsn", "value_not_allowed"],
     ),
     "dsn_of_nobody": ("dagmanager:\n  graph_dsn: carrier-pigeon://x\n", ["@:2:", "graph_dsn"]),
     "prod_without_engines": (

@@ -272,10 +272,10 @@ def test_a_taken_port_is_told_with_the_flag_that_gives_another(state_dir, server
 
 def test_a_configuration_that_does_not_start_ends_all_with_its_words(state_dir):
     done = run(
-        "up", "--state-dir", state_dir, *FREE, env={"QMTL__DAGMANAGER__CONTROLBUS_DSN": "kafka://b"}
+        "up", "--state-dir", state_dir, *FREE, env={"QMTL__DAGMANAGER__LEGACY_TOPICS": "true"}
     )
     assert done.returncode == 1
-    assert "not_available_yet: controlbus_dsn" in done.stderr
+    assert "not_available_yet: legacy_topics" in done.stderr
     assert processes_of(state_dir) == []
 
 

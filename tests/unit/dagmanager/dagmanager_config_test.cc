@@ -148,8 +148,9 @@ TEST_F(DagmanagerConfigTest, NamesAnEngineThatIsNotBuiltYet) {
                 ElementsAre("not_available_yet graph_dsn"))
         << dsn;
   }
-  EXPECT_THAT(faults("dagmanager:\n  controlbus_dsn: kafka://b:9092\n"),
-              ElementsAre("not_available_yet controlbus_dsn"));
+  EXPECT_THAT(faults("dagmanager:\n  controlbus_dsn: postgresql://b\n"),
+              ElementsAre("value_not_allowed controlbus_dsn"));
+  EXPECT_THAT(faults("dagmanager:\n  controlbus_dsn: kafka://b:9092\n"), IsEmpty());
 }
 
 TEST_F(DagmanagerConfigTest, TakesBrokersWithAndWithoutTheirScheme) {
@@ -172,7 +173,7 @@ TEST_F(DagmanagerConfigTest, RefusesAnEngineThatIsNone) {
 }
 
 TEST_F(DagmanagerConfigTest, PlacesAFaultInTheFile) {
-  const Result<DagmanagerConfig> config = read("dagmanager:\n  controlbus_dsn: kafka://b\n");
+  const Result<DagmanagerConfig> config = read("dagmanager:\n  controlbus_dsn: bolt://b\n");
   ASSERT_FALSE(config.ok());
   ASSERT_EQ(config.error().faults().size(), 1U);
   EXPECT_THAT(config.error().faults()[0].path, HasSubstr("weir.yml:2:"));

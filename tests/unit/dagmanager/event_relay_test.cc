@@ -47,6 +47,13 @@ class CountedBus final : public ControlBus {
     published_.insert(published_.end(), some, now);
     return some;
   }
+  Result<std::vector<PendingEvent>> unsent(std::int64_t /*after*/, std::size_t /*limit*/) override {
+    return std::vector<PendingEvent>();
+  }
+  Result<void> acknowledge(const LoopFence& /*fence*/, std::span<const std::int64_t> /*numbers*/,
+                           Instant /*now*/) override {
+    return {};
+  }
   Result<PrunedEvents> prune(Instant before, std::size_t limit) override {
     const base::MutexLock lock(mutex_);
     PrunedEvents pruned;
