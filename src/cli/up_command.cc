@@ -249,8 +249,10 @@ void add_up(CLI::App& parent, Session& session) {
       ->capture_default_str()
       ->type_name("PORT");
   command
-      ->add_option("--kafka", flags->kafka,
-                   "Brokers of a Kafka cluster that gets the topics; PostgreSQL keeps them without")
+      ->add_option(
+          "--kafka", flags->kafka,
+          "Brokers of a Kafka cluster that gets topics and control events; without, PostgreSQL "
+          "keeps them")
       ->type_name("HOST:PORT,...");
   add_task_plane_flags(*command, *flags);
   CLI::Option* detach = command->add_flag("-d,--detach", flags->detach,

@@ -37,6 +37,7 @@
 #include "dagmanager/rollouts/rollout_service.h"
 #include "dagmanager/topics/log_prune_executor.h"
 #include "dagmanager/topics/reconciler.h"
+#include "dagmanager/topics/rights_check.h"
 #include "dagmanager/topics/topic_alerts.h"
 #include "server/breaker_prober.h"
 #include "server/events/event_stream.h"
@@ -213,31 +214,13 @@ class Dagmanager {
     }
   }
 
-  /// Whether the broker keeps the rights that are configured. One that does not answer is asked by
-  /// the reconciler.
   Result<void> check_rights() {
     warnings_ = config_.warnings();
-    Result<void> kept;
-    if (engines_.rights) {
-      if (const auto listed = engines_.rights->list(); !listed.ok()) kept = listed.error();
-    } else if (!config_.acls.empty()) {
-      kept = base::failed_precondition("acl_unavailable", "topics are not on a Kafka cluster");
-    }
-    if (kept.ok() || kept.error().reason() != "acl_unavailable") return {};
-    const bool configured = !config_.acls.empty();
-    if (configured && config_.prod) {
-      return Error(kept.error())
-          .prepend(
-              "acl.readers and acl.writers cannot be had: give the broker an authorizer and this "
-              "login "
-              "the rights to alter the cluster, or take the keys out");
-    }
-    if (!configured && kept.error().code() == Code::PermissionDenied) return {};
-    warnings_.push_back(configured ? "acl.readers and acl.writers have no effect: " +
-                                         kept.error().message()
-                                   : "the broker has no authorizer: whoever reaches it may read "
-                                     "and write every topic");
-    server::log().warning(warnings_.back());
+    WEIR_TRY(const auto warning,
+             dagmanager::check_rights(engines_.rights.get(), config_.acls, config_.prod));
+    if (!warning) return {};
+    server::log().warning(*warning);
+    warnings_.push_back(*warning);
     return {};
   }
 

@@ -139,6 +139,7 @@ Result<void> Supervisor::write_config() {
   const std::string& kafka = options_.kafka;
   text += "  graph_dsn: " + dsn + "\n";
   text += "  topics_dsn: " + (kafka.empty() ? dsn : yaml_quoted("kafka://" + kafka)) + "\n";
+  if (!kafka.empty()) text += "  controlbus_dsn: " + yaml_quoted("kafka://" + kafka) + "\n";
   text += std::string("  grpc_host: ") + kHost + "\n";
   text += "  grpc_port: " + std::to_string(ports_.grpc) + "\n";
   text += std::string("  http_host: ") + kHost + "\n";
@@ -161,8 +162,8 @@ KeptChildPlan Supervisor::dagmanager_plan() const {
                                folder_->paths().config_file().string()},
                       .environment = without_settings(
                           "QMTL__DAGMANAGER__",
-                          {"GRAPH_DSN", "NEO4J_DSN", "TOPICS_DSN", "KAFKA_DSN", "MEMORY_REPO_PATH",
-                           "GRPC_HOST", "GRPC_PORT", "HTTP_HOST", "HTTP_PORT"}),
+                          {"GRAPH_DSN", "NEO4J_DSN", "TOPICS_DSN", "KAFKA_DSN", "CONTROLBUS_DSN",
+                           "MEMORY_REPO_PATH", "GRPC_HOST", "GRPC_PORT", "HTTP_HOST", "HTTP_PORT"}),
                       .output_path = folder_->paths().log("dagmanager").string(),
                       .death_signal = SIGKILL},
           .ready = [http] { return is_ready(http); },

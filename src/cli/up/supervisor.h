@@ -29,8 +29,8 @@ namespace weir::cli {
 struct UpOptions {
   std::filesystem::path state_dir;
   UpPorts ports{.grpc = 50051, .http = 8001, .tasks = 8002};
-  /// Brokers of a Kafka cluster, "host:port,host:port", for the topics; empty: PostgreSQL keeps
-  /// them.
+  /// Brokers of a Kafka cluster, "host:port,host:port", for topics and control events; empty:
+  /// PostgreSQL keeps both.
   std::string kafka = {};
   /// Counts where `ports.tasks` is given.
   TaskPlaneOptions tasks = {};

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dagmanager/topics/rights_check.h"
+
+namespace weir::dagmanager {
+namespace {
+
+constexpr const char* kUnavailable = "acl_unavailable";
+
+Result<void> look(TopicRightsStore* rights, bool configured) {
+  if (rights != nullptr) {
+    const auto listed = rights->list();
+    if (listed.ok() || listed.error().reason() != kUnavailable) return {};
+    return listed.error();
+  }
+  if (!configured) return {};
+  return base::failed_precondition(kUnavailable, "topics are not on a Kafka cluster");
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> check_rights(TopicRightsStore* rights, const TopicAcls& acls,
+                                                bool prod) {
+  const bool configured = !acls.empty();
+  const Result<void> kept = look(rights, configured);
+  if (kept.ok()) return std::optional<std::string>();
+  if (configured && prod) {
+    return Error(kept.error())
+        .prepend(
+            "acl.readers and acl.writers cannot be had: give the broker an authorizer and this "
+            "login the rights to alter the cluster, or take the keys out");
+  }
+  if (configured) {
+    return std::optional("acl.readers and acl.writers have no effect: " + kept.error().message());
+  }
+  // This login may not look; somebody keeps rights.
+  if (kept.error().code() == Code::PermissionDenied) return std::optional<std::string>();
+  return std::optional<std::string>(
+      "the broker has no authorizer: whoever reaches it may read and write every topic");
+}
+
+}  // namespace weir::dagmanager
