@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/commit_log/commands.h"
 #include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/queues/commands.h"
@@ -58,6 +59,7 @@ void add_dagmanager(CLI::App& parent, Session& session) {
   add_explain(*group, session);
   add_queue_stats(*group, session);
   add_events(*group, session);
+  add_consume(*group, session);
   add_metrics(*group, session);
   add_weight(*group, session);
   add_redo_diff(*group, session);
