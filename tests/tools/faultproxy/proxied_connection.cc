@@ -135,7 +135,6 @@ void ProxiedConnection::hold(Way& way, std::string bytes) {
     const auto jitter = static_cast<std::uint64_t>(rule->rule.jitter.count()) + 1;
     due += rule->rule.delay + std::chrono::milliseconds(context_.random.below(jitter));
   }
-  if (!way.held.empty()) due = std::max(due, way.held.back().due);
   way.held_bytes += bytes.size();
   way.held.push_back({.bytes = std::move(bytes), .due = due});
 }
