@@ -245,8 +245,8 @@ class Dagmanager {
         .compute_key_in_queue_map = config_.compute_key_in_queue_map});
     wire_gc();
     wire_rollouts();
-    sizes_ = std::make_unique<SizeKeeper>(
-        SizeKeeper::Parts{*engines_.store, *engines_.topics, clock_, server::log()});
+    sizes_ = std::make_unique<SizeKeeper>(SizeKeeper::Parts{
+        *engines_.store, *engines_.topics, clock_, server::log(), config_.topics_on_kafka});
     const QueryParts parts{*engines_.store, *sizes_,   *queries_, *admission_, *diffs_,
                            *health_,        *traffic_, *hits_,    *redo_,      *cleanup_,
                            *rollouts_,      clock_,    random_,   tracer()};

@@ -291,7 +291,8 @@ std::int64_t PostgresGraph::number(const std::string& sql) const {
 void PostgresGraph::kill_sessions() const {
   const auto killed = owner_->execute(
       "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity"
-      " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+      " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+      " AND backend_type = 'client backend'");
   ASSERT_TRUE(succeeded(killed));
 }
 

@@ -10,6 +10,7 @@
 namespace weir::dagmanager {
 
 void SizeKeeper::start() {
+  if (!parts_.in_background) return;
   const auto first = turn();
   thread_.start(first, [this] { return turn(); });
 }
@@ -51,6 +52,7 @@ Result<void> SizeKeeper::look() {
 Result<std::vector<std::optional<std::int64_t>>> SizeKeeper::sizes(
     std::span<const graph::TopicName> topics) {
   WEIR_CHECK(parts_.topics.admits());
+  if (!parts_.in_background) return parts_.topics.sizes(topics);
   const Duration now = parts_.clock.monotonic();
   std::vector<std::optional<std::int64_t>> sizes;
   sizes.reserve(topics.size());

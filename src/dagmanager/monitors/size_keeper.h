@@ -30,6 +30,9 @@ class SizeKeeper {
     TopicAdmin& topics;
     const Clock& clock;
     server::Log& log;
+    /// Whether it looks ahead of who asks: of brokers. An engine that is a table, or this process's
+    /// memory, is asked then and there, and nothing while nobody asks.
+    bool in_background = true;
   };
 
   explicit SizeKeeper(Parts parts) : parts_(parts), thread_(parts.clock) {}

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "drivers/kafka/calls.h"
@@ -12,6 +13,11 @@
 
 namespace weir::kafka {
 namespace {
+
+struct RefusalDestroy {
+  void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
+};
+using Refusal = std::unique_ptr<rd_kafka_error_t, RefusalDestroy>;
 
 /// The tag goes along as the message's opaque pointer, which librdkafka never looks into.
 void* pointer_of(std::int64_t tag) {
@@ -41,12 +47,25 @@ Result<Producer> Producer::create(ClientOptions options, std::chrono::millisecon
 
 Result<void> Producer::send(const std::string& topic, const std::string& key,
                             const std::string& value, std::int64_t tag) {
-  // Of C, and without const; the value is copied.
-  void* bytes = const_cast<char*>(value.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  const auto code = rd_kafka_producev(
-      client_->handle(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_KEY(key.data(), key.size()),
-      RD_KAFKA_V_VALUE(bytes, value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-      RD_KAFKA_V_OPAQUE(pointer_of(tag)), RD_KAFKA_V_END);
+  // Of C, and without const; key and value are copied.
+  const auto bytes_of = [](const std::string& text) {
+    return const_cast<char*>(text.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  };
+  std::array<rd_kafka_vu_t, 5> parts{};
+  parts[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  parts[0].u.cstr = topic.c_str();
+  parts[1].vtype = RD_KAFKA_VTYPE_KEY;
+  parts[1].u.mem.ptr = bytes_of(key);
+  parts[1].u.mem.size = key.size();
+  parts[2].vtype = RD_KAFKA_VTYPE_VALUE;
+  parts[2].u.mem.ptr = bytes_of(value);
+  parts[2].u.mem.size = value.size();
+  parts[3].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  parts[3].u.i = RD_KAFKA_MSG_F_COPY;
+  parts[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  parts[4].u.ptr = pointer_of(tag);
+  const Refusal refused(rd_kafka_produceva(client_->handle(), parts.data(), parts.size()));
+  const auto code = refused ? rd_kafka_error_code(refused.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
     ++in_flight_;
     return {};

@@ -109,6 +109,17 @@ TEST_F(SizeKeeperTest, AnswersFromTheLastLookWithoutAnyCall) {
   EXPECT_THAT(sizes({"w1.id-a"}), ElementsAre(Optional(8)));
 }
 
+TEST_F(SizeKeeperTest, AsksAnEngineThatIsNoBrokerWhenItIsAskedAndNotBefore) {
+  SizeKeeper direct({*store_, topics_, clock_, server::log(), false});
+  direct.start();
+  EXPECT_EQ(topics_.calls, 0);
+  topics_.held["w1.id-a"] = 7;
+  const std::vector<graph::TopicName> asked = {graph::TopicName("w1.id-a")};
+  EXPECT_THAT(must(direct.sizes(asked)), ElementsAre(Optional(7)));
+  topics_.is_gone = true;
+  EXPECT_EQ(reason_of(direct.sizes(asked)), "broker_unavailable");
+}
+
 TEST_F(SizeKeeperTest, HoldsNothingOfAQueueThatCameSince) {
   ASSERT_TRUE(succeeded(keeper_.look()));
   bind("s1", {"a"});

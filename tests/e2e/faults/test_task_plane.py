@@ -80,7 +80,7 @@ class Hung:
 
 @pytest.fixture(name="rig")
 def plane_and_proxy():
-    with tempfile.TemporaryDirectory(prefix="weir-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="weir-f-") as folder:
         os.chmod(folder, 0o755)
         small = pathlib.Path(folder) / "small"
         small.mkdir(mode=0o755)

@@ -18,7 +18,6 @@ GATEWAY = {"gateway_sentinel_traffic_ratio", "sentinel_skew_seconds"}
 FOREIGN = {"raft_leader_is_null", "kafka_zookeeper_disconnects"} | GATEWAY
 NOT_FED_YET = {
     "auth_key_age_seconds",
-    "control_event_oversize_total",
 }
 WORDS_OF_THE_LANGUAGE = {
     "rate", "increase", "delta", "time", "max", "sum", "by", "on", "or", "and", "offset",

@@ -236,7 +236,7 @@ TEST_F(FaultProxyRules, SlowWritesAFewBytesAtATime) {
   send(client_, std::string(1000, 'x'));
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(take(server_, 1), "x");
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  until([&] { return pair()["bytes_to_server"] >= 5; });
   const int written = pair()["bytes_to_server"].get<int>() - 3;
   const auto took = std::chrono::steady_clock::now() - begun;
   EXPECT_LE(written, 2 + std::chrono::ceil<std::chrono::seconds>(took).count());
