@@ -6,11 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <mutex>
+#include <optional>
 #include <set>
-#include <span>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

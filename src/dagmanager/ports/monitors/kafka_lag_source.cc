@@ -11,7 +11,9 @@
 namespace weir::dagmanager {
 namespace {
 
-Error lag_error(Error error) { return base::unavailable("broker_unavailable", error.message()); }
+Error lag_error(const Error& error) {
+  return base::unavailable("broker_unavailable", error.message());
+}
 
 }  // namespace
 
@@ -76,9 +78,9 @@ Result<std::map<std::string, Duration>> KafkaLagSource::read_lags(const Position
 Result<std::vector<std::optional<Duration>>> KafkaLagSource::lags(
     std::span<const graph::TopicName> topics, Instant now) {
   auto found = positions(topics);
-  if (!found.ok()) return lag_error(std::move(found).error());
+  if (!found.ok()) return lag_error(found.error());
   auto read = read_lags(*found, now);
-  if (!read.ok()) return lag_error(std::move(read).error());
+  if (!read.ok()) return lag_error(read.error());
   std::vector<std::optional<Duration>> lags;
   lags.reserve(topics.size());
   for (const graph::TopicName& topic : topics) {

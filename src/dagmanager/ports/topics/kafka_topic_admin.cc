@@ -19,7 +19,7 @@ constexpr const char* kCleanup = "cleanup.policy";
 
 /// The driver's faults as the port has them: whatever a broker says of a whole call, another time
 /// it may say something else.
-Error broker_error(Error error) {
+Error broker_error(const Error& error) {
   const bool timed_out = error.code() == Code::DeadlineExceeded;
   return {timed_out ? Code::DeadlineExceeded : Code::Unavailable, "broker_unavailable",
           error.message()};
@@ -101,7 +101,7 @@ Result<std::vector<CreateAnswer>> KafkaTopicAdmin::create(std::span<const TopicS
   }
   WEIR_CRASH_POINT("topics.before_create");
   auto results = admin_.create(wanted);
-  if (!results.ok()) return broker_error(std::move(results).error());
+  if (!results.ok()) return broker_error(results.error());
   WEIR_CRASH_POINT("topics.after_create");
   for (const kafka::TopicResult& result : *results) {
     if (result.answer == kafka::TopicAnswer::Denied) return denied(result.message);
@@ -118,7 +118,7 @@ Result<std::vector<TopicSeen>> KafkaTopicAdmin::shapes_of(
   names.reserve(topics.size());
   for (const kafka::Topic& topic : topics) names.push_back(topic.name);
   auto configs = admin_.configs(names);
-  if (!configs.ok()) return broker_error(std::move(configs).error());
+  if (!configs.ok()) return broker_error(configs.error());
   std::vector<TopicSeen> seen;
   for (std::size_t at = 0; at < topics.size(); ++at) {
     // One broker has it in its metadata and another has no settings of it: made or deleted now.
@@ -130,7 +130,7 @@ Result<std::vector<TopicSeen>> KafkaTopicAdmin::shapes_of(
 Result<std::vector<TopicSeen>> KafkaTopicAdmin::look(std::span<const graph::TopicName> topics) {
   if (topics.empty()) return std::vector<TopicSeen>();
   auto cluster = admin_.cluster();
-  if (!cluster.ok()) return broker_error(std::move(cluster).error());
+  if (!cluster.ok()) return broker_error(cluster.error());
   absl::flat_hash_set<std::string> keys;
   for (const graph::TopicName& topic : topics) keys.insert(graph::topic_key(topic).text());
   std::erase_if(cluster->topics, [&](const kafka::Topic& topic) {
@@ -141,14 +141,14 @@ Result<std::vector<TopicSeen>> KafkaTopicAdmin::look(std::span<const graph::Topi
 
 Result<std::vector<TopicSeen>> KafkaTopicAdmin::list() {
   auto cluster = admin_.cluster();
-  if (!cluster.ok()) return broker_error(std::move(cluster).error());
+  if (!cluster.ok()) return broker_error(cluster.error());
   return shapes_of(cluster->topics);
 }
 
 Result<std::vector<std::optional<std::int64_t>>> KafkaTopicAdmin::sizes(
     std::span<const graph::TopicName> topics) {
   auto cluster = admin_.cluster();
-  if (!cluster.ok()) return broker_error(std::move(cluster).error());
+  if (!cluster.ok()) return broker_error(cluster.error());
   absl::flat_hash_map<std::string_view, const kafka::Topic*> there;
   for (const kafka::Topic& topic : cluster->topics) there[topic.name] = &topic;
   std::vector<std::optional<std::int64_t>> sizes(topics.size());
@@ -161,7 +161,7 @@ Result<std::vector<std::optional<std::int64_t>>> KafkaTopicAdmin::sizes(
     places.push_back(at);
   }
   auto counts = admin_.sizes(asked);
-  if (!counts.ok()) return broker_error(std::move(counts).error());
+  if (!counts.ok()) return broker_error(counts.error());
   for (std::size_t i = 0; i < places.size(); ++i) sizes[places[i]] = (*counts)[i];
   return sizes;
 }
@@ -174,7 +174,7 @@ Result<std::vector<bool>> KafkaTopicAdmin::remove(std::span<const graph::TopicNa
   }
   WEIR_CRASH_POINT("topics.before_remove");
   auto results = admin_.remove(names);
-  if (!results.ok()) return broker_error(std::move(results).error());
+  if (!results.ok()) return broker_error(results.error());
   WEIR_CRASH_POINT("topics.after_remove");
   std::vector<bool> gone;
   gone.reserve(topics.size());
@@ -187,7 +187,7 @@ Result<std::vector<bool>> KafkaTopicAdmin::remove(std::span<const graph::TopicNa
 
 Result<int> KafkaTopicAdmin::broker_count() {
   auto cluster = admin_.cluster();
-  if (!cluster.ok()) return broker_error(std::move(cluster).error());
+  if (!cluster.ok()) return broker_error(cluster.error());
   return cluster->brokers;
 }
 

@@ -7,7 +7,7 @@
 namespace weir::dagmanager {
 namespace {
 
-Error rights_error(Error error) {
+Error rights_error(const Error& error) {
   switch (error.code()) {
     case Code::FailedPrecondition:
     case Code::PermissionDenied:
@@ -20,7 +20,7 @@ Error rights_error(Error error) {
 template <class T>
 Result<T> rights_outcome(Result<T> result) {
   if (result.ok()) return result;
-  return rights_error(std::move(result).error());
+  return rights_error(result.error());
 }
 
 kafka::AclOperation operation_of(RightKind kind) {
@@ -48,7 +48,7 @@ std::vector<kafka::Acl> acls_of(std::span<const TopicRight> rights) {
 
 Result<std::vector<TopicRight>> KafkaTopicRights::list() {
   auto acls = acls_.list();
-  if (!acls.ok()) return rights_error(std::move(acls).error());
+  if (!acls.ok()) return rights_error(acls.error());
   std::vector<TopicRight> rights;
   rights.reserve(acls->size());
   for (kafka::Acl& acl : *acls) {

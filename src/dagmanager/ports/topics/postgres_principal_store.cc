@@ -56,6 +56,7 @@ Result<std::vector<std::string>> PostgresPrincipalStore::list() {
   const auto rows = (*connection)->execute(kReadPrincipals);
   if (!rows.ok()) return graph_error(rows.error());
   std::vector<std::string> principals;
+  principals.reserve(rows->size());
   for (std::size_t row = 0; row < rows->size(); ++row) principals.emplace_back(rows->text(row, 0));
   return principals;
 }
