@@ -66,7 +66,6 @@ Result<OrphanWatch::Seen> OrphanWatch::see_orphans(std::span<const OrphanRecord>
   return seen;
 }
 
-/// A few deploys at a time, so that nobody waits long for the graph.
 Result<QueueReferences> OrphanWatch::find_references(Seen& seen,
                                                      std::span<const OrphanRecord> known) {
   WEIR_TRY(const auto deploys, parts_.life.deploys());
@@ -77,17 +76,10 @@ Result<QueueReferences> OrphanWatch::find_references(Seen& seen,
   }
   seen.ended = lately_ended(deploys, now);
   QueueReferences references;
-  for (std::size_t at = 0; at < holders.keys.size(); at += kWatchedDeploys) {
-    const std::size_t end = std::min(at + kWatchedDeploys, holders.keys.size());
-    const std::span<const std::string> page = std::span(holders.keys).subspan(at, end - at);
-    WEIR_TRY(const auto bindings, parts_.life.bindings(page));
-    WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
-    for (const DeployBindings& deploy : bindings) {
-      const auto place = std::ranges::find(page, deploy.key) - page.begin();
-      const std::size_t i = at + static_cast<std::size_t>(place);
-      references.add(view.index(), deploy, holders.held.at(i), holders.was_live.at(i));
-    }
-  }
+  WEIR_CHECK(each_bound(holders.keys,
+                        [&](const GraphIndex& graph, const DeployBindings& deploy, std::size_t i) {
+                          references.add(graph, deploy, holders.held.at(i), holders.was_live.at(i));
+                        }));
   WEIR_CHECK(hold_touched(seen.ended, known, references));
   return references;
 }
@@ -99,16 +91,35 @@ Result<void> OrphanWatch::hold_touched(std::span<const EndedDeploy> ended,
                                        QueueReferences& references) {
   if (known.empty()) return {};
   const Instant first = std::ranges::min(known, {}, &OrphanRecord::since).since;
+  std::vector<std::string> keys;
+  std::vector<Instant> last_seen;
   for (const EndedDeploy& one : ended) {
     if (one.last_seen <= first) continue;
-    WEIR_TRY(const auto bindings, parts_.life.bindings({&one.key, 1}));
-    QueueReferences bound;
-    {
-      WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
-      for (const DeployBindings& deploy : bindings) bound.add(view.index(), deploy, true, false);
-    }
-    for (const OrphanRecord& orphan : known) {
-      if (orphan.since < one.last_seen && bound.held(orphan.queue)) references.hold(orphan.queue);
+    keys.push_back(one.key);
+    last_seen.push_back(one.last_seen);
+  }
+  return each_bound(keys,
+                    [&](const GraphIndex& graph, const DeployBindings& deploy, std::size_t i) {
+                      QueueReferences bound;
+                      bound.add(graph, deploy, true, false);
+                      for (const OrphanRecord& orphan : known) {
+                        if (orphan.since < last_seen.at(i) && bound.held(orphan.queue))
+                          references.hold(orphan.queue);
+                      }
+                    });
+}
+
+/// A few deploys at a time, so that nobody waits long for the graph.
+Result<void> OrphanWatch::each_bound(std::span<const std::string> keys,
+                                     const BoundVisitor& visit) const {
+  for (std::size_t at = 0; at < keys.size(); at += kWatchedDeploys) {
+    const std::span<const std::string> page =
+        keys.subspan(at, std::min(kWatchedDeploys, keys.size() - at));
+    WEIR_TRY(const auto bindings, parts_.life.bindings(page));
+    WEIR_TRY(const GraphView view, parts_.store.read(nullptr));
+    for (const DeployBindings& deploy : bindings) {
+      const auto place = std::ranges::find(page, deploy.key) - page.begin();
+      visit(view.index(), deploy, at + static_cast<std::size_t>(place));
     }
   }
   return {};

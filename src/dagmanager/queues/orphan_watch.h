@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,9 @@ class OrphanWatch {
   Result<void> hold_touched(std::span<const EndedDeploy> ended, std::span<const OrphanRecord> known,
                             QueueReferences& references);
   Result<Seen> see_orphans(std::span<const OrphanRecord> known);
+  /// What one deploy binds, and which of the keys it has.
+  using BoundVisitor = std::function<void(const GraphIndex&, const DeployBindings&, std::size_t)>;
+  Result<void> each_bound(std::span<const std::string> keys, const BoundVisitor& visit) const;
   Result<void> ask_sizes(Seen& seen);
   OrphanReport report(Seen seen, const std::vector<OrphanRecord>& known) const;
 
