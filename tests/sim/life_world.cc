@@ -246,6 +246,7 @@ void LifeWorld::note_held(const Collection& collection) {
   for (std::size_t i = 0; i < deploys.size(); ++i) {
     if (held[i]) keys.push_back(deploys[i].key);
   }
+  note_out({keys.begin(), keys.end()});
   QueueReferences references;
   const auto bindings = *life_.bindings(keys);
   const auto orphans = *life_.orphans();
@@ -307,12 +308,17 @@ void LifeWorld::check_deploys() {
       if (!was_out_.contains(deploy.key)) violated("a held deploy lost a queue");
     }
   }
-  std::set<std::string> now(keys.begin(), keys.end());
-  for (const std::string& key : held_once_) {
-    if (!now.contains(key)) was_out_.insert(key);
-  }
+  const std::set<std::string> now(keys.begin(), keys.end());
+  note_out(now);
   for (const std::string& key : now) {
     if (held_once_.insert(key).second) was_out_.erase(key);
+  }
+}
+
+/// It may lose its queues while it is out, also within one step.
+void LifeWorld::note_out(const std::set<std::string>& held) {
+  for (const std::string& key : held_once_) {
+    if (!held.contains(key)) was_out_.insert(key);
   }
 }
 

@@ -69,6 +69,7 @@ class LifeWorld {
   void check_gone(const std::vector<dagmanager::RowId>& rows);
   void check_standing();
   void check_deploys();
+  void note_out(const std::set<std::string>& held);
   void reconcile(int depth);
   void finish();
 
