@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/commit_log/commands.h"
-#include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/queues/commands.h"
 #include "cli/topics/commands.h"
+#include "cli/topics/open_store.h"
 #include "cli/traffic/commands.h"
-#include "dagmanager/dagmanager_config.h"
 #include "dagmanager/run_dagmanager.h"
-#include "server/config/config_file.h"
 
 namespace weir::cli {
 namespace {
 
 int run_server(const std::string& config_file) {
-  std::optional<std::filesystem::path> file;
-  if (!config_file.empty()) file = config_file;
-  const Result<server::Config> loaded = server::load_config(
-      dagmanager::dagmanager_config_keys(), dagmanager::dagmanager_load_options(file));
-  if (!loaded.ok()) {
-    print_error(config_faults_text(loaded.error()));
-    return kExitUsage;
-  }
-  const Result<dagmanager::DagmanagerConfig> config = dagmanager::make_dagmanager_config(*loaded);
-  if (!config.ok()) {
-    print_error(config_faults_text(config.error()));
-    return kExitUsage;
-  }
+  const auto config = read_dagmanager_config(config_file);
+  if (!config) return kExitUsage;
   return dagmanager::run_dagmanager(*config);
 }
 

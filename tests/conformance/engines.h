@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -106,8 +107,9 @@ enum class Adapter { Memory, Postgres, Kafka, KafkaPlain, KafkaScram };
 /// `clock` is what leases of loops in memory go by: the real one unless it is given, and it
 /// outlives the engine. PostgreSQL goes by its own.
 std::unique_ptr<GraphEngine> make_graph_engine(Adapter adapter, const Clock* clock = nullptr);
+constexpr std::chrono::milliseconds kInTheEnd{10'000};
 /// Whether it holds after some time, of which there is enough.
-bool in_the_end(const std::function<bool()>& holds);
+bool in_the_end(const std::function<bool()>& holds, std::chrono::milliseconds within = kInTheEnd);
 /// Holds a loop.
 dagmanager::LoopFence hold_loop(dagmanager::LoopLeases& loops, const std::string& loop);
 std::unique_ptr<TopicEngine> make_topic_engine(Adapter adapter);

@@ -13,6 +13,7 @@
 #include "drivers/kafka/consumer.h"
 #include "drivers/kafka/limits.h"
 #include "drivers/kafka/producer.h"
+#include "drivers/kafka/range_reader.h"
 #include "server/system_clock.h"
 #include "tests/conformance/engines.h"
 #include "tests/must.h"
@@ -62,12 +63,6 @@ class KafkaMessagesTest : public testing::TestWithParam<test::Adapter> {
     EXPECT_EQ(told.size(), static_cast<std::size_t>(count));
     for (const auto& [tag, ok] : told) EXPECT_TRUE(ok) << tag;
   }
-  /// The values of each key, in the order of their offsets.
-  static std::map<std::string, std::vector<int>> by_key(const std::vector<Message>& messages) {
-    std::map<std::string, std::vector<int>> found;
-    for (const Message& one : messages) found[one.key].push_back(std::stoi(one.value->substr(5)));
-    return found;
-  }
 
   server::SystemClock clock_;
   server::SystemRandom random_;
@@ -78,25 +73,31 @@ class KafkaMessagesTest : public testing::TestWithParam<test::Adapter> {
 
 TEST_P(KafkaMessagesTest, ReadsRangesOfPartitionsInTheOrderOfEachKey) {
   send(500);
-  Consumer reader = consumer();
-  ASSERT_EQ(must(reader.partitions(topic_)), kPartitions);
-  std::vector<Message> all;
+  ASSERT_EQ(must(consumer().partitions(topic_)), kPartitions);
+  const std::vector<Topic> topics = {{.name = topic_, .partitions = kPartitions}};
+  const auto ends = must(Admin(*client_).watermarks(topics)).front();
+  const auto reader = must(RangeReader::create(*client_));
+  std::map<std::string, std::vector<int>> found;
+  std::size_t count = 0;
   for (int partition = 0; partition < kPartitions; ++partition) {
-    const Watermarks marks = must(reader.watermarks(topic_, partition));
+    const PartitionEnds marks = ends.at(static_cast<std::size_t>(partition));
     EXPECT_EQ(marks.low, 0);
-    std::int64_t from = marks.low;
-    while (from < marks.high) {
-      const ReadPage page = must(reader.read(topic_, partition, from, marks.high, 40));
-      ASSERT_FALSE(page.messages.empty());
-      ASSERT_LE(page.messages.size(), 40U);
-      EXPECT_EQ(page.messages.front().offset, from);
-      all.insert(all.end(), page.messages.begin(), page.messages.end());
-      from = page.next;
+    PartitionSpan span{
+        .topic = topic_, .partition = partition, .from = marks.low, .end = marks.high};
+    while (span.from < span.end) {
+      const auto page = must(reader->read(span, 40));
+      ASSERT_FALSE(page.empty());
+      ASSERT_LE(page.size(), 40U);
+      EXPECT_EQ(page.front().offset, span.from);
+      for (const ReadMessage& one : page) {
+        found[one.key.value()].push_back(std::stoi(one.value->substr(5)));
+      }
+      count += page.size();
+      span.from = page.back().offset + 1;
     }
-    EXPECT_EQ(from, marks.high);
+    EXPECT_EQ(span.from, marks.high);
   }
-  ASSERT_EQ(all.size(), 500U);
-  const auto found = by_key(all);
+  ASSERT_EQ(count, 500U);
   EXPECT_EQ(found.size(), 7U);
   for (const auto& [key, values] : found) EXPECT_TRUE(std::ranges::is_sorted(values)) << key;
 }

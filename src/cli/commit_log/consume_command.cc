@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,12 +11,9 @@
 #include "cli/commit_log/commands.h"
 #include "cli/commit_log/commit_log_row.h"
 #include "cli/commit_log/row_memory.h"
-#include "cli/console/config_faults.h"
 #include "cli/console/console.h"
 #include "cli/topics/open_store.h"
-#include "dagmanager/dagmanager_config.h"
 #include "drivers/kafka/consumer.h"
-#include "server/config/config_file.h"
 #include "server/system_clock.h"
 
 namespace weir::cli {
@@ -39,16 +35,8 @@ struct ConsumeFlags {
 
 /// The cluster of the topics, as the configuration names it; nothing if what is wrong was printed.
 std::optional<kafka::ClientOptions> cluster_of(const std::string& file) {
-  std::optional<std::filesystem::path> path;
-  if (!file.empty()) path = file;
-  const Result<server::Config> loaded = server::load_config(
-      dagmanager::dagmanager_config_keys(), dagmanager::dagmanager_load_options(path));
-  const auto config = loaded.ok() ? dagmanager::make_dagmanager_config(*loaded)
-                                  : Result<dagmanager::DagmanagerConfig>(loaded.error());
-  if (!config.ok()) {
-    print_error(config_faults_text(config.error()));
-    return std::nullopt;
-  }
+  const auto config = read_dagmanager_config(file);
+  if (!config) return std::nullopt;
   if (!config->topics_on_kafka) {
     print_error(
         "topics_dsn names no Kafka cluster, and only there topics have messages: give it "

@@ -21,21 +21,27 @@ void add_config_flag(CLI::App& command, std::string& file) {
   command.add_option("--config", file, "Configuration file of the server, YAML")->type_name("FILE");
 }
 
-std::unique_ptr<OpenStore> open_store(const std::string& file, int& exit_code) {
-  exit_code = kExitUsage;
+std::optional<dagmanager::DagmanagerConfig> read_dagmanager_config(const std::string& file) {
   std::optional<std::filesystem::path> path;
   if (!file.empty()) path = file;
   const Result<server::Config> loaded = server::load_config(
       dagmanager::dagmanager_config_keys(), dagmanager::dagmanager_load_options(path));
   if (!loaded.ok()) {
     print_error(config_faults_text(loaded.error()));
-    return nullptr;
+    return std::nullopt;
   }
   auto config = dagmanager::make_dagmanager_config(*loaded);
   if (!config.ok()) {
     print_error(config_faults_text(config.error()));
-    return nullptr;
+    return std::nullopt;
   }
+  return *std::move(config);
+}
+
+std::unique_ptr<OpenStore> open_store(const std::string& file, int& exit_code) {
+  exit_code = kExitUsage;
+  auto config = read_dagmanager_config(file);
+  if (!config) return nullptr;
   auto store = std::make_unique<OpenStore>();
   store->config = *std::move(config);
   exit_code = kExitFailed;

@@ -25,6 +25,10 @@ struct OpenStore {
 /// `--config FILE`.
 void add_config_flag(CLI::App& command, std::string& file);
 
+/// The configuration of a DAG manager, without a file the default one; nothing, and all its faults
+/// printed, if it does not start.
+std::optional<dagmanager::DagmanagerConfig> read_dagmanager_config(const std::string& file);
+
 /// Opens them; what is wrong is printed, and `exit_code` is what the command ends with then.
 std::unique_ptr<OpenStore> open_store(const std::string& file, int& exit_code);
 

@@ -136,10 +136,14 @@ Result<void> Supervisor::write_config() {
       "# set in its environment: QMTL__DAGMANAGER__<KEY>, WEIR__DISPATCHER__<KEY>, "
       "WEIR__WORKER__<KEY>.\n"
       "dagmanager:\n";
-  const std::string& kafka = options_.kafka;
   text += "  graph_dsn: " + dsn + "\n";
-  text += "  topics_dsn: " + (kafka.empty() ? dsn : yaml_quoted("kafka://" + kafka)) + "\n";
-  if (!kafka.empty()) text += "  controlbus_dsn: " + yaml_quoted("kafka://" + kafka) + "\n";
+  if (options_.kafka.empty()) {
+    text += "  topics_dsn: " + dsn + "\n";
+  } else {
+    const std::string brokers = yaml_quoted("kafka://" + options_.kafka);
+    text += "  topics_dsn: " + brokers + "\n";
+    text += "  controlbus_dsn: " + brokers + "\n";
+  }
   text += std::string("  grpc_host: ") + kHost + "\n";
   text += "  grpc_port: " + std::to_string(ports_.grpc) + "\n";
   text += std::string("  http_host: ") + kHost + "\n";

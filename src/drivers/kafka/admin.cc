@@ -166,9 +166,7 @@ Result<void> configs_of_some(rd_kafka_t* handle, std::span<const std::string> to
 
 /// Of a topic that was made, or whose broker went, just now: another try finds who leads it.
 bool has_no_leader_yet(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-         code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  return is_without_leader(code) || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
 /// Every partition of the topics, with the offset that is asked for.

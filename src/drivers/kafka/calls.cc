@@ -17,6 +17,24 @@ bool changes_topics(rd_kafka_admin_op_t operation) {
 
 }  // namespace
 
+bool is_without_leader(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+         code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
+bool passes_by(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+      return true;
+    default:
+      return is_without_leader(code);
+  }
+}
+
 Result<AdminOptions> options_for(rd_kafka_t* handle, rd_kafka_admin_op_t operation,
                                  const Deadline& deadline) {
   AdminOptions options(rd_kafka_AdminOptions_new(handle, operation));

@@ -48,6 +48,11 @@ class Deadline {
   Duration end_;
 };
 
+/// A partition's leader goes, or is not chosen yet; another try finds the next.
+bool is_without_leader(rd_kafka_resp_err_t code);
+/// What librdkafka tells a consumer of and mends by itself: also a broker that is away.
+bool passes_by(rd_kafka_resp_err_t code);
+
 /// Options of an admin request that ends by the deadline.
 Result<AdminOptions> options_for(rd_kafka_t* handle, rd_kafka_admin_op_t operation,
                                  const Deadline& deadline);

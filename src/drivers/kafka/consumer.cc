@@ -40,53 +40,6 @@ Result<void> judge(rd_kafka_resp_err_t code, std::string_view attempted) {
   return client_error(code, attempted);
 }
 
-/// What a consumer is told of and mends by itself.
-bool passes_by(rd_kafka_resp_err_t code) {
-  switch (code) {
-    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
-    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_moving(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-         code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-}
-
-/// Fills `page` from the one partition that is assigned.
-Result<void> fill(rd_kafka_t* handle, const Deadline& deadline, std::int64_t end, std::size_t limit,
-                  std::string_view attempted, ReadPage& page) {
-  while (page.next < end && page.messages.size() < limit) {
-    const int left = deadline.milliseconds();
-    const MessagePointer raw(rd_kafka_consumer_poll(handle, left));
-    const auto code = raw ? raw->err : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      page.next = end;  // the rest is compacted away
-      return {};
-    }
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (raw && passes_by(code) && left > 1) continue;
-      return client_error(code, attempted);
-    }
-    if (raw->offset >= end) {
-      page.next = end;
-      return {};
-    }
-    page.messages.push_back(message_of(*raw));
-    page.next = raw->offset + 1;
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Consumer> Consumer::create(ConsumerOptions options, Clock& clock) {
@@ -94,7 +47,6 @@ Result<Consumer> Consumer::create(ConsumerOptions options, Clock& clock) {
   client.kind = ClientKind::Consumer;
   client.fixed["group.id"] = options.group.empty() ? kNoGroup : options.group;
   client.fixed["enable.auto.commit"] = "false";
-  client.fixed["enable.partition.eof"] = "true";
   client.fixed["allow.auto.create.topics"] = "false";
   client.fixed["auto.offset.reset"] = options.start == StartFrom::Beginning ? "earliest" : "latest";
   client.properties.try_emplace("queued.max.messages.kbytes", kFetchedAheadKib);
@@ -122,39 +74,9 @@ Result<int> Consumer::partitions(const std::string& topic) const {
       return Error(Code::NotFound, "kafka_topic_unknown",
                    "there is no topic " + topic + " on this cluster");
     }
-    if (!is_moving(code) || tries == kLeaderTries) return client_error(code, attempted);
+    if (!is_without_leader(code) || tries == kLeaderTries) return client_error(code, attempted);
     deadline.sleep_for(kLeaderWait);
   }
-}
-
-Result<Watermarks> Consumer::watermarks(const std::string& topic, int partition) const {
-  const Deadline deadline(*client_);
-  for (int tries = 1;; ++tries) {
-    Watermarks marks;
-    const auto code =
-        rd_kafka_query_watermark_offsets(client_->handle(), topic.c_str(), partition, &marks.low,
-                                         &marks.high, deadline.milliseconds());
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return marks;
-    if (!is_moving(code) || tries == kLeaderTries) {
-      return client_error(code, "read the ends of " + topic);
-    }
-    deadline.sleep_for(kLeaderWait);
-  }
-}
-
-Result<ReadPage> Consumer::read(const std::string& topic, int partition, std::int64_t from,
-                                std::int64_t end, std::size_t limit) {
-  ReadPage page{.messages = {}, .next = from};
-  if (from >= end || limit == 0) return page;
-  const std::string attempted = "read " + topic;
-  const Deadline deadline(*client_);
-  const Partitions wanted(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), partition)->offset = from;
-  WEIR_CHECK(judge(rd_kafka_assign(client_->handle(), wanted.get()), attempted));
-  const auto filled = fill(client_->handle(), deadline, end, limit, attempted, page);
-  rd_kafka_assign(client_->handle(), nullptr);
-  WEIR_CHECK(filled);
-  return page;
 }
 
 Result<void> Consumer::open(const std::string& topic) {

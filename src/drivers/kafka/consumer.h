@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,19 +24,6 @@ struct Message {
   std::int64_t timestamp_ms = 0;     ///< -1: it has none
 };
 
-/// The offsets of what a partition holds: the oldest message's, and that of the next to come. With
-/// compaction some between are gone.
-struct Watermarks {
-  std::int64_t low = 0;
-  std::int64_t high = 0;
-};
-
-/// What a read of a range found.
-struct ReadPage {
-  std::vector<Message> messages;
-  std::int64_t next = 0;  ///< the offset to go on with; `end` once there is nothing more
-};
-
 /// Where a reader without a committed offset begins.
 enum class StartFrom : std::uint8_t { Beginning, End };
 
@@ -57,13 +43,6 @@ class Consumer {
   /// How many partitions a topic has; NOT_FOUND `kafka_topic_unknown` if the asked broker knows
   /// none of that name.
   Result<int> partitions(const std::string& topic) const;
-  Result<Watermarks> watermarks(const std::string& topic, int partition) const;
-
-  /// Messages of one partition with offsets in [from, end), oldest first, at most `limit`. Waits
-  /// until it has them all, or `limit`; `end` is at most the high watermark. It takes away what
-  /// open() has chosen.
-  Result<ReadPage> read(const std::string& topic, int partition, std::int64_t from,
-                        std::int64_t end, std::size_t limit);
 
   /// From now on next() gives this topic's messages: those of the group's share of its partitions,
   /// from where the group was, or without a group those of all that it has now.

@@ -46,13 +46,6 @@ ReadMessage read_message(const rd_kafka_message_t& message) {
 
 Error read_error(rd_kafka_resp_err_t code) { return client_error(code, "read a topic"); }
 
-/// Of a partition whose leader went just now, or that was made just now.
-bool passes_soon(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-         code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-         code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<RangeReader>> RangeReader::create(Client& client) {
@@ -129,7 +122,7 @@ Result<std::vector<ReadMessage>> RangeReader::read(const PartitionSpan& span, st
               std::to_string(got->offset)));
     }
     if (got->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (passes_soon(got->err) && deadline.milliseconds() > 1) continue;
+      if (passes_by(got->err) && deadline.milliseconds() > 1) continue;
       return fail(read_error(got->err));
     }
     if (got->offset >= span.end) {
@@ -185,7 +178,7 @@ Result<void> RangeReader::first_times_of(std::span<const PartitionSpan> spans,
   };
   while (waiting > 0 && deadline.milliseconds() > 1) {
     const ReadOne got(rd_kafka_consume_queue(queue.get(), deadline.milliseconds()));
-    if (!got || got->rkt == nullptr || passes_soon(got->err)) continue;
+    if (!got || got->rkt == nullptr || passes_by(got->err)) continue;
     const std::size_t at = place_of(*got);
     if (at == spans.size() || seen[at]) continue;
     seen[at] = true;
