@@ -14,6 +14,8 @@ namespace {
 const std::vector<double> kDurationBuckets = {1,   2,   5,   10,   20,   40,  80,
                                               100, 200, 500, 1000, 2000, 5000};
 
+const std::vector<double> kCallBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
+
 // Gauges of a loop, told by whoever runs it.
 const server::MetricName kOrphans = {"orphan_queue_total",
                                      "Queues that no held deploy binds, as last seen here."};
@@ -199,6 +201,13 @@ void DagmanagerMetrics::orphans_seen(std::size_t orphans, Instant at) {
   seen_by_loop(kOrphans, orphans);
   metrics_.gauge({"gc_last_run_timestamp", "When queues were last looked through here."})
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
+}
+
+void DagmanagerMetrics::topics_called(std::string_view call, Duration took) {
+  metrics_
+      .histogram({"topic_admin_call_seconds", "Seconds that a call to the topic engine took."},
+                 kCallBuckets, {{"call", std::string(call)}})
+      .Observe(std::chrono::duration<double>(took).count());
 }
 
 void DagmanagerMetrics::notice_sent(AlertTarget target, bool sent) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/mutex.h"
@@ -12,6 +13,7 @@
 #include "dagmanager/monitors/alert_sender.h"
 #include "dagmanager/monitors/health_watch.h"
 #include "dagmanager/monitors/lag_watch.h"
+#include "dagmanager/ports/monitors/timed_topic_admin.h"
 #include "dagmanager/rollouts/canary_executor.h"
 #include "dagmanager/topics/reconciler.h"
 #include "graph/dag.h"
@@ -26,7 +28,8 @@ class DagmanagerMetrics final : public DiffObserver,
                                 public NoticeObserver,
                                 public ReconcileObserver,
                                 public CanaryObserver,
-                                public LagObserver {
+                                public LagObserver,
+                                public TopicCallObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
 
@@ -59,6 +62,7 @@ class DagmanagerMetrics final : public DiffObserver,
   void loop_left(const std::string& loop) override;
   /// kLagsShown of them.
   void queue_lags(const std::vector<QueueLag>& lags) override;
+  void topics_called(std::string_view call, Duration took) override;
   void notice_sent(AlertTarget target, bool sent) override;
   /// What the health monitor looks at.
   DiffFigures figures() const WEIR_EXCLUDES(mutex_);

@@ -16,6 +16,7 @@
 #include "dagmanager/bus/limits.h"
 #include "dagmanager/compaction/retirement_watch.h"
 #include "dagmanager/diff_service.h"
+#include "dagmanager/diff_witness.h"
 #include "dagmanager/engines.h"
 #include "dagmanager/event_relay.h"
 #include "dagmanager/http_routes.h"
@@ -38,7 +39,6 @@
 #include "dagmanager/topics/log_prune_executor.h"
 #include "dagmanager/topics/reconciler.h"
 #include "dagmanager/topics/rights_check.h"
-#include "dagmanager/topics/topic_alerts.h"
 #include "server/breaker_prober.h"
 #include "server/events/event_stream.h"
 #include "server/grpc_stop.h"
@@ -61,32 +61,6 @@ std::string_view topics_word(const DagmanagerConfig& config) {
   return config.topics_dsn.empty() ? "memory" : "postgresql";
 }
 
-/// Counts what diffs do, and puts on record what they are refused for.
-class DiffWitness final : public DiffObserver {
- public:
-  DiffWitness(DiffObserver& metrics, HitService& hits, AlertStore& alerts, const Clock& clock)
-      : metrics_(metrics), hits_(hits), alerts_(alerts), clock_(clock) {}
-
-  void topics_wanted(std::size_t ok, std::size_t failed) override {
-    metrics_.topics_wanted(ok, failed);
-  }
-  Result<void> cross_context(const std::vector<CrossContextViolation>& violations) override {
-    WEIR_CHECK(metrics_.cross_context(violations));
-    return hits_.record(violations);
-  }
-  Result<void> topics_mismatched(const std::vector<TopicLogRow>& left_alone) override {
-    WEIR_CHECK(metrics_.topics_mismatched(left_alone));
-    return alerts_.raise(mismatch_conditions(left_alone, clock_.now()));
-  }
-  void decided_anew() override { metrics_.decided_anew(); }
-
- private:
-  DiffObserver& metrics_;
-  HitService& hits_;
-  AlertStore& alerts_;
-  const Clock& clock_;
-};
-
 /// The role: everything that serves, in the order it is made; it is taken down in reverse.
 class Dagmanager {
  public:
@@ -94,6 +68,7 @@ class Dagmanager {
     std::unique_ptr<Dagmanager> role(new Dagmanager(config));
     WEIR_CHECK(role->open_telemetry());
     WEIR_TRY(role->engines_, open_engines(config, role->clock_, role->random_));
+    role->time_topic_calls();
     role->cap_replication();
     WEIR_CHECK(role->check_rights());
     WEIR_TRY(role->admission_,
@@ -203,6 +178,12 @@ class Dagmanager {
   }
 
   server::Tracer* tracer() { return telemetry_ ? &telemetry_->tracer() : nullptr; }
+  void time_topic_calls() {
+    if (!engines_.broker_breaker) return;  // they are function calls
+    engines_.topics =
+        std::make_unique<TimedTopicAdmin>(std::move(engines_.topics), clock_, dagmanager_metrics_);
+  }
+
   /// To the brokers there are at the start. Where none answers, nothing is known of how many there
   /// are, and topics are asked for as the rules say.
   void cap_replication() {
