@@ -185,6 +185,14 @@ void DagmanagerMetrics::decided_anew() {
       .Increment();
 }
 
+void DagmanagerMetrics::waited_for_topics(Duration wait) {
+  metrics_
+      .histogram({"topic_wait_seconds",
+                  "Seconds that a diff let pass before it went on with topics not there yet."},
+                 kCallBuckets)
+      .Observe(std::chrono::duration<double>(wait).count());
+}
+
 void DagmanagerMetrics::loop_ran(const std::string& loop, Instant at) {
   metrics_
       .gauge({"loop_last_run_timestamp", "When a loop ran last here, Unix seconds."},

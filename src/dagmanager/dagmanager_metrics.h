@@ -55,6 +55,7 @@ class DagmanagerMetrics final : public DiffObserver,
   Result<void> cross_context(const std::vector<CrossContextViolation>& violations) override;
   Result<void> topics_mismatched(const std::vector<TopicLogRow>& left_alone) override;
   void decided_anew() override;
+  void waited_for_topics(Duration wait) override;
 
   void loop_ran(const std::string& loop, Instant at) override;
   void loop_took(const std::string& loop, Duration took) override;

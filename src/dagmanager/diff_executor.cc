@@ -199,11 +199,15 @@ Result<DiffPlan> DiffExecutor::plan_on_graph(Attempt& attempt,
 }
 
 /// A deploy is known by the ids that are stored. Where those are not the stated ones, the first
-/// read asked for another.
+/// read asked for another. What was planned holds only beside the deploy of the same graph: another
+/// may have lost its queues and got new ones meanwhile.
 Result<void> DiffExecutor::find_deploy(Attempt& attempt) {
   attempt.deploy_key.node_set = node_set_hash(attempt.plan);
   WEIR_TRY(const GraphView view,
            told("diff.fetch", [&] { return store_.read(&attempt.deploy_key); }));
+  if (view.epoch() != attempt.epoch) {
+    return Error(Code::Aborted, "graph_moved", "the graph changed while its deploy was looked for");
+  }
   attempt.deploy_seen = view.deploy();
   return {};
 }
@@ -318,6 +322,7 @@ Result<void> DiffExecutor::provision(Attempt& attempt) {
       case ProvisionStep::Kind::Wait:
         attempt.let_go_of_ahead();  // it holds locks, and nobody knows for how long
         clock_.sleep_for(step.wait);
+        observer_.waited_for_topics(step.wait);
         topics.waited();
         break;
       case ProvisionStep::Kind::Rename: {

@@ -64,6 +64,8 @@ class DiffObserver {
   /// fails, the diff does, and its repeat finds the same: nothing holds the next name yet.
   virtual Result<void> topics_mismatched(const std::vector<TopicLogRow>& left_alone) = 0;
   virtual void decided_anew() = 0;
+  /// A diff let this pass before it went on with topics that were not there yet.
+  virtual void waited_for_topics(Duration /*wait*/) {}
 };
 
 /// Carries a diff out (contract section 3.2, steps 5 to 11): reads, plans, reserves names, makes

@@ -30,6 +30,7 @@ class DiffWitness final : public DiffObserver {
     return alerts_.raise(mismatch_conditions(left_alone, clock_.now()));
   }
   void decided_anew() override { metrics_.decided_anew(); }
+  void waited_for_topics(Duration wait) override { metrics_.waited_for_topics(wait); }
 
  private:
   DiffObserver& metrics_;

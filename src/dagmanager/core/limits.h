@@ -32,6 +32,12 @@ inline constexpr Duration kAckEndedStream = std::chrono::seconds(30);
 inline constexpr int kProvisionAttemptsMax = 5;
 inline constexpr Duration kProvisionWaitFirst = std::chrono::milliseconds(500);
 inline constexpr Duration kProvisionWaitMax = std::chrono::seconds(4);
+/// VERIFY of topics that the broker said it has made: another look after these waits, doubling,
+/// while all of them together stay below the last. Metadata lag by about a second where a thousand
+/// were made at once.
+inline constexpr Duration kVerifyWaitFirst = std::chrono::milliseconds(25);
+inline constexpr Duration kVerifyWaitMax = std::chrono::milliseconds(200);
+inline constexpr Duration kVerifyWaitsMax = std::chrono::seconds(10);
 
 /// How long a diff waits for names whose former topics are being removed before it takes the next
 /// ones (sections 3.12, 3.19), and how often it asks meanwhile.

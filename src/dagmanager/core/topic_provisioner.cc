@@ -64,10 +64,7 @@ ProvisionStep TopicProvisioner::next() {
     renames.resize(1);
     return {Kind::Rename, std::move(renames), {}};
   }
-  if (wait_due_) {
-    const Duration wait = std::min(kProvisionWaitFirst * (1 << (attempt_ - 1)), kProvisionWaitMax);
-    return {Kind::Wait, {}, wait};
-  }
+  if (wait_ > Duration::zero()) return {Kind::Wait, {}, wait_};
   in_step_ = waiting_for(Next::Create);
   if (!in_step_.empty()) return {Kind::Create, in_step_, {}};
   in_step_ = waiting_for(Next::Look);
@@ -81,8 +78,12 @@ void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     Progress& progress = progress_[in_step_[i]];
     progress.next = Next::Look;
+    progress.was_made = false;
     switch (answers[i]) {
       case CreateAnswer::Created:
+        progress.asked = true;
+        progress.was_made = true;
+        break;
       case CreateAnswer::Unknown:
         progress.asked = true;
         break;
@@ -93,6 +94,7 @@ void TopicProvisioner::created(const std::vector<CreateAnswer>& answers) {
         break;
       case CreateAnswer::AlreadyExists:
         progress.found_there = !progress.asked;
+        progress.was_made = progress.asked;
         break;
       case CreateAnswer::Failed:
         break;  // a look decides: another instance or an earlier try may have made it
@@ -124,7 +126,7 @@ void TopicProvisioner::looked(const std::vector<TopicSeen>& seen) {
   const bool missing = std::ranges::any_of(in_step_, [&](std::size_t topic) {
     return progress_[topic].next == Next::Create || progress_[topic].next == Next::Look;
   });
-  if (!missing) return;
+  if (!missing || poll_again()) return;
   const auto first = std::ranges::find_if(
       in_step_, [&](std::size_t topic) { return progress_[topic].next != Next::Done; });
   std::string why = "topic " + wanted_[*first].topic.text() + " is not there yet";
@@ -138,7 +140,29 @@ void TopicProvisioner::look_lost(const Error& why) {
   end_attempt("");
 }
 
-void TopicProvisioner::waited() { wait_due_ = false; }
+void TopicProvisioner::waited() { wait_ = {}; }
+
+/// Metadata follow a creation by some time: whatever is missing is looked for again soon, as long
+/// as the broker said of each that it is made. It is made again after that.
+bool TopicProvisioner::poll_again() {
+  const auto is_late = [&](std::size_t topic) {
+    const Progress& progress = progress_[topic];
+    return progress.next == Next::Done || progress.next == Next::Rename || progress.was_made;
+  };
+  if (!std::ranges::all_of(in_step_, is_late)) return false;
+  const Duration next =
+      poll_wait_ == Duration::zero() ? kVerifyWaitFirst : std::min(2 * poll_wait_, kVerifyWaitMax);
+  if (polled_ + next > kVerifyWaitsMax) {
+    polled_ = kVerifyWaitsMax;
+    return false;
+  }
+  for (const std::size_t topic : in_step_) {
+    if (progress_[topic].next == Next::Create) progress_[topic].next = Next::Look;
+  }
+  wait_ = poll_wait_ = next;
+  polled_ += next;
+  return true;
+}
 
 void TopicProvisioner::renamed(std::size_t topic, graph::TopicName name, bool joined) {
   renamed_ = true;
@@ -204,7 +228,8 @@ void TopicProvisioner::end_attempt(std::string why) {
   if (++attempt_ >= kProvisionAttemptsMax) {
     fail(std::move(error_).prepend("after " + std::to_string(attempt_) + " attempts"));
   } else {
-    wait_due_ = true;
+    wait_ = std::min(kProvisionWaitFirst * (1 << (attempt_ - 1)), kProvisionWaitMax);
+    poll_wait_ = {};
   }
 }
 

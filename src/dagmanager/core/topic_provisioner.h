@@ -93,6 +93,7 @@ class TopicProvisioner {
     Next next = Next::Create;
     bool asked = false;        // a create of ours may have made it
     bool found_there = false;  // the broker said it existed before we had asked
+    bool was_made = false;     // the broker said it has made it: it will be seen
     ProvisionOutcome outcome = ProvisionOutcome::Pending;
   };
 
@@ -100,6 +101,7 @@ class TopicProvisioner {
 
   void judge(std::size_t topic, const std::vector<const TopicSeen*>& alike);
   void mismatch(std::size_t topic, const TopicSeen& seen);
+  bool poll_again();
   void end_attempt(std::string why);
   void fail(Error error);
   std::vector<std::size_t> waiting_for(Next next) const;
@@ -109,7 +111,9 @@ class TopicProvisioner {
   bool prod_;
   bool renamed_ = false;
   int attempt_ = 0;
-  bool wait_due_ = false;
+  Duration wait_{};  // that is due
+  Duration poll_wait_{};
+  Duration polled_{};  // all of them
   bool failed_ = false;
   std::vector<std::size_t> in_step_;
   std::vector<std::string> warnings_;

@@ -22,7 +22,8 @@ from wire import Wire, reason_of
 PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 # These take brokers with messages and a control bus; tests/e2e/kafka sees them.
-OF_BROKERS = {"control_event_oversize_total", "queue_lag_seconds", "queue_lag_threshold_seconds"}
+OF_BROKERS = {"control_event_oversize_total", "queue_lag_seconds", "queue_lag_threshold_seconds",
+              "topic_wait_seconds"}
 UNITS = {"1", "bytes", "milliseconds", "seconds", "Unix seconds", "0 or 1"}
 SENTINEL = "s-sentinel"
 NODES = 4

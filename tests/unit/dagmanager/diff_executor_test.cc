@@ -3,15 +3,20 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "dagmanager/core/limits.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "tests/hand_clock.h"
 #include "tests/must.h"
+#include "tests/sim/forwarding_ports.h"
 #include "tests/unit/dagmanager/test_graphs.h"
 
 namespace weir::dagmanager {
@@ -30,22 +35,59 @@ class Hears final : public DiffObserver {
     if (fails) return base::unavailable("graph_unavailable", "no store for alerts");
     return {};
   }
-  void decided_anew() override {}
+  void decided_anew() override { ++anew; }
+  void waited_for_topics(Duration wait) override { waits.push_back(wait); }
 
   std::vector<std::string> topics;
+  std::vector<Duration> waits;
+  int anew = 0;
   bool fails = false;
+};
+
+/// A store that somebody else writes to between two reads.
+class Overtaken final : public sim::ForwardingGraphStore {
+ public:
+  using ForwardingGraphStore::ForwardingGraphStore;
+  Result<GraphView> read(const DeployKey* deploy) override {
+    if (++reads == 2) overtake();
+    return inner().read(deploy);
+  }
+
+  std::function<void()> overtake;
+  int reads = 0;
+};
+
+/// Topics that are not seen for a while after they are made.
+class Late final : public sim::ForwardingTopicAdmin {
+ public:
+  using ForwardingTopicAdmin::ForwardingTopicAdmin;
+  Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override {
+    WEIR_TRY(auto answers, inner().create(topics));
+    std::ranges::replace(answers, CreateAnswer::CreatedAndSeen, CreateAnswer::Created);
+    return answers;
+  }
+  Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override {
+    if (unseen-- > 0) return std::vector<TopicSeen>();
+    return inner().look(topics);
+  }
+
+  int unseen = 2;
 };
 
 class DiffExecutorTest : public testing::Test {
  protected:
-  /// The topic that a diff of one node gets.
-  Result<std::string> diff(bool prod) {
-    DiffExecutor executor({.policy = {}, .prod = prod}, *store_, topics_, clock_, random_, hears_);
+  Result<DiffOutcome> run(const TestNode& node, GraphStore& store, TopicAdmin& topics,
+                          bool prod = false) {
+    DiffExecutor executor({.policy = {}, .prod = prod}, store, topics, clock_, random_, hears_);
     DiffCommand command;
-    command.dag = test_dag({{.name = "a"}});
+    command.dag = test_dag({node});
     command.actor = "me";
     command.request_hash = [] { return base::Digest{}; };
-    WEIR_TRY(const DiffOutcome outcome, executor.run(command));
+    return executor.run(command);
+  }
+  /// The topic that a diff of one node gets.
+  Result<std::string> diff(bool prod) {
+    WEIR_CHECK(run({.name = "a"}, *store_, topics_, prod));
     WEIR_TRY(const auto listed, topics_.list());
     return listed.back().topic.text() + std::to_string(listed.size());
   }
@@ -94,6 +136,24 @@ TEST_F(DiffExecutorTest, AdoptsSuchATopicOutsideProdAndTellsNobody) {
   test::must(diff(false));
   EXPECT_THAT(hears_.topics, IsEmpty());
   EXPECT_EQ(test::must(topics_.list()).size(), 1U);
+}
+
+TEST_F(DiffExecutorTest, DecidesAnewWhereTheGraphChangedBeforeTheDeployOfAConflictWasFound) {
+  const TestNode first{.name = "n", .code = "c1", .id = "shared"};
+  const TestNode conflicting{.name = "n", .code = "c2", .id = "shared"};
+  test::must(run(first, *store_, topics_));
+  test::must(run(conflicting, *store_, topics_));
+  Overtaken store(*store_);
+  store.overtake = [&] { test::must(run({.name = "another"}, *store_, topics_)); };
+  test::must(run(conflicting, store, topics_));
+  EXPECT_EQ(hears_.anew, 1);
+  EXPECT_EQ(store.reads, 4) << "the plan and its deploy are of one graph";
+}
+
+TEST_F(DiffExecutorTest, TellsHowLongItWaitedForTopicsThatAreSeenLate) {
+  Late topics(topics_);
+  test::must(run({.name = "a"}, *store_, topics));
+  EXPECT_THAT(hears_.waits, ElementsAre(kVerifyWaitFirst, 2 * kVerifyWaitFirst));
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ ProvisionStep expect_step(TopicProvisioner& machine, Kind kind) {
 /// One create and one look that shows nothing of it.
 void fail_once(TopicProvisioner& machine) {
   expect_step(machine, Kind::Create);
-  machine.created({CreateAnswer::Created});
+  machine.created({CreateAnswer::Failed});
   expect_step(machine, Kind::Look);
   machine.looked({});
 }
@@ -91,6 +91,47 @@ TEST(TopicProvisioner, TriesFiveTimesWithDoublingWaits) {
   EXPECT_EQ(machine.error().reason(), "create_timeout");
   EXPECT_THAT(machine.error().message(), HasSubstr("after 5 attempts"));
   EXPECT_THAT(machine.error().message(), HasSubstr("topic a is not there yet"));
+}
+
+TEST(TopicProvisioner, LooksAgainSoonForWhatTheBrokerSaidItHasMade) {
+  using std::chrono::milliseconds;
+  TopicProvisioner machine({wanted("a"), wanted("b")}, false);
+  expect_step(machine, Kind::Create);
+  machine.created({CreateAnswer::Created, CreateAnswer::Created});
+  expect_step(machine, Kind::Look);
+  machine.looked({seen("a")});
+  for (const int wait : {25, 50, 100, 200, 200}) {
+    EXPECT_EQ(expect_step(machine, Kind::Wait).wait, milliseconds(wait));
+    machine.waited();
+    EXPECT_THAT(expect_step(machine, Kind::Look).topics, ElementsAre(1U));
+    machine.looked({});
+  }
+  expect_step(machine, Kind::Wait);
+  machine.waited();
+  expect_step(machine, Kind::Look);
+  machine.looked({seen("b")});
+  expect_step(machine, Kind::Done);
+  EXPECT_EQ(machine.outcome(1), ProvisionOutcome::Created);
+}
+
+TEST(TopicProvisioner, MakesAgainWhatIsNotSeenInTimeThoughTheBrokerSaidItHasMadeIt) {
+  TopicProvisioner machine({wanted("a")}, false);
+  expect_step(machine, Kind::Create);
+  machine.created({CreateAnswer::Created});
+  Duration waited{};
+  while (machine.next().kind == Kind::Look) {
+    machine.looked({});
+    waited += expect_step(machine, Kind::Wait).wait;
+    machine.waited();
+  }
+  EXPECT_LE(waited, kVerifyWaitsMax + kProvisionWaitFirst);
+  EXPECT_GT(waited, kVerifyWaitsMax);
+  expect_step(machine, Kind::Create);
+  machine.created({CreateAnswer::AlreadyExists});
+  expect_step(machine, Kind::Look);
+  machine.looked({});
+  EXPECT_EQ(expect_step(machine, Kind::Wait).wait, 2 * kProvisionWaitFirst)
+      << "the time for looking again is spent";
 }
 
 TEST(TopicProvisioner, MakesOnlyWhatIsMissingAgain) {
