@@ -39,6 +39,11 @@ std::string strategy_of(const grpc::ByteBuffer& request) {
   return {};
 }
 
+/// 4-byte lengths (little-endian) and bytes.
+std::string chunks_file(const std::string& folder, const std::string& strategy) {
+  return folder + "/" + strategy + ".chunks";
+}
+
 Chunks load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
@@ -192,8 +197,14 @@ class FloorService final
 
 }  // namespace
 
-std::string chunks_file(const std::string& folder, const std::string& strategy) {
-  return folder + "/" + strategy + ".chunks";
+void keep_chunks(const std::string& folder, const std::string& strategy,
+                 const std::vector<std::string>& chunks) {
+  std::ofstream file(chunks_file(folder, strategy), std::ios::binary);
+  for (const std::string& chunk : chunks) {
+    const auto length = static_cast<std::uint32_t>(chunk.size());
+    file.write(reinterpret_cast<const char*>(&length), sizeof length);
+    file.write(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+  }
 }
 
 int run_floor_server(int port, const std::string& chunks_folder) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace weir::bench {
 
@@ -11,7 +12,8 @@ namespace weir::bench {
 /// until SIGTERM; returns the exit code.
 int run_floor_server(int port, const std::string& chunks_folder);
 
-/// Where the chunks for a strategy id are kept: 4-byte lengths (little-endian) and bytes.
-std::string chunks_file(const std::string& folder, const std::string& strategy);
+/// Keeps the chunks, serialised, that the floor is to answer for a strategy id.
+void keep_chunks(const std::string& folder, const std::string& strategy,
+                 const std::vector<std::string>& chunks);
 
 }  // namespace weir::bench

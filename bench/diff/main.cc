@@ -5,8 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
@@ -92,12 +90,7 @@ class Bench {
       Client client(*address);
       const DiffReply reply = client.diff(request, strategy + "-sentinel", true);
       if (!reply.fault.empty()) return base::internal(strategy + ": " + reply.fault);
-      std::ofstream file(chunks_file(rig_.chunks_folder(), strategy), std::ios::binary);
-      for (const std::string& chunk : reply.chunks) {
-        const auto length = static_cast<std::uint32_t>(chunk.size());
-        file.write(reinterpret_cast<const char*>(&length), 4);
-        file.write(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-      }
+      keep_chunks(rig_.chunks_folder(), strategy, reply.chunks);
     }
     return {};
   }

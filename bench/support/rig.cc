@@ -104,7 +104,8 @@ Result<Server> Rig::start_on(const std::string& name, const std::string& dsn) {
   const std::filesystem::path config = folder_ / (name + ".yml");
   std::ofstream file(config);
   file << "grpc_port: " << grpc_port << "\nhttp_port: " << http_port << "\n";
-  if (!dsn.empty()) file << "graph_dsn: " << dsn << "\ntopics_dsn: " << dsn << "\n";
+  const std::string& topics = topics_dsn_.empty() ? dsn : topics_dsn_;
+  if (!dsn.empty()) file << "graph_dsn: " << dsn << "\ntopics_dsn: '" << topics << "'\n";
   file << lines_;
   file.close();
   WEIR_TRY(

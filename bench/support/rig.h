@@ -42,6 +42,9 @@ class Rig {
   Result<Server> start_floor();
   /// Lines of configuration for every server of the program that is started from now on.
   void configure(std::string lines) { lines_ = std::move(lines); }
+  /// Where every server of the program that is started from now on, on a database, has its topics;
+  /// without it they are in that database.
+  void put_topics_at(std::string dsn) { topics_dsn_ = std::move(dsn); }
   /// Where the floor's chunks for a strategy are written.
   std::string chunks_folder() const { return (folder_ / "chunks").string(); }
 
@@ -57,6 +60,7 @@ class Rig {
 
   std::filesystem::path folder_;
   std::string lines_;
+  std::string topics_dsn_;
   weir::server::SystemClock clock_;
   std::unique_ptr<postgres::PrivateCluster> cluster_;
 };
