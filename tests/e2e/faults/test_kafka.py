@@ -10,6 +10,7 @@ import time
 import grpc
 import pytest
 
+from background_load import BackgroundLoad
 from brokers import Brokers
 from graphs import layered_graph
 from test_kill import query, submit
@@ -50,31 +51,18 @@ def server_behind_proxy(start_server, direct, brokers):
     assert made.stop() == 0
 
 
-class Load:
+class Load(BackgroundLoad):
     """Submits new graphs one after the other, each until it is answered."""
 
     def __init__(self, server):
+        super().__init__(self._run)
         self.server = server
         self.maps = []
         self.refused = []
-        self.fault = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
 
     def _run(self):
-        try:
-            while not self._stop.is_set():
-                self.maps.append(self._until_answered(layered_graph(NODES)))
-        except Exception as fault:  # noqa: BLE001 - told to the test
-            self.fault = repr(fault)
+        while not self._stop.is_set():
+            self.maps.append(self._until_answered(layered_graph(NODES)))
 
     def _until_answered(self, graph):
         end = time.monotonic() + TRIES_SECONDS_MAX
@@ -88,8 +76,8 @@ class Load:
 
     def grows(self, count, seconds=HEALED_SECONDS_MAX):
         wanted = len(self.maps) + count
-        wait_until(lambda: self.fault or len(self.maps) >= wanted, seconds)
-        assert not self.fault, self.fault
+        wait_until(lambda: self.faults or len(self.maps) >= wanted, seconds)
+        assert not self.faults, self.faults
 
 
 def status(server):
