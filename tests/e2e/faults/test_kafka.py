@@ -3,7 +3,6 @@
 nothing lost, nothing doubled, no topic without owner, no restart (contract sections 3.7, 3.15)."""
 
 import json
-import tempfile
 import threading
 import time
 
@@ -11,7 +10,6 @@ import grpc
 import pytest
 
 from background_load import BackgroundLoad
-from brokers import Brokers
 from graphs import layered_graph
 from test_kill import query, submit
 from test_kill_loops import wait_until
@@ -24,16 +22,6 @@ HEALED_SECONDS_MAX = 10 + 20
 TOLD_SECONDS_MAX = 60
 PAUSED_SECONDS = 30
 LOST_SECONDS = 300  # longer than any diff takes; the rule is taken back after the answer
-
-
-@pytest.fixture(scope="module")
-def brokers():
-    with tempfile.TemporaryDirectory(prefix="weir-brokers-") as folder:
-        made = Brokers(folder)
-        try:
-            yield made
-        finally:
-            made.stop()
 
 
 @pytest.fixture(name="direct")
@@ -84,10 +72,12 @@ def status(server):
     return json.loads(server.get("/status")[1])
 
 
-def assert_topics_are_the_bound_ones(server, brokers, direct, maps):
-    """Each node has one topic, each topic one owner; asked of the brokers themselves."""
+def assert_topics_are_the_bound_ones(server, brokers, direct, maps, other=None):
+    """Each node has one topic, each topic one owner; asked of the brokers themselves. `other`: the
+    map of a graph of another size."""
     named = [topic for queue_map in maps for topic in queue_map.values()]
     assert len(named) == len(set(named)) == len(maps) * NODES
+    named += (other or {}).values()
     rows = query(direct, "SELECT topic, state FROM weir_dagmanager.queue")
     assert {state for _, state in rows} == {"active"}
     assert {topic for topic, _ in rows} == set(named)
