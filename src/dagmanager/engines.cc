@@ -146,6 +146,11 @@ Result<void> open_rights(const DagmanagerConfig& config, std::shared_ptr<kafka::
   return {};
 }
 
+void told_of_not_made(const graph::TopicName& topic, const std::string& words) {
+  server::log().warning("the brokers do not make a topic now",
+                        {{"topic", topic.text()}, {"error", words}});
+}
+
 void told_of_missed_rights(const Error& error) {
   server::log().warning("topics were made without the rights on them; the reconciler gives them",
                         {{"error", error.describe()}});
@@ -160,7 +165,7 @@ Result<void> open_kafka(const DagmanagerConfig& config, Clock& clock, Engines& e
   WEIR_CHECK(open_rights(config, client, engines));
   engines.content = std::make_unique<KafkaTopicContent>(client);
   engines.lags = std::make_unique<KafkaLagSource>(client);
-  std::unique_ptr<TopicAdmin> topics = std::make_unique<KafkaTopicAdmin>(client);
+  std::unique_ptr<TopicAdmin> topics = std::make_unique<KafkaTopicAdmin>(client, told_of_not_made);
   if (engines.gives_rights) {
     topics = std::make_unique<GrantingTopicAdmin>(std::move(topics), *engines.rights, config.acls,
                                                   told_of_missed_rights);

@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <string>
+#include <vector>
+
+#include "dagmanager/ports/topics/kafka_topic_admin.h"
 #include "tests/conformance/engines.h"
 
 namespace weir::dagmanager {
@@ -207,6 +211,28 @@ INSTANTIATE_TEST_SUITE_P(Kafka, TopicAdminTest, testing::Values(test::Adapter::K
                          test::adapter_name);
 INSTANTIATE_TEST_SUITE_P(KafkaSasl, TopicAdminTest,
                          testing::Values(test::Adapter::KafkaPlain, test::Adapter::KafkaScram),
+                         test::adapter_name);
+
+class TooFewBrokers : public testing::TestWithParam<test::Adapter> {};
+
+TEST_P(TooFewBrokers, AreToldOfInTheirOwnWords) {
+  std::vector<std::string> told;
+  KafkaTopicAdmin topics(test::kafka_client(GetParam()),
+                         [&](const graph::TopicName& topic, const std::string& words) {
+                           told.push_back(topic.text() + ": " + words);
+                         });
+  graph::TopicShape shape = kOther;
+  shape.replication = 100;
+  const std::vector<TopicSpec> specs = {{graph::TopicName("few.1"), shape},
+                                        {graph::TopicName("few.2"), shape}};
+  const auto made = topics.create(specs);
+  ASSERT_TRUE(succeeded(made));
+  EXPECT_THAT(*made, ElementsAre(CreateAnswer::Failed, CreateAnswer::Failed));
+  EXPECT_THAT(told, ElementsAre(testing::AllOf(testing::StartsWith("few.1: "),
+                                               testing::HasSubstr("replication"))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kafka, TooFewBrokers, testing::Values(test::Adapter::Kafka),
                          test::adapter_name);
 #endif
 

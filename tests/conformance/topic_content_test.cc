@@ -138,6 +138,15 @@ class KafkaContentTest : public TopicContentTest {
       return out << read.offset << " " << read.text;
     }
   };
+  /// A message that is committed, and one of a transaction that is still open.
+  static void write_committed_and_open(Writer& writer) {
+    writer.begin();
+    writer.write(0, "kept", "1");
+    writer.commit();
+    writer.begin();
+    writer.write(0, "open", "2");
+    writer.flush();
+  }
   /// Everything of a partition, so many messages at a time, `key=value`.
   std::vector<Read> read_all(int partition, std::size_t page) {
     const auto ranges = must(content_->ranges(kTopic));
@@ -189,12 +198,7 @@ TEST_P(KafkaContentTest, EndsWhereItWasToldHoweverMuchCameSince) {
 TEST_P(KafkaContentTest, LeavesOutWhatWasTakenBackAndPassesOverTheMarks) {
   make(1);
   Writer writer(*client_, "content-test");
-  writer.begin();
-  writer.write(0, "kept", "1");
-  writer.commit();
-  writer.begin();
-  writer.write(0, "taken back", "2");
-  writer.flush();
+  write_committed_and_open(writer);
   writer.abort();
   writer.begin();
   writer.write(0, "kept too", "3");
@@ -206,12 +210,7 @@ TEST_P(KafkaContentTest, LeavesOutWhatWasTakenBackAndPassesOverTheMarks) {
 TEST_P(KafkaContentTest, HasNoEndWhileATransactionIsOpen) {
   make(1);
   Writer writer(*client_, "content-test-open");
-  writer.begin();
-  writer.write(0, "kept", "1");
-  writer.commit();
-  writer.begin();
-  writer.write(0, "open", "2");
-  writer.flush();
+  write_committed_and_open(writer);
   const auto ranges = must(content_->ranges(kTopic));
   ContentCursor cursor{.partition = 0, .from = 0, .end = ranges.front().end};
   EXPECT_EQ(must(content_->read(kTopic, cursor, 10)).size(), 1U);

@@ -6,11 +6,22 @@ namespace {
 
 constexpr const char* kUnavailable = "acl_unavailable";
 
+/// Of a name that no topic has: to take what nobody was given needs the right to.
+constexpr const char* kNobodysTopic = "__weir_no_topic";
+
+/// Another fault is one of the moment.
+template <class T>
+Result<void> unless_unavailable(const Result<T>& asked) {
+  if (asked.ok() || asked.error().reason() != kUnavailable) return {};
+  return asked.error();
+}
+
 Result<void> look(TopicRightsStore* rights, bool configured) {
   if (rights != nullptr) {
-    const auto listed = rights->list();
-    if (listed.ok() || listed.error().reason() != kUnavailable) return {};
-    return listed.error();
+    WEIR_CHECK(unless_unavailable(rights->list()));
+    if (!configured) return {};
+    const graph::TopicName nobodys(kNobodysTopic);
+    return unless_unavailable(rights->revoke_all({&nobodys, 1}));
   }
   if (!configured) return {};
   return base::failed_precondition(kUnavailable, "topics are not on a Kafka cluster");

@@ -9,7 +9,8 @@
 
 namespace weir::dagmanager {
 
-/// At the start: whether the broker keeps the rights that are configured (contract section 3.25).
+/// At the start: whether the broker keeps the rights that are configured, and this login may alter
+/// them (contract section 3.25).
 /// Gives the warning there is to show, if any. Profile prod does not start with rights that cannot
 /// be had: FAILED_PRECONDITION `acl_unavailable`. A broker that does not answer is asked by the
 /// reconciler. `rights`: null where topics are not on brokers.

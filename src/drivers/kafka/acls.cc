@@ -162,16 +162,18 @@ Result<std::vector<Acl>> Acls::list() const {
                     .principal = rd_kafka_AclBinding_principal(one),
                     .operation = operation_as(rd_kafka_AclBinding_operation(one))});
   }
-  if (acls.empty()) WEIR_CHECK(authorizer_is_there());
+  if (acls.empty()) WEIR_CHECK(may_be_empty());
   return acls;
 }
 
-/// librdkafka takes the answer of a broker without an authorizer to this one question for a list of
-/// none. To take what nobody has it says what it is.
-Result<void> Acls::authorizer_is_there() const {
+/// librdkafka takes a refusal of this one question, for want of an authorizer or of rights, for a
+/// list of none. To take what nobody has it says what it is.
+Result<void> Acls::may_be_empty() const {
   const std::vector<std::string> nobodys = {"__weir_no_topic"};
   const auto asked = remove_all(nobodys);
-  if (asked.ok() || asked.error().reason() != kNoAuthorizer) return {};
+  if (asked.ok()) return {};
+  const std::string& reason = asked.error().reason();
+  if (reason != kNoAuthorizer && reason != kDenied) return {};
   return asked.error();
 }
 

@@ -42,7 +42,7 @@ class Acls {
   Result<void> remove_all(std::span<const std::string> topics) const;
 
  private:
-  Result<void> authorizer_is_there() const;
+  Result<void> may_be_empty() const;
 
   Client& client_;
 };

@@ -9,7 +9,8 @@ import tempfile
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "interop")]
 
 from harness import Plane  # noqa: E402
 

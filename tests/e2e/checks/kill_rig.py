@@ -7,9 +7,9 @@ import json
 import os
 import pathlib
 import signal
-import threading
 import time
 
+from background_load import BackgroundLoad
 from harness import BY_HAND, MANUAL, any_id, children_of, dag, until, words_of
 
 EVENTS_A_SECOND = 50
@@ -49,43 +49,23 @@ def twelve_jobs():
                  "kill_rows": ("rows", ", storage: postgres, write_mode: direct")})
 
 
-class Feed:
+class Feed(BackgroundLoad):
     """Sends events and manual runs until it is stopped, each until it was accepted, and remembers
     the answers."""
 
     def __init__(self, plane, fence):
+        super().__init__(self._emit, self._run)
         self.plane = plane
         self.fence = fence
         self.events = {}
         self.runs = {}
-        self._stop = threading.Event()
-        self._faults = []
-        self._threads = [threading.Thread(target=self._guard, args=(work,)) for work in
-                         (self._emit, self._run)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        assert not self._faults, self._faults
 
     def grows(self, events):
         """Waits until so many more events, and one more manual run, were accepted."""
         events, runs = len(self.events) + events, len(self.runs) + 1
-        until(lambda: self._faults or (len(self.events) >= events and len(self.runs) >= runs),
+        until(lambda: self.faults or (len(self.events) >= events and len(self.runs) >= runs),
               ACCEPTED_SECONDS)
-        assert not self._faults, self._faults
-
-    def _guard(self, work):
-        try:
-            work()
-        except Exception as fault:  # noqa: BLE001 - told to the test at its end
-            self._faults.append(repr(fault))
+        assert not self.faults, self.faults
 
     def _accepted(self, send, status):
         """Repeats the very same request until it is answered with the status."""

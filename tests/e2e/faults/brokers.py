@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -95,3 +96,13 @@ class Brokers:
     def reassign(self, replicas_by_topic):
         """Gives the first partition of each topic other replicas, of which the first leads."""
         reassign_partitions(self.address.split(",")[0], replicas_by_topic)
+
+
+@pytest.fixture(scope="module", name="brokers")
+def brokers_of_a_file():
+    with tempfile.TemporaryDirectory(prefix="weir-brokers-") as folder:
+        made = Brokers(folder)
+        try:
+            yield made
+        finally:
+            made.stop()

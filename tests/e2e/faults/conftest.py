@@ -10,4 +10,5 @@ INTEROP = HERE.parents[1] / "interop"
 CHECKS = HERE.parent / "checks"
 sys.path[:0] = [str(HERE), str(HERE.parent / "kill"), str(CHECKS), str(INTEROP)]
 
+from brokers import brokers_of_a_file  # noqa: E402, F401
 from suite_support import postgres, start_server  # noqa: E402, F401

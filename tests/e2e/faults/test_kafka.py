@@ -2,17 +2,18 @@
 """Topics on three brokers of which some die, stand still, move or lose an answer, under diffs:
 nothing lost, nothing doubled, no topic without owner, no restart (contract sections 3.7, 3.15)."""
 
+import itertools
 import json
-import tempfile
 import threading
 import time
 
+import confluent_kafka.admin
 import grpc
 import pytest
 
-from brokers import Brokers
-from graphs import layered_graph
-from test_kill import query, submit
+from background_load import BackgroundLoad
+from graphs import Graph, layered_graph
+from test_kill import KILLED, query, submit
 from test_kill_loops import wait_until
 
 NODES = 10
@@ -22,17 +23,13 @@ TRIES_SECONDS_MAX = 120
 HEALED_SECONDS_MAX = 10 + 20
 TOLD_SECONDS_MAX = 60
 PAUSED_SECONDS = 30
+# Partitions, replicas, retention.ms and cleanup.policy of the topics of a node (section 3.7).
+SHAPES = {
+    "RawPrices": (3, 3, "604800000", "delete"),
+    "Indicator": (1, 2, "2592000000", "delete"),
+    "TradeExecution": (1, 3, "7776000000", "delete"),
+}
 LOST_SECONDS = 300  # longer than any diff takes; the rule is taken back after the answer
-
-
-@pytest.fixture(scope="module")
-def brokers():
-    with tempfile.TemporaryDirectory(prefix="weir-brokers-") as folder:
-        made = Brokers(folder)
-        try:
-            yield made
-        finally:
-            made.stop()
 
 
 @pytest.fixture(name="direct")
@@ -50,31 +47,18 @@ def server_behind_proxy(start_server, direct, brokers):
     assert made.stop() == 0
 
 
-class Load:
+class Load(BackgroundLoad):
     """Submits new graphs one after the other, each until it is answered."""
 
     def __init__(self, server):
+        super().__init__(self._run)
         self.server = server
         self.maps = []
         self.refused = []
-        self.fault = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
 
     def _run(self):
-        try:
-            while not self._stop.is_set():
-                self.maps.append(self._until_answered(layered_graph(NODES)))
-        except Exception as fault:  # noqa: BLE001 - told to the test
-            self.fault = repr(fault)
+        while not self._stop.is_set():
+            self.maps.append(self._until_answered(layered_graph(NODES)))
 
     def _until_answered(self, graph):
         end = time.monotonic() + TRIES_SECONDS_MAX
@@ -88,18 +72,20 @@ class Load:
 
     def grows(self, count, seconds=HEALED_SECONDS_MAX):
         wanted = len(self.maps) + count
-        wait_until(lambda: self.fault or len(self.maps) >= wanted, seconds)
-        assert not self.fault, self.fault
+        wait_until(lambda: self.faults or len(self.maps) >= wanted, seconds)
+        assert not self.faults, self.faults
 
 
 def status(server):
     return json.loads(server.get("/status")[1])
 
 
-def assert_topics_are_the_bound_ones(server, brokers, direct, maps):
-    """Each node has one topic, each topic one owner; asked of the brokers themselves."""
+def assert_topics_are_the_bound_ones(server, brokers, direct, maps, other=None):
+    """Each node has one topic, each topic one owner; asked of the brokers themselves. `other`: the
+    map of a graph of another size."""
     named = [topic for queue_map in maps for topic in queue_map.values()]
     assert len(named) == len(set(named)) == len(maps) * NODES
+    named += (other or {}).values()
     rows = query(direct, "SELECT topic, state FROM weir_dagmanager.queue")
     assert {state for _, state in rows} == {"active"}
     assert {topic for topic, _ in rows} == set(named)
@@ -117,6 +103,61 @@ def test_a_lost_reply_of_creation_is_mended_by_the_server(server, brokers, direc
         assert brokers.proxy.hits(number) >= 1
         assert brokers.proxy.live(number) == ("seconds" in end)
     assert_topics_are_the_bound_ones(server, brokers, direct, [answer.queue_map])
+
+
+def graph_of_all_types():
+    graph = Graph()
+    for _, node_type in zip(range(NODES), itertools.cycle(SHAPES), strict=False):
+        graph.add(node_type=node_type)
+    return graph
+
+
+def shapes(brokers, names):
+    """Of each topic what `SHAPES` says by its type; asked of the brokers themselves."""
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": brokers.address})
+    resources = [confluent_kafka.admin.ConfigResource("topic", name) for name in sorted(names)]
+    configs = {resource.name: future.result(TOLD_SECONDS_MAX)
+               for resource, future in admin.describe_configs(resources).items()}
+    return {
+        name: (len(partitions), len(partitions[0]["replicas"]),
+               configs[name]["retention.ms"].value, configs[name]["cleanup.policy"].value)
+        for name, partitions in brokers.topics().items() if name in names}
+
+
+def creations(brokers):
+    """CreateTopics requests that went through the proxy."""
+    return sum(pair["messages"].get("create_topics", 0) for pair in brokers.proxy.show()["pairs"])
+
+
+@pytest.mark.parametrize("message", ("create_topics", "create_topics_reply"))
+def test_topics_that_are_asked_for_twice_are_made_once(
+    start_server, direct, brokers, monkeypatch, message
+):
+    """The brokers make the topics and the connection breaks; who asked dies with it, and the repeat
+    asks again."""
+    before = set(brokers.topics())
+    settings = {"graph_dsn": direct, "topics_dsn": f"kafka://{brokers.proxied}"}
+    graph = graph_of_all_types()
+    asked = creations(brokers)
+    monkeypatch.setenv("WEIR_CRASH_AT", "diff.after_create:1")
+    server = start_server("memory", **settings)
+    with brokers.proxy.rule("cut", message=message, count=1) as number:
+        assert submit(server, graph).code == grpc.StatusCode.UNAVAILABLE
+        assert server.process.wait(TOLD_SECONDS_MAX) == KILLED
+        assert brokers.proxy.hits(number) == 1
+    wait_until(lambda: len(set(brokers.topics()) - before) == NODES, TOLD_SECONDS_MAX)
+    monkeypatch.delenv("WEIR_CRASH_AT")
+    server.start()
+    server.brokers_before = before
+    answer = submit(server, graph)
+    assert answer.code == grpc.StatusCode.OK, answer
+    assert creations(brokers) == asked + 2
+    assert submit(server, graph).queue_map == answer.queue_map
+    assert_topics_are_the_bound_ones(server, brokers, direct, [answer.queue_map])
+    wanted = {node["node_id"]: SHAPES[node["node_type"]] for node in graph.nodes}
+    made = shapes(brokers, set(answer.queue_map.values()))
+    assert {key.split(":60:")[0]: made[topic] for key, topic in answer.queue_map.items()} == wanted
+    assert server.stop() == 0
 
 
 def test_connections_to_all_brokers_are_reset_under_diffs(server, brokers, direct):

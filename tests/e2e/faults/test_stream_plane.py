@@ -3,14 +3,15 @@
 once: nothing lost, nothing doubled, no topic without owner, no call longer than its deadline, and
 all goes on by itself once the network is whole (contract sections 3.2, 3.14, 3.20)."""
 
+import functools
 import json
-import threading
 import time
 import urllib.parse
 
 import grpc
 import pytest
 
+from background_load import BackgroundLoad
 from event_reader import EventReader
 from fault_proxy import FaultProxy
 from graphs import layered_graph
@@ -46,32 +47,19 @@ FAULTS = {
 }
 
 
-class Load:
+class Load(BackgroundLoad):
     """Each worker submits graphs of its own, one after the other and each until it is answered;
     one more sets weights. What was answered is remembered."""
 
     def __init__(self, server):
+        works = [functools.partial(self._submit, worker) for worker in range(WORKERS)]
+        super().__init__(*works, self._weigh)
         self.server = server
         self.graphs = []
         self.maps = {}
         self.codes = []
         self.weights = []
         self.longest = 0.0
-        self.faults = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._guard, args=(self._submit, n))
-                         for n in range(WORKERS)]
-        self._threads.append(threading.Thread(target=self._guard, args=(self._weigh,)))
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
     def grows(self, count):
         """Waits for so many more answers."""
@@ -79,12 +67,6 @@ class Load:
         wait_until(lambda: self.faults or (
             len(self.maps) >= wanted and len(self.weights) >= weighed), HEALED_SECONDS_MAX)
         assert not self.faults, self.faults
-
-    def _guard(self, work, *words):
-        try:
-            work(*words)
-        except Exception as fault:  # noqa: BLE001 - told to the test
-            self.faults.append(repr(fault))
 
     def _timed(self, call):
         begun = time.monotonic()
@@ -205,7 +187,6 @@ def test_nothing_is_lost_or_doubled(start_server, direct, proxy, fault):
         numbers = [proxy.add(**rule) for rule in FAULTS[fault]]
         wait_until(lambda: not any(proxy.live(number) for number in numbers), CALL_SECONDS)
         load.grows(WARM_DIFFS)
-    assert not load.faults, load.faults
     assert sum(proxy.hits(number) for number in numbers) > 0 or fault == "refused"
     assert load.longest < HUNG_SECONDS
     assert {code for code, _ in load.codes} <= {"OK", "UNAVAILABLE", "ABORTED"}, load.codes

@@ -8,12 +8,14 @@ import pathlib
 import random
 import subprocess
 import sys
+import time
 import uuid
 
 import confluent_kafka
 import confluent_kafka.admin
 import pytest
 
+from test_kill_loops import wait_until
 from test_topics import brokers  # noqa: F401
 from weir_server import binary
 
@@ -22,6 +24,9 @@ EXAMPLE = ROOT / "examples" / "commit_log" / "consume.py"
 NODES = 4
 WINDOWS = 50
 SECONDS_MAX = 60
+REPEATS = 5
+SEGMENT_MS = 10_000  # of messages' time; more than a segment of a compacted log here takes
+CLEANED_SECONDS_MAX = 120  # the cleaner looks every 15 s
 
 
 def rows():
@@ -33,10 +38,10 @@ def rows():
             yield f"blake3:n{node}:60:0{mark}:w{window}", row
 
 
-def make_topic(brokers, partitions):  # noqa: F811
+def make_topic(brokers, partitions, **config):  # noqa: F811
     topic = f"commit-log-{uuid.uuid4()}"
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": brokers})
-    wanted = [confluent_kafka.admin.NewTopic(topic, partitions, 1)]
+    wanted = [confluent_kafka.admin.NewTopic(topic, partitions, 1, config=config)]
     for made in admin.create_topics(wanted).values():
         made.result(SECONDS_MAX)
     return topic
@@ -68,6 +73,15 @@ def consume(brokers, topic, *flags):  # noqa: F811
         text=True, timeout=SECONDS_MAX, check=False, env=environment(brokers))
 
 
+def read_by_example(brokers, topic):  # noqa: F811
+    """What the Python consumer prints of as many rows as there are."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE), "--brokers", brokers, "--topic", topic, "--max",
+         str(NODES * WINDOWS)], capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def once(lines):
     """Every row there is, each once."""
     found = [json.loads(line) for line in lines]
@@ -92,11 +106,7 @@ def test_each_row_once_by_the_command(brokers, log):  # noqa: F811
 
 def test_each_row_once_by_the_python_consumer(brokers, log):  # noqa: F811
     topic, _ = log
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLE), "--brokers", brokers, "--topic", topic, "--max",
-         str(NODES * WINDOWS)], capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
-    assert done.returncode == 0, done.stderr
-    once(done.stdout.splitlines())
+    once(read_by_example(brokers, topic))
 
 
 def test_a_group_goes_on_where_it_was(brokers, log):  # noqa: F811
@@ -135,6 +145,62 @@ def test_a_log_with_holes_and_messages_that_are_no_rows(brokers):  # noqa: F811
     assert [json.loads(line)["node_id"] for line in done.stdout.splitlines()] == ["blake3:n0"] * 3
     assert done.stderr.count("bad_message: partition 0, offset ") == 2
     assert "taken" not in done.stderr
+
+
+def offsets_left(brokers, topic):  # noqa: F811
+    """What the log of one partition has, as a client that is not ours reads it."""
+    done = subprocess.run(
+        ["kcat", "-b", brokers, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%o\n"],
+        capture_output=True, text=True, check=True, timeout=SECONDS_MAX)
+    return [int(line) for line in done.stdout.split()]
+
+
+@pytest.fixture(scope="module")
+def compacted(brokers):  # noqa: F811
+    """A log in which each row was five times, in another order each time, and of which the cleaner
+    took all but the last of each key; the newest segment, which it leaves alone, repeats a row."""
+    topic = make_topic(brokers, 1, **{
+        "cleanup.policy": "compact", "segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01"})
+    producer = confluent_kafka.Producer({"bootstrap.servers": brokers})
+    messages = list(rows())
+    begun = int(time.time() * 1000) - REPEATS * SEGMENT_MS
+    for repeat in range(REPEATS + 1):
+        random.shuffle(messages)
+        for key, row in messages if repeat < REPEATS else messages[:1]:
+            producer.produce(
+                topic, key=key, value=json.dumps(row), timestamp=begun + repeat * SEGMENT_MS)
+        assert producer.flush(SECONDS_MAX) == 0
+    wait_until(
+        lambda: len(offsets_left(brokers, topic)) == len(messages) + 1, CLEANED_SECONDS_MAX)
+    return topic
+
+
+def test_each_row_that_compaction_left_once(brokers, compacted):  # noqa: F811
+    left = offsets_left(brokers, compacted)
+    assert left[-1] == REPEATS * NODES * WINDOWS
+    done = consume(brokers, compacted, "--dedupe", "--max", str(NODES * WINDOWS))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["offset"] for row in once(done.stdout.splitlines())] == left[:-1]
+    plain = consume(brokers, compacted, "--max", str(len(left)))
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert [json.loads(line)["offset"] for line in plain.stdout.splitlines()] == left
+
+
+def test_each_row_that_compaction_left_once_by_the_python_consumer(
+    brokers, compacted  # noqa: F811
+):
+    once(read_by_example(brokers, compacted))
+
+
+def test_a_group_goes_on_over_the_gaps_of_compaction(brokers, compacted):  # noqa: F811
+    left = offsets_left(brokers, compacted)
+    group = str(uuid.uuid4())
+    seen = []
+    for count in (7, len(left) - 7):
+        done = consume(brokers, compacted, "--group", group, "--max", str(count))
+        assert (done.returncode, done.stderr) == (0, "")
+        seen += [json.loads(line)["offset"] for line in done.stdout.splitlines()]
+    assert seen == left
 
 
 def test_what_is_wrong_with_the_call_is_said(brokers):  # noqa: F811

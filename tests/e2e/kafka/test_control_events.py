@@ -3,24 +3,20 @@
 them."""
 
 import json
-import signal
-import subprocess
-import threading
 import uuid
 
-import grpc
 import pytest
 
+from bus_reader import ARRIVED_SECONDS_MAX, assert_all_arrived, read_all, unsent
 from event_reader import EventReader
-from test_kill import query, submit
+from kill_rounds import kill_while_each_goes_in
+from test_kill import submit
 from test_kill_events import committed_events, graphs_of_one_tag, submit_all
 from test_kill_loops import wait_until
 from test_topics import Paused, brokers, status, topics  # noqa: F401
 
 GRAPHS = 6
 KILLS = 100
-LATEST_KILL_SECONDS = 0.1
-ARRIVED_SECONDS_MAX = 60
 
 
 @pytest.fixture
@@ -36,36 +32,6 @@ def server(start_server, postgres, brokers, queue_topic):  # noqa: F811
         controlbus_dsn=f"kafka://{brokers}",
         controlbus_queue_topic=queue_topic,
     )
-
-
-def read_all(brokers, topic):  # noqa: F811
-    """Keys and values of a topic, in the order of each partition."""
-    done = subprocess.run(
-        ["kcat", "-b", brokers, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%k\t%s\n"],
-        capture_output=True, text=True, check=True, timeout=60,
-    )
-    return [tuple(line.split("\t", 1)) for line in done.stdout.splitlines()]
-
-
-def unsent(dsn):
-    [[count]] = query(
-        dsn, "SELECT count(*) FROM weir_dagmanager.outbox WHERE acknowledged_at IS NULL")
-    return int(count)
-
-
-def assert_all_arrived(brokers, topic, dsn):  # noqa: F811
-    """Each at least once, and seen first in the order of its key."""
-    wait_until(lambda: unsent(dsn) == 0, ARRIVED_SECONDS_MAX)
-    first = {}
-    for key, value in read_all(brokers, topic):
-        seen = first.setdefault(key, {})
-        envelope = json.loads(value)
-        assert seen.setdefault(envelope["id"], value) == value, "the same bytes under the same id"
-    for seen in first.values():
-        revisions = [int(json.loads(value)["data"]["etag"].rsplit(":", 1)[1])
-                     for value in seen.values()]
-        assert revisions == list(range(1, len(revisions) + 1))
-    assert {identity for seen in first.values() for identity in seen} == set(committed_events(dsn))
 
 
 def test_what_the_event_stream_tells_arrives_byte_for_byte(
@@ -127,17 +93,8 @@ def test_a_kill_of_who_sends_loses_nothing(
 
 
 def test_a_hundred_kills_of_who_sends_lose_no_revision(server, brokers, queue_topic):  # noqa: F811
-    """Killed while a graph goes in, at a moment that moves on from kill to kill."""
     dsn = server.settings["graph_dsn"]
-    pause = threading.Event()
-    for kill, graph in enumerate(graphs_of_one_tag(KILLS, nodes=2)):
-        submitting = threading.Thread(target=submit, args=(server, graph))
-        submitting.start()
-        pause.wait(kill * LATEST_KILL_SECONDS / KILLS)
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait(10)
-        submitting.join(60)
-        server.start()
-        assert submit(server, graph).code == grpc.StatusCode.OK
+    for _ in kill_while_each_goes_in(server, graphs_of_one_tag(KILLS, nodes=2)):
+        pass
     assert_all_arrived(brokers, queue_topic, dsn)
     server.stop()

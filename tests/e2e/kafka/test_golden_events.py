@@ -10,7 +10,7 @@ import uuid
 
 import confluent_kafka
 
-from test_control_events import ARRIVED_SECONDS_MAX, unsent
+from bus_reader import ARRIVED_SECONDS_MAX, unsent
 from test_kill import query
 from test_kill_loops import wait_until
 from test_topics import brokers  # noqa: F401

@@ -13,13 +13,13 @@ import pytest
 
 from event_reader import EventReader
 from graphs import layered_graph, nonce
+from kill_rounds import kill_while_each_goes_in
 from test_kill import KILLED, query, submit
 from weir_server import binary
 
 GRAPHS = 6
 CUTS = 1000
 KILLS = 100
-LATEST_KILL_SECONDS = 0.1  # a diff is through by then
 
 
 def graphs_of_one_tag(count, nodes=5):
@@ -97,21 +97,10 @@ def test_a_kill_between_commit_and_delivery_loses_nothing(
 
 
 def test_a_hundred_kills_of_whoever_numbers_events_lose_none(start_server):
-    """Killed while a graph goes in, at a moment that moves on from kill to kill."""
     server = start_server("postgres")
     dsn = server.settings["graph_dsn"]
     reader = EventReader(server)
-    graphs = graphs_of_one_tag(KILLS, nodes=2)
-    pause = threading.Event()
-    for kill, graph in enumerate(graphs):
-        submitting = threading.Thread(target=submit, args=(server, graph))
-        submitting.start()
-        pause.wait(kill * LATEST_KILL_SECONDS / KILLS)
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait(10)
-        submitting.join(60)
-        server.start()
-        assert submit(server, graph).code == grpc.StatusCode.OK
+    for kill in kill_while_each_goes_in(server, graphs_of_one_tag(KILLS, nodes=2)):
         if kill % 10 == 0:  # it follows all along, from where it is
             reader.read(lambda self: self.last >= 1)
     assert_all_reached(reader, dsn)

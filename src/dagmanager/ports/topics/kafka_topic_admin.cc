@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -108,6 +109,12 @@ Result<std::vector<CreateAnswer>> KafkaTopicAdmin::create(std::span<const TopicS
   }
   for (std::size_t i = 0; i < asked.size(); ++i) {
     answers[asked[i]] = created_as((*results)[i].answer);
+  }
+  const auto failed =
+      std::ranges::find(*results, kafka::TopicAnswer::Failed, &kafka::TopicResult::answer);
+  if (failed != results->end() && not_made_) {
+    const auto at = static_cast<std::size_t>(failed - results->begin());
+    not_made_(topics[asked[at]].topic, failed->message);
   }
   return answers;
 }

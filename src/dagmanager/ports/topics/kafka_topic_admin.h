@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,8 +24,12 @@ class KafkaTopicAdmin final : public TopicAdmin {
   static Result<std::unique_ptr<KafkaTopicAdmin>> open(const kafka::ClientOptions& options,
                                                        Clock& clock);
 
-  explicit KafkaTopicAdmin(std::shared_ptr<kafka::Client> client)
-      : client_(std::move(client)), admin_(*client_) {}
+  /// Hears of the first topic that a call could not make, and the broker's words why: too few
+  /// brokers, say. The answers have no words.
+  using NotMade = std::function<void(const graph::TopicName&, const std::string&)>;
+
+  explicit KafkaTopicAdmin(std::shared_ptr<kafka::Client> client, NotMade not_made = {})
+      : client_(std::move(client)), admin_(*client_), not_made_(std::move(not_made)) {}
 
   Result<std::vector<CreateAnswer>> create(std::span<const TopicSpec> topics) override;
   Result<std::vector<TopicSeen>> look(std::span<const graph::TopicName> topics) override;
@@ -39,6 +45,7 @@ class KafkaTopicAdmin final : public TopicAdmin {
 
   std::shared_ptr<kafka::Client> client_;
   kafka::Admin admin_;
+  NotMade not_made_;
 };
 
 }  // namespace weir::dagmanager
