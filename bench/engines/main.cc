@@ -250,6 +250,7 @@ class Bench {
       if (sent != effort_.events) return base::internal(std::to_string(sent) + " events went");
       WEIR_TRY(const double rate, bare_rate(producer, events));
       if (round == 0) continue;  // connections and topics are made
+      ours.push_back(static_cast<double>(sent) / seconds);
       bare.push_back(rate);
     }
     figures_.push_back(at_least(
