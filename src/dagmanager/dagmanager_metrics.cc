@@ -56,6 +56,9 @@ DagmanagerMetrics::DagmanagerMetrics(server::Metrics& metrics)
                            "Topics that a diff could not get (name of the rollout document)."})),
       duration_(metrics.histogram({"diff_duration_ms", "Milliseconds from receipt to commit."},
                                   kDurationBuckets)),
+      streaming_(metrics.histogram(
+          {"diff_stream_ms", "Milliseconds from the answer of a diff to the end of its call."},
+          kDurationBuckets)),
       hits_(metrics, {"cross_context_cache_hit_total", "Reuse across compute contexts, refused."}),
       violations_(metrics, {"cross_context_cache_violation_total",
                             "Reuse across compute contexts seen by a diff."}) {}
@@ -88,6 +91,10 @@ void DagmanagerMetrics::diff_took(double milliseconds) {
     figures_.p95_milliseconds = *rank;
   }
   metrics_.gauge({"diff_duration_ms_p95", "95th percentile of the last 100 diffs."}).Set(*rank);
+}
+
+void DagmanagerMetrics::stream_took(Duration took) {
+  streaming_.Observe(std::chrono::duration<double, std::milli>(took).count());
 }
 
 void DagmanagerMetrics::ack_timed_out() {

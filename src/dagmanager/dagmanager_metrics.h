@@ -38,6 +38,8 @@ class DagmanagerMetrics final : public DiffObserver,
   void diff_planned();
   /// From receipt to commit, streaming apart.
   void diff_took(double milliseconds);
+  /// From the answer to the end of the call, the client's part with it.
+  void stream_took(Duration took);
   void ack_timed_out();
   void ack_unknown();
   void identity_findings(const std::vector<graph::IdentityFinding>& findings);
@@ -93,6 +95,7 @@ class DagmanagerMetrics final : public DiffObserver,
   server::Counter& create_errors_;
   server::Counter& create_errors_second_name_;
   server::Histogram& duration_;
+  server::Histogram& streaming_;
   server::CappedCounters hits_;
   server::CappedCounters violations_;
   mutable base::Mutex mutex_;

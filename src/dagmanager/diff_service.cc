@@ -65,7 +65,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* DiffServer::Diff(grpc::CallbackServe
                                                              const grpc::ByteBuffer* request) {
   const server::TraceContext trace = server::trace_of(*context, parts_.random);
   auto stream = std::make_shared<DiffStream>(
-      *context, parts_.acks, parts_.metrics,
+      *context, parts_.acks, parts_.metrics, parts_.clock,
       server::Span(parts_.tracer, trace, "DiffService/Diff", server::SpanKind::Server));
   stream->hold();
   if (draining_) {

@@ -15,11 +15,12 @@ Error caller_gone() { return {Code::Cancelled, "cancelled", "the caller is gone"
 }  // namespace
 
 DiffStream::DiffStream(grpc::CallbackServerContext& context, AckRegistry& acks,
-                       DagmanagerMetrics& metrics, server::Span span)
+                       DagmanagerMetrics& metrics, const Clock& clock, server::Span span)
     : context_(context),
       peer_(context.peer()),
       acks_(acks),
       metrics_(metrics),
+      clock_(clock),
       span_(std::move(span)) {}
 
 void DiffStream::waits_as(server::WorkerPool::Ticket ticket) {
@@ -34,6 +35,7 @@ bool DiffStream::is_cancelled() const {
 
 void DiffStream::send(const graph::SentinelId& sentinel, std::vector<grpc::ByteBuffer> chunks,
                       std::uint32_t first_number) {
+  sending_since_ = clock_.monotonic();
   sending_ = server::child_span("diff.stream", server::SpanKind::Internal);
   sending_.set("weir.chunks", static_cast<std::int64_t>(chunks.size()));
   if (chunks.empty()) {
@@ -128,6 +130,7 @@ void DiffStream::OnDone() {
     if (cancelled_) stream = stream_;
   }
   if (stream) acks_.cancelled(*stream);
+  if (sending_since_) metrics_.stream_took(clock_.monotonic() - *sending_since_);
   sending_.end();
   span_.end();
   const std::shared_ptr<DiffStream> last_reference = std::move(self_);

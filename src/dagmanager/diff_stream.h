@@ -28,7 +28,7 @@ class DiffStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  public:
   /// `span` is the call's.
   DiffStream(grpc::CallbackServerContext& context, AckRegistry& acks, DagmanagerMetrics& metrics,
-             server::Span span);
+             const Clock& clock, server::Span span);
 
   /// Keeps the stream alive until gRPC is done with it; call once, right after it is made.
   void hold() { self_ = shared_from_this(); }
@@ -64,9 +64,11 @@ class DiffStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   const std::string peer_;
   AckRegistry& acks_;
   DagmanagerMetrics& metrics_;
+  const Clock& clock_;
   std::shared_ptr<DiffStream> self_;
   server::Span span_;     // ends with the call
   server::Span sending_;  // from send() on
+  std::optional<Duration> sending_since_;
 
   mutable base::Mutex mutex_;
   std::optional<server::WorkerPool::Ticket> ticket_ WEIR_GUARDED_BY(mutex_);

@@ -99,6 +99,7 @@ def test_a_diff_moves_what_is_counted_of_diffs_and_of_the_graph(server):
     assert rise(before, after, "diff_duration_ms_count") == 1
     assert rise(before, after, 'diff_duration_ms_bucket{le="+Inf"}') == 1
     assert after["diff_duration_ms_p95"] > 0
+    wait_until(lambda: rise(before, figures(server), "diff_stream_ms_count") == 1)  # ends last
     assert rise(before, after, 'queue_create_total{result="ok"}') == NODES
     assert rise(before, after, "compute_nodes_total") == NODES
     assert rise(before, after, "queues_total") == NODES
