@@ -253,6 +253,7 @@ class Reader {
     out_.reconciler_interval = seconds(config_.number("reconciler_interval_seconds"));
     out_.topic_log_kept = days("topic_log_days");
     out_.buffering_delay = days("delay_days");
+    out_.completion = config_.boolean("completion.enabled");
     out_.event_retention = std::chrono::hours(config_.integer("events.retention_hours"));
   }
 

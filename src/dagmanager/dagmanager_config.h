@@ -86,6 +86,8 @@ struct DagmanagerConfig {
   Duration topic_log_kept = std::chrono::hours(400 * 24);
   /// How long a queue buffers before it is to be computed in full.
   Duration buffering_delay = kBufferingDelay;
+  /// Whether told sets leave out queues that nobody writes to any more.
+  bool completion = true;
 
   /// How queues end (section 3.12).
   struct Gc {

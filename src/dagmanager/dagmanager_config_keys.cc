@@ -348,6 +348,13 @@ Keys upkeep_keys() {
        .unit = "days",
        .at_least = 0,
        .at_most = kDaysMax},
+      {.key = "completion.enabled",
+       .kind = ValueKind::Boolean,
+       .default_text = "true",
+       .meaning = "With topics on Kafka: a queue that holds something and has not grown for the "
+                  "larger of 10 seconds and 2 intervals of its node is left out of the sets that "
+                  "`queue_updated` tells, until it grows again. False where silence is no end, as "
+                  "over night where markets close."},
   };
 }
 

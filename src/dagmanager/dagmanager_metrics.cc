@@ -23,6 +23,8 @@ const server::MetricName kQueueLag = {
     "queue_lag_seconds", "How far behind the slowest reader of a queue is; the largest."};
 const server::MetricName kQueueLagBound = {"queue_lag_threshold_seconds",
                                            "How far behind the readers of a queue may be."};
+const server::MetricName kQueuesCompleted = {
+    "queues_completed", "Queues that nobody writes to any more, as last seen here."};
 const server::MetricName kSentinelGaps = {
     "sentinel_gap_count", "Deploys whose due sentinel is missing or does not have them."};
 const server::MetricName kTopicsUnowned = {
@@ -264,12 +266,18 @@ void DagmanagerMetrics::queue_lags(const std::vector<QueueLag>& lags) {
   metrics_.replace_gauges(kQueueLagBound, bounds);
 }
 
+void DagmanagerMetrics::queues_completed(std::size_t count) {
+  seen_by_loop(kQueuesCompleted, count);
+}
+
 /// Whoever runs it tells these from now on.
 void DagmanagerMetrics::loop_left(const std::string& loop) {
   if (loop == "gc") {
     metrics_.replace_gauges(kOrphans, {});
   } else if (loop == kLagLoop) {
     queue_lags({});
+  } else if (loop == kCompletionLoop) {
+    metrics_.replace_gauges(kQueuesCompleted, {});
   } else if (loop == "reconciler") {
     metrics_.replace_gauges(kSentinelGaps, {});
     metrics_.replace_gauges(kTopicsUnowned, {});

@@ -11,6 +11,7 @@
 #include "dagmanager/diff_executor.h"
 #include "dagmanager/loops/periodic_loop.h"
 #include "dagmanager/monitors/alert_sender.h"
+#include "dagmanager/monitors/completion_watch.h"
 #include "dagmanager/monitors/health_watch.h"
 #include "dagmanager/monitors/lag_watch.h"
 #include "dagmanager/ports/monitors/timed_topic_admin.h"
@@ -29,6 +30,7 @@ class DagmanagerMetrics final : public DiffObserver,
                                 public ReconcileObserver,
                                 public CanaryObserver,
                                 public LagObserver,
+                                public CompletionObserver,
                                 public TopicCallObserver {
  public:
   explicit DagmanagerMetrics(server::Metrics& metrics);
@@ -65,6 +67,7 @@ class DagmanagerMetrics final : public DiffObserver,
   void loop_left(const std::string& loop) override;
   /// kLagsShown of them.
   void queue_lags(const std::vector<QueueLag>& lags) override;
+  void queues_completed(std::size_t count) override;
   void topics_called(std::string_view call, Duration took) override;
   void notice_sent(AlertTarget target, bool sent) override;
   /// What the health monitor looks at.

@@ -18,7 +18,9 @@
 #include "dagmanager/ports/monitors/guarded_topic_admin.h"
 #include "dagmanager/ports/monitors/kafka_lag_source.h"
 #include "dagmanager/ports/monitors/memory_alert_store.h"
+#include "dagmanager/ports/monitors/memory_completion_store.h"
 #include "dagmanager/ports/monitors/postgres_alert_store.h"
+#include "dagmanager/ports/monitors/postgres_completion_store.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/postgres_limits.h"
 #include "dagmanager/ports/postgres_schema.h"
@@ -98,6 +100,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
                                                      std::move(sending));
     engines.life = std::make_unique<MemoryQueueLife>(*store, *loops, random);
     engines.buffering = std::make_unique<MemoryBuffering>(*store, *loops, random);
+    engines.completion = std::make_unique<MemoryCompletionStore>(*store, *loops, random);
     engines.alerts = std::make_unique<MemoryAlertStore>(*loops);
     engines.rollouts = std::make_unique<MemoryRolloutStore>(*store, *loops, *engines.alerts);
     engines.upkeep = std::make_unique<MemoryTopicUpkeep>(*store, *loops);
@@ -127,6 +130,7 @@ Result<void> open_graph(const DagmanagerConfig& config, Clock& clock, Random& ra
   engines.alerts = std::make_unique<PostgresAlertStore>(*pool);
   engines.life = std::make_unique<PostgresQueueLife>(*pool, *store, random);
   engines.buffering = std::make_unique<PostgresBuffering>(*pool, random);
+  engines.completion = std::make_unique<PostgresCompletionStore>(*pool, *store, random);
   engines.compaction = std::make_unique<PostgresCompactionStore>(*pool, *store, random);
   engines.store = std::move(store);
   engines.upkeep = std::make_unique<PostgresTopicUpkeep>(*pool);

@@ -14,6 +14,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
+#include "dagmanager/ports/monitors/completion_store.h"
 #include "dagmanager/ports/monitors/lag_source.h"
 #include "dagmanager/ports/queues/archive_store.h"
 #include "dagmanager/ports/queues/buffering_store.h"
@@ -67,6 +68,7 @@ struct Engines {
   std::unique_ptr<AlertStore> alerts;
   std::unique_ptr<QueueLifeStore> life;
   std::unique_ptr<BufferingStore> buffering;
+  std::unique_ptr<CompletionStore> completion;
   std::unique_ptr<TopicContent> content;  ///< of the topics
   std::unique_ptr<LagSource> lags;        ///< of the topics' readers; null: nobody reads there
   std::unique_ptr<ArchiveStore> archive;  ///< null: none is configured

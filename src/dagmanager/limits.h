@@ -65,7 +65,7 @@ inline constexpr std::size_t kEventThreads = 2;
 
 /// Threads of the loops and watchers: who renews their rows, who runs them, who looks at this
 /// instance's health.
-inline constexpr std::size_t kLoopThreads = 7;
+inline constexpr std::size_t kLoopThreads = 8;
 
 /// Between two counts of the graph (section 3.14).
 inline constexpr Duration kCountsEvery = std::chrono::seconds(60);

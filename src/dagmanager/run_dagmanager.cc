@@ -23,6 +23,7 @@
 #include "dagmanager/limits.h"
 #include "dagmanager/loops/loop_keeper.h"
 #include "dagmanager/loops/periodic_loop.h"
+#include "dagmanager/monitors/completion_watch.h"
 #include "dagmanager/monitors/lag_watch.h"
 #include "dagmanager/monitors/limits.h"
 #include "dagmanager/monitors/size_keeper.h"
@@ -104,6 +105,7 @@ class Dagmanager {
     counts_loop_->start();
     if (lag_loop_) lag_loop_->start();
     sizes_->start();
+    if (completion_loop_) completion_loop_->start();
     if (sender_loop_) sender_loop_->start();
     loops_->start();
     engines_.bell->start(
@@ -271,7 +273,7 @@ class Dagmanager {
     wire_canary();
     wire_recompute();
     wire_counts();
-    wire_lag();
+    wire_content();
     relay_ = std::make_unique<EventRelay>(
         EventRelay::Parts{*engines_.bus, clock_, server::log(), config_.event_retention});
     wire_sender();
@@ -427,41 +429,46 @@ class Dagmanager {
 
   /// The size of the graph is known without anybody's asking; whoever asks /metrics counts anew.
   void wire_counts() {
-    counts_loop_ = std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{
-        .keeper = *loops_,
-        .clock = clock_,
-        .log = server::log(),
-        .observer = dagmanager_metrics_,
-        .loop = "counts",
-        .period = kCountsEvery,
-        .work = [this](const LoopFence&) -> Result<void> {
-          WEIR_TRY(const GraphView view, engines_.store->read(nullptr));
-          dagmanager_metrics_.graph_counted(view.index().node_count(), view.index().queue_count());
-          return {};
-        }});
+    counts_loop_ = make_loop("counts", kCountsEvery, [this](const LoopFence&) -> Result<void> {
+      WEIR_TRY(const GraphView view, engines_.store->read(nullptr));
+      dagmanager_metrics_.graph_counted(view.index().node_count(), view.index().queue_count());
+      return {};
+    });
   }
 
-  void wire_lag() {
-    if (!engines_.lags) return;
+  /// What is read of topics' content, which only brokers tell.
+  void wire_content() {
+    if (!config_.topics_on_kafka) return;
     lag_watch_ = std::make_unique<LagWatch>(LagWatch::Parts{
         *engines_.store, *engines_.lags, *engines_.alerts, clock_, dagmanager_metrics_});
-    lag_loop_ = std::make_unique<PeriodicLoop>(
-        PeriodicLoop::Parts{.keeper = *loops_,
-                            .clock = clock_,
-                            .log = server::log(),
-                            .observer = dagmanager_metrics_,
-                            .loop = kLagLoop,
-                            .period = kLagEvery,
-                            .work = [this](const LoopFence&) -> Result<void> {
-                              WEIR_CHECK(engines_.topics->admits());
-                              return lag_watch_->run_once();
-                            }});
+    lag_loop_ = make_loop(kLagLoop, kLagEvery, [this](const LoopFence&) -> Result<void> {
+      WEIR_CHECK(engines_.topics->admits());
+      return lag_watch_->run_once();
+    });
+    completion_ = std::make_unique<CompletionWatch>(
+        CompletionWatch::Parts{*engines_.store, *sizes_, *engines_.completion, clock_,
+                               dagmanager_metrics_, config_.completion});
+    completion_loop_ = make_loop(kCompletionLoop, kCompletionEvery, [this](const LoopFence& fence) {
+      return completion_->run_once(fence);
+    });
+  }
+
+  std::unique_ptr<PeriodicLoop> make_loop(const char* name, Duration period,
+                                          std::function<Result<void>(const LoopFence&)> work) {
+    return std::make_unique<PeriodicLoop>(PeriodicLoop::Parts{.keeper = *loops_,
+                                                              .clock = clock_,
+                                                              .log = server::log(),
+                                                              .observer = dagmanager_metrics_,
+                                                              .loop = name,
+                                                              .period = period,
+                                                              .work = std::move(work)});
   }
 
   /// Loops are given up first, so that passes end soon; their rows are given back once they have.
   void stop_loops() {
     if (loops_) loops_->let_go();
     if (prometheus_) prometheus_->cancel();
+    if (completion_loop_) completion_loop_->stop();
     if (lag_loop_) lag_loop_->stop();
     if (sender_loop_) sender_loop_->stop();
     if (counts_loop_) counts_loop_->stop();
@@ -542,6 +549,8 @@ class Dagmanager {
   std::unique_ptr<SizeKeeper> sizes_;
   std::unique_ptr<LagWatch> lag_watch_;
   std::unique_ptr<PeriodicLoop> lag_loop_;
+  std::unique_ptr<CompletionWatch> completion_;
+  std::unique_ptr<PeriodicLoop> completion_loop_;
   std::unique_ptr<EventSender> sender_;  // null: there is no control bus
   std::unique_ptr<PeriodicLoop> sender_loop_;
   std::unique_ptr<TopicArchiver> archiver_;

@@ -14,6 +14,7 @@
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/monitors/memory_alert_store.h"
+#include "dagmanager/ports/monitors/memory_completion_store.h"
 #include "dagmanager/ports/postgres_schema.h"
 #include "dagmanager/ports/postgres_topic_admin.h"
 #include "dagmanager/ports/queues/memory_buffering.h"
@@ -68,6 +69,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::AlertStore& alerts() override { return alerts_; }
   dagmanager::QueueLifeStore& life() override { return life_; }
   dagmanager::BufferingStore& buffering() override { return buffering_; }
+  dagmanager::CompletionStore& completion() override { return completion_; }
   dagmanager::CompactionStore& compaction() override { return compaction_; }
   dagmanager::TopicUpkeepStore& upkeep() override { return upkeep_; }
   dagmanager::TopicLogStore& topic_log() override { return topic_log_; }
@@ -87,6 +89,7 @@ class MemoryGraph final : public GraphEngine {
   dagmanager::MemoryRolloutStore rollouts_;
   dagmanager::MemoryQueueLife life_{*store_, loops_, random_};
   dagmanager::MemoryBuffering buffering_{*store_, loops_, random_};
+  dagmanager::MemoryCompletionStore completion_{*store_, loops_, random_};
   dagmanager::MemoryCompactionStore compaction_{*store_, loops_};
   dagmanager::MemoryTopicUpkeep upkeep_{*store_, loops_};
   dagmanager::MemoryTopicLogStore topic_log_{*store_, loops_};
@@ -116,6 +119,7 @@ class OnePostgresInstance final : public GraphEngine {
   dagmanager::AlertStore& alerts() override { return instance_->alerts(); }
   dagmanager::QueueLifeStore& life() override { return instance_->life(); }
   dagmanager::BufferingStore& buffering() override { return instance_->buffering(); }
+  dagmanager::CompletionStore& completion() override { return instance_->completion(); }
   dagmanager::CompactionStore& compaction() override { return instance_->compaction(); }
   dagmanager::TopicUpkeepStore& upkeep() override { return instance_->upkeep(); }
   dagmanager::TopicLogStore& topic_log() override { return instance_->topic_log(); }

@@ -16,6 +16,7 @@
 #include "dagmanager/ports/graph_store.h"
 #include "dagmanager/ports/loops/loop_leases.h"
 #include "dagmanager/ports/monitors/alert_store.h"
+#include "dagmanager/ports/monitors/completion_store.h"
 #include "dagmanager/ports/queues/buffering_store.h"
 #include "dagmanager/ports/queues/queue_life_store.h"
 #include "dagmanager/ports/rollouts/hit_store.h"
@@ -85,6 +86,7 @@ class GraphEngine {
   virtual dagmanager::AlertStore& alerts() = 0;
   virtual dagmanager::QueueLifeStore& life() = 0;
   virtual dagmanager::BufferingStore& buffering() = 0;
+  virtual dagmanager::CompletionStore& completion() = 0;
   virtual dagmanager::CompactionStore& compaction() = 0;
   virtual dagmanager::TopicUpkeepStore& upkeep() = 0;
   virtual dagmanager::TopicLogStore& topic_log() = 0;

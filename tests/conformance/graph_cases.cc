@@ -66,7 +66,8 @@ std::string queue_text(const dm::QueueRecord& queue, const dm::GraphIndex& index
        << " schema=" << queue.schema_hash << " pending=" << queue.pending_schema_hash
        << " since=" << (queue.buffering_since ? time_text(*queue.buffering_since) : "-")
        << " at=" << time_text(queue.created_at) << " ttl=" << queue.ttl_ms
-       << " lag=" << queue.lag_alert_seconds << (queue.recompute_due ? " recompute" : "");
+       << " lag=" << queue.lag_alert_seconds << (queue.recompute_due ? " recompute" : "")
+       << (queue.completed ? " completed" : "");
   return text.str();
 }
 

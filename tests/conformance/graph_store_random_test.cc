@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 
+#include "dagmanager/monitors/completion_watch.h"
 #include "tests/conformance/graph_cases.h"
 #include "tests/conformance/postgres_engine.h"
 
@@ -51,13 +52,15 @@ class RandomGraph {
     for (std::size_t i = 0; i < kPlaces; ++i) {
       places_.push_back(make_binding("s" + std::to_string(i % 2), "w" + std::to_string(i)));
     }
+    fences_ = {test::hold_loop(memory_->loops(), kCompletionLoop),
+               test::hold_loop(instances_[0]->loops(), kCompletionLoop)};
   }
 
   /// One command, the same to both stores.
   void step() {
     ++now_;
     turn_ = random_.below(instances_.size());
-    switch (random_.below(10)) {
+    switch (random_.below(11)) {
       case 0:
       case 1:
       case 2:
@@ -71,6 +74,8 @@ class RandomGraph {
         return mark();
       case 8:
         return store_deploy();
+      case 9:
+        return complete();
       default:
         return reserve_odd_name();
     }
@@ -92,6 +97,7 @@ class RandomGraph {
 
   int commits() const { return commits_; }
   int refusals() const { return refusals_; }
+  int completions() const { return completions_; }
 
  private:
   GraphStore& store(std::size_t side) {
@@ -302,6 +308,30 @@ class RandomGraph {
     });
   }
 
+  /// A queue completes in both stores; one that had does no longer.
+  void complete() {
+    const std::size_t node = random_.below(kNodes);
+    const TopicIntent meant = make_intent(nodes_[node], *places_[random_.below(kPlaces)]);
+    if (!is_bound(meant)) return;
+    for (std::size_t side = 0; side < 2; ++side) {
+      CompletionChange change{.completed = {}, .resumed = {}, .at = at(now_)};
+      {
+        const auto seen = store(side).read(nullptr);
+        const QueueView queue = seen->index().queue_by_binding(meant.binding_key);
+        if (queue.completed()) {
+          change.resumed = {queue.row()};
+        } else {
+          change.completed = {{.queue = queue.row(), .size = now_, .lasted = Duration::zero()}};
+        }
+      }
+      CompletionStore& to = side == 0 ? memory_->completion() : instances_[turn_]->completion();
+      const auto changed = to.change(fences_[side], change);
+      ASSERT_TRUE(succeeded(changed));
+      EXPECT_EQ(changed->size(), 1U);
+    }
+    ++completions_;
+  }
+
   /// An intent alone, now and then one that gives up the name its binding holds.
   void reserve_odd_name() {
     const std::size_t node = random_.below(kNodes);
@@ -391,9 +421,11 @@ class RandomGraph {
   std::vector<std::shared_ptr<const BindingContext>> places_;
   std::deque<OpenDiff> open_;
   std::array<RowId, 2> logged_{};
+  std::array<LoopFence, 2> fences_;
   int now_ = 0;
   int commits_ = 0;
   int refusals_ = 0;
+  int completions_ = 0;
 };
 
 void run_random(std::size_t instances) {
@@ -406,6 +438,7 @@ void run_random(std::size_t instances) {
   // Else the commands came to nothing.
   EXPECT_GT(graph.commits(), kCommands / 5);
   EXPECT_GT(graph.refusals(), kCommands / 100);
+  EXPECT_GT(graph.completions(), kCommands / 100);
 }
 
 TEST(GraphStoreRandom, HoldsTheSameInEveryEngineAfterEachOfAThousandCommands) { run_random(1); }

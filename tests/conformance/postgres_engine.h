@@ -11,6 +11,7 @@
 #include "dagmanager/ports/events/postgres_event_log.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/monitors/postgres_alert_store.h"
+#include "dagmanager/ports/monitors/postgres_completion_store.h"
 #include "dagmanager/ports/postgres_graph_store.h"
 #include "dagmanager/ports/queues/postgres_buffering.h"
 #include "dagmanager/ports/queues/postgres_queue_life.h"
@@ -44,6 +45,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::AlertStore& alerts() override { return alerts_; }
   dagmanager::QueueLifeStore& life() override { return life_; }
   dagmanager::BufferingStore& buffering() override { return buffering_; }
+  dagmanager::CompletionStore& completion() override { return completion_; }
   dagmanager::CompactionStore& compaction() override { return compaction_; }
   dagmanager::TopicUpkeepStore& upkeep() override { return upkeep_; }
   dagmanager::TopicLogStore& topic_log() override { return topic_log_; }
@@ -66,6 +68,7 @@ class PostgresInstance final : public GraphEngine {
   dagmanager::PostgresAlertStore alerts_{pool_};
   dagmanager::PostgresQueueLife life_{pool_, store_, random_};
   dagmanager::PostgresBuffering buffering_{pool_, random_};
+  dagmanager::PostgresCompletionStore completion_{pool_, store_, random_};
   dagmanager::PostgresCompactionStore compaction_{pool_, store_, random_};
   dagmanager::PostgresTopicUpkeep upkeep_{pool_};
   dagmanager::PostgresTopicLogStore topic_log_{pool_};

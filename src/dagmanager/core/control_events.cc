@@ -75,7 +75,7 @@ AddedByTag by_tag(std::span<const AddedQueue> added) {
 /// The answer to a query after the change, or nothing where it has more than `limit` queues.
 std::optional<std::vector<RowId>> answer_after(const GraphIndex& before, const AddedByTag& added,
                                                const QuerySet& query, std::size_t limit) {
-  auto rows = before.match_at_most(query, limit);
+  auto rows = before.match_growing(query, limit);
   if (!rows) return std::nullopt;
   for (const std::string& tag : query.tags) {
     const auto tagged = added.find({tag, query.interval});
@@ -112,6 +112,34 @@ void collect_asked(const GraphIndex& before, std::span<const AddedQueue> added,
         added, [&](const AddedQueue& queue) { return query_matches(query, *queue.node); });
     if (answered) asked.insert(std::move(query));
   }
+}
+
+/// The queries that active queues answer, each with how many queues it may have to be told: those
+/// that TagQuery nodes ask, then each node's own tags.
+std::vector<std::pair<QuerySet, std::size_t>> queries_about(const GraphIndex& index,
+                                                            std::span<const RowId> queues) {
+  std::set<QuerySet> asked;
+  std::set<QuerySet> own;
+  for (const RowId row : queues) {
+    const QueueView queue = index.queue(row);
+    const NodeView view = queue ? index.node(queue.node()) : NodeView();
+    if (!view) continue;
+    const NodeRecord node = view.record();
+    const QueryScope& scope = queue.binding().scope;
+    for (const QuerySet* query : index.asked_queries_for(node, scope)) asked.insert(*query);
+    if (node.tags.empty() || node.parts.interval <= 0) continue;
+    QuerySet query{node.tags, node.parts.interval, false, scope};
+    std::ranges::sort(query.tags);
+    query.tags.erase(std::ranges::unique(query.tags).begin(), query.tags.end());
+    own.insert(std::move(query));
+  }
+  std::vector<std::pair<QuerySet, std::size_t>> queries;
+  queries.reserve(asked.size() + own.size());
+  for (const QuerySet& query : asked) queries.emplace_back(query, SIZE_MAX);
+  for (const QuerySet& query : own) {
+    if (!asked.contains(query)) queries.emplace_back(query, kOwnTagQueuesMax);
+  }
+  return queries;
 }
 
 }  // namespace
@@ -163,34 +191,36 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphCh
 }
 
 std::vector<QueueUpdate> queries_without(const GraphIndex& before, std::span<const RowId> removed) {
-  std::set<QuerySet> asked;
-  std::set<QuerySet> own;
-  for (const RowId row : removed) {
-    const QueueView queue = before.queue(row);
-    const NodeView view = queue ? before.node(queue.node()) : NodeView();
-    if (!view) continue;
-    const NodeRecord node = view.record();
-    const QueryScope& scope = queue.binding().scope;
-    for (const QuerySet* query : before.asked_queries_for(node, scope)) asked.insert(*query);
-    if (node.tags.empty() || node.parts.interval <= 0) continue;
-    QuerySet query{node.tags, node.parts.interval, false, scope};
-    std::ranges::sort(query.tags);
-    query.tags.erase(std::ranges::unique(query.tags).begin(), query.tags.end());
-    own.insert(std::move(query));
-  }
+  const auto is_removed = [&](RowId row) { return std::ranges::binary_search(removed, row); };
   std::vector<QueueUpdate> updates;
-  const auto add = [&](const QuerySet& query, std::size_t limit) {
+  for (const auto& [query, limit] : queries_about(before, removed)) {
     const std::size_t whole = limit == SIZE_MAX ? limit : limit + removed.size();
     auto rows = before.match_at_most(query, whole);
-    if (!rows) return;
-    std::erase_if(*rows, [&](RowId row) { return std::ranges::binary_search(removed, row); });
-    if (rows->size() > limit) return;
+    if (!rows) continue;
+    std::erase_if(*rows, is_removed);
+    if (rows->size() > limit) continue;
+    std::erase_if(*rows, [&](RowId row) { return before.queue(row).completed(); });
     std::ranges::sort(*rows);
     updates.push_back({query, *std::move(rows)});
+  }
+  return updates;
+}
+
+std::vector<QueueUpdate> queries_after(const GraphIndex& before, std::span<const RowId> completed,
+                                       std::span<const RowId> resumed) {
+  const auto is_left_out = [&](RowId row) {
+    if (std::ranges::binary_search(completed, row)) return true;
+    return before.queue(row).completed() && !std::ranges::binary_search(resumed, row);
   };
-  for (const QuerySet& query : asked) add(query, SIZE_MAX);
-  for (const QuerySet& query : own) {
-    if (!asked.contains(query)) add(query, kOwnTagQueuesMax);
+  std::vector<RowId> changed(completed.begin(), completed.end());
+  changed.insert(changed.end(), resumed.begin(), resumed.end());
+  std::vector<QueueUpdate> updates;
+  for (const auto& [query, limit] : queries_about(before, changed)) {
+    auto rows = before.match_at_most(query, limit);
+    if (!rows) continue;
+    std::erase_if(*rows, is_left_out);
+    std::ranges::sort(*rows);
+    updates.push_back({query, *std::move(rows)});
   }
   return updates;
 }

@@ -21,7 +21,8 @@
 /// row always renders to the same bytes.
 namespace weir::dagmanager {
 
-/// A tag query whose answer changed, with its whole answer after the change.
+/// A tag query whose answer changed, with its whole answer after the change: of the active queues
+/// that are not completed.
 struct QueueUpdate {
   QuerySet query;
   std::vector<RowId> queues;  ///< rising
@@ -101,6 +102,10 @@ std::vector<QueueUpdate> changed_queries(const GraphIndex& before, const GraphCh
 
 /// The queries whose answers change when `removed`, all active, rising, leave `before`.
 std::vector<QueueUpdate> queries_without(const GraphIndex& before, std::span<const RowId> removed);
+
+/// The same when some of them complete and others, which were completed, do no longer; both rising.
+std::vector<QueueUpdate> queries_after(const GraphIndex& before, std::span<const RowId> completed,
+                                       std::span<const RowId> resumed);
 
 /// Whether storing `wanted` after `last` (the newest of its world and id) is told: the weight
 /// differs by more than 1e-6, or the version label does (section 3.3).

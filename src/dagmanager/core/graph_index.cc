@@ -244,21 +244,33 @@ std::optional<std::vector<RowId>> GraphIndex::match_at_most(const QuerySet& set,
                                                             std::size_t limit) const {
   const auto scope = scopes_.find(set.scope);
   if (scope == scopes_.end()) return std::vector<RowId>();
-  return collect(set, scope->second, limit);
+  const auto slots = collect(set, scope->second, limit);
+  if (!slots) return std::nullopt;
+  return rows_of(*slots);
+}
+
+std::optional<std::vector<RowId>> GraphIndex::match_growing(const QuerySet& set,
+                                                            std::size_t limit) const {
+  const auto scope = scopes_.find(set.scope);
+  if (scope == scopes_.end()) return std::vector<RowId>();
+  auto slots = collect(set, scope->second, limit);
+  if (!slots) return std::nullopt;
+  std::erase_if(*slots, [&](Slot slot) { return records_->queue(slot).completed(); });
+  return rows_of(*slots);
 }
 
 std::vector<RowId> GraphIndex::match_any_scope(const QuerySet& set) const {
   std::vector<RowId> rows;
   for (const auto& [scope, id] : scopes_) {
-    const std::vector<RowId> found = *collect(set, id, SIZE_MAX);
+    const std::vector<RowId> found = rows_of(*collect(set, id, SIZE_MAX));
     rows.insert(rows.end(), found.begin(), found.end());
   }
   std::ranges::sort(rows);
   return rows;
 }
 
-std::optional<std::vector<RowId>> GraphIndex::collect(const QuerySet& set, ScopeId scope,
-                                                      std::size_t limit) const {
+std::optional<std::vector<Slot>> GraphIndex::collect(const QuerySet& set, ScopeId scope,
+                                                     std::size_t limit) const {
   std::vector<Slot> slots;
   std::vector<Slot> merged;
   for (const std::string& tag : set.tags) {
@@ -273,6 +285,10 @@ std::optional<std::vector<RowId>> GraphIndex::collect(const QuerySet& set, Scope
     slots.swap(merged);
   }
   if (slots.size() > limit) return std::nullopt;
+  return slots;
+}
+
+std::vector<RowId> GraphIndex::rows_of(std::span<const Slot> slots) const {
   std::vector<RowId> rows;
   rows.reserve(slots.size());
   for (const Slot slot : slots) rows.push_back(records_->queue(slot).row());

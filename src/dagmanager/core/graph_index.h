@@ -73,7 +73,9 @@ class GraphIndex {
   std::vector<RowId> match(const QuerySet& set) const;
   /// The same, or nothing where there are more than `limit`.
   std::optional<std::vector<RowId>> match_at_most(const QuerySet& set, std::size_t limit) const;
-  /// The same over all scopes, by row.
+  /// The same, and without those that are completed; they count for the limit.
+  std::optional<std::vector<RowId>> match_growing(const QuerySet& set, std::size_t limit) const;
+  /// Those of match() over all scopes, by row.
   std::vector<RowId> match_any_scope(const QuerySet& set) const;
   /// The queries that TagQuery nodes of the graph ask and that `node` (in `scope`) would answer.
   std::vector<const QuerySet*> asked_queries_for(const NodeRecord& node,
@@ -192,8 +194,9 @@ class GraphIndex {
   void leave_node(Slot slot);
   void list_under_tags(Slot slot, const NodeView& node);
   ScopedTag scoped(TextId tag, std::int64_t interval, Slot queue);
-  std::optional<std::vector<RowId>> collect(const QuerySet& set, ScopeId scope,
-                                            std::size_t limit) const;
+  std::optional<std::vector<Slot>> collect(const QuerySet& set, ScopeId scope,
+                                           std::size_t limit) const;
+  std::vector<RowId> rows_of(std::span<const Slot> slots) const;
   std::span<const Slot> active_under(ScopeId scope, const std::string& tag,
                                      std::int64_t interval) const;
 

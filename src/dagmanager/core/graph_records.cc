@@ -195,6 +195,7 @@ QueueRecord QueueView::record() const {
   queue.state = head_->state;
   queue.type = head_->type;
   queue.recompute_due = head_->recompute_due;
+  queue.completed = head_->completed;
   queue.schema_hash = schema_hash();
   queue.binding = shared_->bindings[head_->binding];
   PackedReader reader = body();
@@ -259,7 +260,8 @@ QueueHead* GraphRecords::pack_queue(const QueueRecord& queue) {
                        .schema_hash = texts.id_of(queue.schema_hash),
                        .state = queue.state,
                        .type = queue.type,
-                       .recompute_due = queue.recompute_due};
+                       .recompute_due = queue.recompute_due,
+                       .completed = queue.completed};
   return keep(arena_, head, packed_);
 }
 

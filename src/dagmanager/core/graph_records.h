@@ -53,6 +53,7 @@ struct QueueHead {
   QueueState state = QueueState::Intent;
   graph::TopicType type = graph::TopicType::Indicator;
   bool recompute_due = false;
+  bool completed = false;
 };
 
 /// A stored node, or none: then only `== nullptr` and `bool` may be asked. Good until the graph is
@@ -104,6 +105,7 @@ class QueueView {
   bool is_active() const { return head_->state == QueueState::Active; }
   bool is_leaving() const { return head_->state == QueueState::Leaving; }
   bool recompute_due() const { return head_->recompute_due; }
+  bool completed() const { return head_->completed; }
   graph::TopicType type() const { return head_->type; }
   std::string_view topic() const;
   graph::TopicKey topic_key() const { return graph::topic_key(graph::TopicName(topic())); }

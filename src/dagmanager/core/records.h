@@ -87,6 +87,7 @@ struct QueueRecord {
   std::string pending_schema_hash;  ///< announced while buffering; empty: none
   std::optional<Instant> buffering_since;
   bool recompute_due = false;  ///< it buffered for too long: its content is to be computed in full
+  bool completed = false;      ///< nobody writes to it any more: told sets leave it out (3.14)
   Instant created_at{};
   std::int64_t ttl_ms = 0;
   std::int64_t lag_alert_seconds = 0;

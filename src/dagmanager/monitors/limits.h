@@ -27,6 +27,10 @@ inline constexpr Duration kLagEvery = std::chrono::seconds(30);
 inline constexpr std::size_t kLagAlertsMax = 100;
 inline constexpr std::size_t kLagsShown = 500;
 
+/// Between two passes of the loop `completion`; queues of one transaction.
+inline constexpr Duration kCompletionEvery = std::chrono::seconds(5);
+inline constexpr std::size_t kCompletionBatch = 500;
+
 /// The bound of the 95th percentile of diffs, milliseconds.
 inline constexpr double kDiffDurationAlertMs = 200;
 

@@ -49,6 +49,19 @@ Result<void> SizeKeeper::look() {
   return {};
 }
 
+std::optional<SizeKeeper::Seen> SizeKeeper::seen(std::optional<Duration> after,
+                                                 std::span<const graph::TopicName> topics) const {
+  const base::MutexLock lock(mutex_);
+  if (!seen_at_ || (after && *seen_at_ <= *after)) return std::nullopt;
+  Seen seen{.at = *seen_at_, .sizes = {}};
+  seen.sizes.reserve(topics.size());
+  for (const graph::TopicName& topic : topics) {
+    const auto found = sizes_.find(topic.text());
+    seen.sizes.push_back(found == sizes_.end() ? std::nullopt : found->second);
+  }
+  return seen;
+}
+
 Result<std::vector<std::optional<std::int64_t>>> SizeKeeper::sizes(
     std::span<const graph::TopicName> topics) {
   WEIR_CHECK(parts_.topics.admits());

@@ -49,6 +49,16 @@ class SizeKeeper {
   /// is too old. One caller at a time.
   Result<void> look() WEIR_EXCLUDES(mutex_);
 
+  /// What the newest look saw.
+  struct Seen {
+    Duration at{};  ///< monotonic, from before it was asked
+    std::vector<std::optional<std::int64_t>> sizes;
+  };
+  /// A number a topic, in order; nothing for a topic that was not there or not looked at. Nothing
+  /// at all if there was no look after `after`. Without any call to the broker.
+  std::optional<Seen> seen(std::optional<Duration> after,
+                           std::span<const graph::TopicName> topics) const WEIR_EXCLUDES(mutex_);
+
   /// Messages held, a number a topic, in order, at most kSizesAgeMax old; nothing for a topic that
   /// was not there. One whose queue came since holds nothing, and is looked at soon. Without any
   /// call to the broker; UNAVAILABLE `broker_unavailable` where that is gone.
@@ -62,7 +72,7 @@ class SizeKeeper {
 
   const Parts parts_;
   bool failing_ = false;  // the thread's own
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   Sizes sizes_ WEIR_GUARDED_BY(mutex_);
   std::optional<Duration> seen_at_ WEIR_GUARDED_BY(mutex_);  // monotonic, from before it was asked
   server::LoopThread thread_;

@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "dagmanager/core/cross_context_hits.h"
+#include "dagmanager/core/monitors/completion.h"
 #include "dagmanager/core/queue_life.h"
 #include "dagmanager/core/redo.h"
 #include "dagmanager/core/rollout_plan.h"
@@ -54,7 +55,8 @@ struct MemoryGraph {
   std::optional<Instant> log_pruned;              ///< before when log and audit are not whole
   std::vector<CrossContextHit> hits;              ///< oldest first
   std::size_t hits_open = 0;
-  std::map<RowId, OrphanRecord> orphans;  ///< by queue
+  std::map<RowId, OrphanRecord> orphans;   ///< by queue
+  std::map<RowId, QueueSilence> silences;  ///< by queue, as they are noted
   /// When intents were last joined. Not in the snapshot: whoever joined ends with the process.
   std::set<RowId> collecting;       ///< queues whose topics are being deleted
   std::map<RowId, GoneQueue> gone;  ///< by row

@@ -22,6 +22,12 @@ void field(A& a, OrphanRecord& o) {
   fields(a, o.queue, o.tag, o.since, o.size, o.grown_at);
 }
 template <class A>
+void field(A& a, QueueSilence& s) {
+  auto lasted = s.lasted.count();
+  fields(a, s.queue, s.size, lasted);
+  s.lasted = Duration(lasted);
+}
+template <class A>
 void field(A& a, RolloutStep& s) {
   auto hold = s.hold.count();
   fields(a, s.weight, hold);
@@ -132,6 +138,8 @@ constexpr const char* kLifecyclesPart = "lifecycles";
 constexpr const char* kCollectingPart = "collecting";
 constexpr const char* kGonePart = "gone";
 constexpr const char* kRecomputesPart = "recomputes";
+constexpr const char* kCompletedPart = "completed";
+constexpr const char* kSilencesPart = "silences";
 constexpr const char* kLogPrunedPart = "log_pruned";
 constexpr const char* kPrincipalsPart = "principals";
 
@@ -193,19 +201,25 @@ struct EndParts {
   std::vector<RowId> collecting;
   std::vector<GoneQueue> gone;
   std::vector<RowId> recomputes;  // queues whose content is to be computed in full
+  std::vector<RowId> completed;
+  std::vector<QueueSilence> silences;
 
   bool empty() const {
-    return lifecycles.places.empty() && collecting.empty() && gone.empty() && recomputes.empty();
+    return lifecycles.places.empty() && collecting.empty() && gone.empty() && recomputes.empty() &&
+           completed.empty() && silences.empty();
   }
 };
 
 EndParts end_parts(const MemoryGraph& graph) {
-  EndParts parts{
-      lifecycles_of(graph.outbox), {graph.collecting.begin(), graph.collecting.end()}, {}, {}};
+  EndParts parts;
+  parts.lifecycles = lifecycles_of(graph.outbox);
+  parts.collecting.assign(graph.collecting.begin(), graph.collecting.end());
   for (const auto& [row, queue] : graph.gone) parts.gone.push_back(queue);
   graph.index.for_each_queue([&](const QueueView& queue) {
     if (queue.recompute_due()) parts.recomputes.push_back(queue.row());
+    if (queue.completed()) parts.completed.push_back(queue.row());
   });
+  for (const auto& [row, silence] : graph.silences) parts.silences.push_back(silence);
   return parts;
 }
 
@@ -226,6 +240,26 @@ void write_end_parts(SnapshotWriter& writer, EndParts& parts) {
     write_part(writer, kRecomputesPart,
                [&](SnapshotWriter& part) { field(part, parts.recomputes); });
   }
+  if (!parts.completed.empty()) {
+    write_part(writer, kCompletedPart, [&](SnapshotWriter& part) { field(part, parts.completed); });
+  }
+  if (!parts.silences.empty()) {
+    write_part(writer, kSilencesPart, [&](SnapshotWriter& part) { field(part, parts.silences); });
+  }
+}
+
+/// Marks the queues whose rows a part lists; false if one is not there.
+bool read_marks(SnapshotReader& part, GraphIndex& index, bool QueueRecord::* mark) {
+  std::vector<RowId> rows;
+  field(part, rows);
+  for (const RowId row : rows) {
+    const QueueView queue = index.queue(row);
+    if (!queue) return false;
+    QueueRecord record = queue.record();
+    record.*mark = true;
+    index.put_queue(record);
+  }
+  return true;
 }
 
 /// False if it is none of these.
@@ -242,16 +276,12 @@ bool read_end_part(const std::string& name, SnapshotReader& part, MemoryGraph& g
     graph.collecting.insert(rows.begin(), rows.end());
     return true;
   }
-  if (name == kRecomputesPart) {
-    std::vector<RowId> rows;
-    field(part, rows);
-    for (const RowId row : rows) {
-      const QueueView queue = graph.index.queue(row);
-      if (!queue) return false;
-      QueueRecord record = queue.record();
-      record.recompute_due = true;
-      graph.index.put_queue(record);
-    }
+  if (name == kRecomputesPart) return read_marks(part, graph.index, &QueueRecord::recompute_due);
+  if (name == kCompletedPart) return read_marks(part, graph.index, &QueueRecord::completed);
+  if (name == kSilencesPart) {
+    std::vector<QueueSilence> silences;
+    field(part, silences);
+    for (const QueueSilence& one : silences) graph.silences[one.queue] = one;
     return true;
   }
   if (name == kLogPrunedPart) {

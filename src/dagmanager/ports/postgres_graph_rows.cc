@@ -322,6 +322,7 @@ Result<QueueRecord> read_queue(const Rows& rows, std::size_t row, const BindingC
   queue.ttl_ms = rows.int64(row, 17);
   queue.lag_alert_seconds = rows.int64(row, 18);
   queue.recompute_due = rows.boolean(row, 19);
+  queue.completed = rows.boolean(row, 20);
   return queue;
 }
 

@@ -143,7 +143,7 @@ inline constexpr Statement kReadTouchedContexts = {
   "SELECT queue_id, topic, type, partitions, replication, retention_ms, cleanup, state," \
   " node_seq, node_id, binding_key, compute_key, context_key, schema_hash,"              \
   " pending_schema_hash, buffering_since, created_at, ttl_ms, lag_alert_seconds,"        \
-  " recompute_due FROM weir_dagmanager.queue"
+  " recompute_due, completed FROM weir_dagmanager.queue"
 #define WEIR_DAG_KNOWN_STATES "state IN ('intent', 'active')"
 
 inline constexpr Statement kReadTouchedQueues = {

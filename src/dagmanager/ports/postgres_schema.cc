@@ -103,6 +103,10 @@ constexpr std::array kGraphRights = {
     Right{"topic_principal", "SELECT"},
     Right{"topic_principal", "INSERT"},
     Right{"topic_principal", "DELETE"},
+    Right{"silent_queue", "SELECT"},
+    Right{"silent_queue", "INSERT"},
+    Right{"silent_queue", "UPDATE"},
+    Right{"silent_queue", "DELETE"},
 };
 
 constexpr std::array kTopicRights = {

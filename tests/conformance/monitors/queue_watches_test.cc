@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "dagmanager/monitors/completion_watch.h"
 #include "dagmanager/monitors/lag_watch.h"
 #include "dagmanager/monitors/limits.h"
 #include "dagmanager/monitors/size_keeper.h"
 #include "dagmanager/ports/memory_graph_store.h"
 #include "dagmanager/ports/memory_topic_admin.h"
 #include "dagmanager/ports/monitors/memory_alert_store.h"
+#include "dagmanager/ports/monitors/memory_completion_store.h"
 #include "server/log.h"
 #include "tests/conformance/engines.h"
 #include "tests/conformance/graph_cases.h"
@@ -220,6 +222,135 @@ TEST_F(LagWatchTest, AlertsOfSoManyAtOnce) {
   ASSERT_TRUE(succeeded(watch_.run_once()));
   EXPECT_EQ(conditions().size(), kLagAlertsMax);
   EXPECT_EQ(seen_.seen.size(), names.size());
+}
+
+TEST_F(SizeKeeperTest, SaysWhatANewerLookSawAndNothingMore) {
+  bind("s1", {"a"});
+  topics_.held["w1.id-a"] = 7;
+  const std::vector<graph::TopicName> asked = {graph::TopicName("w1.id-a"),
+                                               graph::TopicName("w1.none")};
+  EXPECT_FALSE(keeper_.seen(std::nullopt, asked));
+  ASSERT_TRUE(succeeded(keeper_.look()));
+  const auto seen = keeper_.seen(std::nullopt, asked);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->at, clock_.monotonic());
+  EXPECT_THAT(seen->sizes, ElementsAre(Optional(7), std::nullopt));
+  EXPECT_FALSE(keeper_.seen(seen->at, asked));
+  clock_.sleep_for(kSizesEvery);
+  ASSERT_TRUE(succeeded(keeper_.look()));
+  EXPECT_TRUE(keeper_.seen(seen->at, asked));
+}
+
+class CompletedSeen final : public CompletionObserver {
+ public:
+  void queues_completed(std::size_t count) override { last = count; }
+
+  std::size_t last = 0;
+};
+
+/// Looks every ten seconds; nodes have an interval of a minute.
+class CompletionWatchTest : public QueueWatchTest {
+ protected:
+  Result<void> look(CompletionWatch& watch) {
+    clock_.sleep_for(kSizesEvery);
+    WEIR_CHECK(keeper_.look());
+    return watch.run_once(fence_);
+  }
+  void look_often(int times) {
+    for (int i = 0; i < times; ++i) ASSERT_TRUE(succeeded(look(watch_)));
+  }
+  bool completed(const std::string& topic) {
+    const auto view = must(store_->read(nullptr));
+    return view.index().queue_by_topic(graph::topic_key(graph::TopicName(topic))).completed();
+  }
+  std::size_t told() { return must(bus_.pending(1000)).size(); }
+
+  CountedTopics topics_;
+  SizeKeeper keeper_{{*store_, topics_, clock_, server::log()}};
+  MemoryLoopLeases loops_{clock_};
+  MemoryControlBus bus_{*store_, "queue"};
+  MemoryCompletionStore stored_{*store_, loops_, random_};
+  CompletedSeen seen_;
+  LoopFence fence_ = test::hold_loop(loops_, kCompletionLoop);
+  CompletionWatch watch_{{*store_, keeper_, stored_, clock_, seen_}};
+};
+
+TEST_F(CompletionWatchTest, CompletesASilentQueueOnceAndResumesIt) {
+  bind("s1", {"a", "b"});
+  topics_.held = {{"w1.id-a", 7}, {"w1.id-b", 0}};
+  const std::size_t before = told();
+  look_often(12);
+  EXPECT_FALSE(completed("w1.id-a"));
+  look_often(1);
+  EXPECT_TRUE(completed("w1.id-a"));
+  EXPECT_FALSE(completed("w1.id-b")) << "nobody has written to it";
+  EXPECT_EQ(seen_.last, 1U);
+  const std::size_t after = told();
+  EXPECT_GT(after, before);
+  look_often(20);
+  EXPECT_EQ(told(), after);
+  topics_.held["w1.id-a"] = 8;
+  look_often(1);
+  EXPECT_FALSE(completed("w1.id-a"));
+  EXPECT_EQ(seen_.last, 0U);
+  EXPECT_GT(told(), after);
+}
+
+TEST_F(CompletionWatchTest, DoesNothingWithoutANewLook) {
+  bind("s1", {"a"});
+  topics_.held["w1.id-a"] = 7;
+  ASSERT_TRUE(succeeded(watch_.run_once(fence_))) << "nobody has looked yet";
+  look_often(1);
+  topics_.is_gone = true;
+  for (int i = 0; i < 100; ++i) {
+    clock_.sleep_for(kCompletionEvery);
+    ASSERT_TRUE(succeeded(watch_.run_once(fence_)));
+  }
+  EXPECT_FALSE(completed("w1.id-a")) << "an outage is no silence";
+}
+
+TEST_F(CompletionWatchTest, GoesOnFromWhatThePreviousHolderNoted) {
+  bind("s1", {"a"});
+  topics_.held["w1.id-a"] = 7;
+  look_often(12);
+  ASSERT_FALSE(completed("w1.id-a"));
+  CompletionWatch next({*store_, keeper_, stored_, clock_, seen_});
+  ASSERT_TRUE(succeeded(look(next)));
+  for (int looks = 0; !completed("w1.id-a"); ++looks) {
+    ASSERT_LT(looks, 4) << "most of it had been noted";
+    ASSERT_TRUE(succeeded(look(next)));
+  }
+  const std::size_t after = told();
+  CompletionWatch third({*store_, keeper_, stored_, clock_, seen_});
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(succeeded(look(third)));
+  EXPECT_EQ(told(), after);
+}
+
+TEST_F(CompletionWatchTest, BeginsAnewFromTheStoreWhereItCouldNotWrite) {
+  bind("s1", {"a"});
+  topics_.held["w1.id-a"] = 7;
+  look_often(12);
+  const LoopFence own = fence_;
+  fence_.fence += 1;
+  EXPECT_EQ(reason_of(look(watch_)), kLoopLost);
+  EXPECT_FALSE(completed("w1.id-a"));
+  fence_ = own;
+  look_often(5);
+  EXPECT_TRUE(completed("w1.id-a"));
+}
+
+TEST_F(CompletionWatchTest, ResumesAllWhereItIsSwitchedOff) {
+  bind("s1", {"a"});
+  topics_.held["w1.id-a"] = 7;
+  look_often(13);
+  ASSERT_TRUE(completed("w1.id-a"));
+  const std::size_t before = told();
+  CompletionWatch off({*store_, keeper_, stored_, clock_, seen_, false});
+  ASSERT_TRUE(succeeded(off.run_once(fence_)));
+  EXPECT_FALSE(completed("w1.id-a"));
+  EXPECT_GT(told(), before);
+  EXPECT_EQ(seen_.last, 0U);
+  EXPECT_THAT(must(stored_.silences(fence_)), IsEmpty());
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "reference" / "met
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 # These take brokers with messages and a control bus; tests/e2e/kafka sees them.
 OF_BROKERS = {"control_event_oversize_total", "queue_lag_seconds", "queue_lag_threshold_seconds",
-              "topic_wait_seconds"}
+              "queues_completed", "topic_wait_seconds"}
 UNITS = {"1", "bytes", "milliseconds", "seconds", "Unix seconds", "0 or 1"}
 SENTINEL = "s-sentinel"
 NODES = 4

@@ -82,6 +82,7 @@ TEST_F(DagmanagerConfigTest, IsInMemoryOnLoopbackByDefault) {
   EXPECT_EQ(config->ack_timeout, std::chrono::seconds(30));
   EXPECT_EQ(config->event_retention, std::chrono::hours(24));
   EXPECT_EQ(config->drain, std::chrono::seconds(25));
+  EXPECT_TRUE(config->completion);
   EXPECT_THAT(config->warnings(), IsEmpty());
 }
 
@@ -94,6 +95,7 @@ TEST_F(DagmanagerConfigTest, ReadsEveryKeyThatItObeys) {
       "  allow_plaintext: true\n  compute_key_in_queue_map: false\n"
       "  identity_check: reject\n  cross_context_policy: block\n  enable_topic_namespace: no\n"
       "  diff_concurrency: 3\n  diff_queue: 0\n  ack_timeout_seconds: 1.5\n  drain_seconds: 0\n"
+      "  completion: {enabled: false}\n"
       "  topic_overrides:\n    raw: {partitions: 7, replication: 2, retention_ms: 5, cleanup: "
       "compact, lag_alert_seconds: 9}\n");
   ASSERT_TRUE(config.ok()) << config.error().describe();
@@ -110,6 +112,7 @@ TEST_F(DagmanagerConfigTest, ReadsEveryKeyThatItObeys) {
   EXPECT_EQ(config->diff_queue, 0);
   EXPECT_EQ(config->ack_timeout, std::chrono::milliseconds(1500));
   EXPECT_EQ(config->drain, Duration::zero());
+  EXPECT_FALSE(config->completion);
   const auto raw = static_cast<std::size_t>(graph::TopicType::Raw);
   EXPECT_EQ(config->policy.shapes[raw], (graph::TopicShape{7, 2, 5, "compact"}));
   EXPECT_EQ(config->policy.lag_alert_seconds[raw], 9);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/clock.h"
 
-/// Bounds of alerts (contract section 3.14).
+/// Bounds of alerts and of completion (contract section 3.14).
 namespace weir::dagmanager {
 
 /// Between two notices of one name and subject to one target.
@@ -29,5 +31,16 @@ inline constexpr std::size_t kNoticeErrorMax = 500;
 /// The longest message Opsgenie takes, and the longest summary PagerDuty does.
 inline constexpr std::size_t kOpsgenieMessageMax = 130;
 inline constexpr std::size_t kPagerdutySummaryMax = 1'024;
+
+/// How long a queue has to be silent at least to be completed; intervals above the maximum count as
+/// that.
+inline constexpr Duration kSilenceMin = std::chrono::seconds(10);
+inline constexpr std::int64_t kSilenceSecondsMax = std::int64_t{3650} * 86'400;
+
+/// Time between two looks that counts as silence; more than that, and nobody looked.
+inline constexpr Duration kSilenceLookGap = std::chrono::seconds(30);
+
+/// What completes this soon is not noted in the store before.
+inline constexpr Duration kSilenceUnnoted = std::chrono::minutes(1);
 
 }  // namespace weir::dagmanager

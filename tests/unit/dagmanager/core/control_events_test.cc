@@ -216,6 +216,13 @@ class ChangedQueries : public ::testing::Test {
     return made.row;
   }
 
+  RowId complete(RowId row) {
+    QueueRecord queue = before_.queue(row).record();
+    queue.completed = true;
+    before_.put_queue(queue);
+    return row;
+  }
+
   RowId add(const NodeRecord& owner) {
     added_.push_back({++last_row_, &owner});
     return last_row_;
@@ -228,6 +235,8 @@ class ChangedQueries : public ::testing::Test {
   static graph::TagQuerySpec asks(std::vector<std::string> tags, bool all = false) {
     return {.tags = std::move(tags), .match_all = all, .has_interval = true, .interval = 60};
   }
+
+  const GraphIndex& before() const { return before_; }
 
  private:
   std::deque<NodeRecord> nodes_;
@@ -349,6 +358,59 @@ TEST_F(ChangedQueries, TellAnAskedQueryHoweverLongItsAnswer) {
   const auto updates = changed();
   ASSERT_THAT(updates, SizeIs(1));
   EXPECT_THAT(updates[0].queues, SizeIs(2 * kOwnTagQueuesMax + 1));
+}
+
+TEST_F(ChangedQueries, LeaveOutWhatIsCompleted) {
+  NodeRecord& asker = node({"asker"});
+  asker.query = asks({"a"});
+  store(asker);
+  const RowId old = store(node({"a"}));
+  complete(store(node({"a", "b"})));
+  const RowId fresh = add(node({"a", "b"}));
+  for (const QueueUpdate& update : changed()) {
+    EXPECT_THAT(update.queues, ElementsAre(old, fresh));
+  }
+  EXPECT_THAT(changed(), SizeIs(2));
+}
+
+TEST_F(ChangedQueries, LeaveOutWhatIsCompletedWhereOthersLeave) {
+  const RowId first = store(node({"a"}));
+  complete(store(node({"a"})));
+  const RowId last = store(node({"a"}));
+  const auto updates = queries_without(before(), std::vector<RowId>{first});
+  ASSERT_THAT(updates, SizeIs(1));
+  EXPECT_THAT(updates[0].queues, ElementsAre(last));
+}
+
+TEST_F(ChangedQueries, AreThoseOfWhatCompletesAndOfWhatDoesNoMore) {
+  NodeRecord& asker = node({"asker"});
+  asker.query = asks({"a"});
+  store(asker);
+  const RowId stays = store(node({"a"}));
+  const RowId completes = store(node({"a"}));
+  const RowId resumes = complete(store(node({"a", "b"})));
+  complete(store(node({"a"})));
+  store(node({"c"}));
+  const auto updates =
+      queries_after(before(), std::vector<RowId>{completes}, std::vector<RowId>{resumes});
+  ASSERT_THAT(updates, SizeIs(2));
+  EXPECT_EQ(updates[0].query, query({"a"}, 60));
+  EXPECT_EQ(updates[1].query, query({"a", "b"}, 60));
+  for (const QueueUpdate& update : updates) {
+    EXPECT_THAT(update.queues, ElementsAre(stays, resumes));
+  }
+}
+
+TEST_F(ChangedQueries, AreTheSameTagListsWhetherOrNotSomeAreCompleted) {
+  RowId last = 0;
+  for (std::size_t i = 0; i < kOwnTagQueuesMax; ++i) last = store(node({"common"}));
+  EXPECT_THAT(queries_after(before(), std::vector<RowId>{last}, {}), SizeIs(1));
+  complete(last);
+  store(node({"common"}));
+  EXPECT_THAT(queries_after(before(), {}, std::vector<RowId>{last}), IsEmpty())
+      << "257, told or not";
+  add(node({"common", "rare"}));
+  EXPECT_THAT(changed(), IsEmpty());
 }
 
 }  // namespace

@@ -103,6 +103,20 @@ TEST(GraphIndex, CountsAnIntentAsNoQueueUntilItIsActive) {
   EXPECT_THAT(index.queues_of(1), ElementsAre(2));
 }
 
+TEST(GraphIndex, TellsWhatGrowsApartFromWhatIsCompleted) {
+  GraphIndex index;
+  index.add_node(node_of(1, {"a"}));
+  index.put_queue(queue_of(2, 1));
+  QueueRecord completed = queue_of(3, 1);
+  completed.completed = true;
+  index.put_queue(completed);
+  EXPECT_THAT(index.match(query({"a"})), ElementsAre(2, 3));
+  EXPECT_THAT(*index.match_growing(query({"a"}), SIZE_MAX), ElementsAre(2));
+  EXPECT_FALSE(index.match_growing(query({"a"}), 1)) << "completed ones count";
+  EXPECT_THAT(*index.match_growing(query({"a"}, false, {"w", "live"}), 1), IsEmpty());
+  EXPECT_EQ(index.queue_count(), 2U);
+}
+
 TEST(GraphIndex, TakesAQueueBeforeItsNode) {
   GraphIndex index;
   index.put_queue(queue_of(2, 1));

@@ -66,6 +66,7 @@ QueueRecord full_queue(RowId row) {
   queue.created_at = instant_at(6);
   queue.ttl_ms = 7;
   queue.lag_alert_seconds = 8;
+  queue.completed = true;
   return queue;
 }
 
@@ -85,6 +86,7 @@ void expect_equal(const QueueRecord& got, const QueueRecord& wanted) {
   EXPECT_EQ(got.created_at, wanted.created_at);
   EXPECT_EQ(got.ttl_ms, wanted.ttl_ms);
   EXPECT_EQ(got.lag_alert_seconds, wanted.lag_alert_seconds);
+  EXPECT_EQ(got.completed, wanted.completed);
 }
 
 TEST(GraphRecords, GiveBackEveryFieldOfANode) {

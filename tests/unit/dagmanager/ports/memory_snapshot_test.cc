@@ -198,6 +198,20 @@ TEST(MemorySnapshot, CarriesWhichQueuesAreToBeComputedInFull) {
   EXPECT_FALSE(read->index.queue(3).record().recompute_due);
 }
 
+TEST(MemorySnapshot, CarriesWhichQueuesAreCompletedAndSilent) {
+  MemoryGraph graph;
+  graph.index.add_node(sample_node());
+  QueueRecord completed = sample_queue();
+  completed.completed = true;
+  graph.index.put_queue(completed);
+  graph.silences[2] = {.queue = 2, .size = 7, .lasted = std::chrono::milliseconds(10'001)};
+  const auto read = decode_snapshot(encode_snapshot(graph));
+  ASSERT_TRUE(read.ok()) << read.error().describe();
+  EXPECT_TRUE(read->index.queue(2).record().completed);
+  EXPECT_FALSE(read->index.queue(2).record().recompute_due);
+  EXPECT_EQ(read->silences, graph.silences);
+}
+
 TEST(MemorySnapshot, GivesBackWhatOperatorsDid) {
   MemoryGraph graph = sample_graph();
   const std::size_t without = encode_snapshot(graph).size();
