@@ -102,7 +102,8 @@ std::unique_ptr<postgres::Pool> open_looks(const postgres::Pool& pool, Clock& cl
 }  // namespace
 
 Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& config, Clock& clock,
-                                                      Random& random, Rung rung) {
+                                                      Random& random, Rung rung,
+                                                      FindWaitingClaims waiting) {
   auto stores = std::make_unique<DispatcherStores>();
   WEIR_CHECK(read_operators(config.operators_file, stores->operators));
   WEIR_TRY(stores->objects, open_objects(config.object_root, random));
@@ -113,8 +114,10 @@ Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& co
   postgres::Pool& pool = *stores->pool;
   stores->looks = open_looks(pool, clock);
   stores->slow = open_beside(pool, clock);
-  stores->tasks = std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random, std::move(rung)},
-                                                      stores->looks.get());
+  stores->tasks = std::make_unique<PostgresTaskStore>(
+      pool,
+      TaskStorePorts{.random = random, .rung = std::move(rung), .waiting = std::move(waiting)},
+      stores->looks.get());
   stores->queue = std::make_unique<PostgresWakeupQueue>(pool, random);
   stores->outbox = std::make_unique<PostgresOutbox>(pool);
   stores->datasets = std::make_unique<PostgresDatasetReader>(pool);

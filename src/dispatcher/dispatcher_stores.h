@@ -48,8 +48,9 @@ struct DispatcherStores {
 /// Reads the operator registry, opens the object store, brings both schemas up to this build and
 /// opens the pools. FAILED_PRECONDITION `not_ready` names every fault that a service must not start
 /// over, with its mend; else errors of the parts. `clock` and `random` outlive the stores; `rung`
-/// is TaskStorePorts'.
+/// and `waiting` are TaskStorePorts'.
 Result<std::unique_ptr<DispatcherStores>> open_stores(const DispatcherConfig& config, Clock& clock,
-                                                      Random& random, Rung rung = {});
+                                                      Random& random, Rung rung = {},
+                                                      FindWaitingClaims waiting = {});
 
 }  // namespace weir::dispatcher

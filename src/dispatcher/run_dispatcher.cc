@@ -50,10 +50,11 @@ class Dispatcher : public Nudges {
  public:
   static Result<std::unique_ptr<Dispatcher>> create(const DispatcherConfig& config) {
     std::unique_ptr<Dispatcher> role(new Dispatcher(config));
-    WEIR_TRY(role->stores_,
-             open_stores(config, role->clock_, role->random_, [&role = *role](auto rung) {
-               if (role.desk_) role.desk_->tell(rung);
-             }));
+    const auto tell = [&role = *role](auto rung) {
+      if (role.desk_) role.desk_->tell(rung);
+    };
+    const auto waiting = [&role = *role] { return role.desk_.get(); };
+    WEIR_TRY(role->stores_, open_stores(config, role->clock_, role->random_, tell, waiting));
     WEIR_TRY(role->mint_, CapabilityMint::create({.key_path = config.capability_key_file},
                                                  role->clock_, role->random_));
     WEIR_TRY(role->issuer_, UserIssuer::create(config, role->clock_, role->random_));

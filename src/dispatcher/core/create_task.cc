@@ -50,6 +50,20 @@ TaskView view_of(const CreateCommand& command, TaskRecord task) {
   return view;
 }
 
+/// The last of several transitions of a row that is created in the state they lead to. Nobody is
+/// woken for it; the wake-up was never written.
+Change created_as(TaskView& view, const Change& last) {
+  view.task.life.wakeups = 0;
+  Change change = last;
+  change.created = view.task;
+  change.life.reset();
+  change.outbox.clear();
+  change.counts = CountDelta::of(std::nullopt, view.task.life.state);
+  change.meter = {};
+  change.slot_freed = false;
+  return change;
+}
+
 }  // namespace
 
 // T1. Stopped builds get no task (I11), but a sink's publish was accepted before they stopped.
@@ -102,19 +116,30 @@ Decision<InlineReply> decide(const BuildFacts& build, const InlineRun& run, Inst
   if (completed.refused) return decision;
   apply(view, completed.change);
 
-  // Nobody is to be woken for what is done; the wake-up was never written.
-  view.task.life.wakeups = 0;
   decision.reply.state = view.task.life.state;
-  decision.change = completed.change;
-  decision.change.created = view.task;
-  decision.change.life.reset();
+  decision.change = created_as(view, completed.change);
   decision.change.opened = view.attempt;
   decision.change.ended.reset();
   decision.change.lease_change = LeaseChange::Kept;
-  decision.change.outbox.clear();
-  decision.change.counts = CountDelta::of(std::nullopt, view.task.life.state);
-  decision.change.meter = {};
-  decision.change.slot_freed = false;
+  return decision;
+}
+
+// T1, and with an open gate T2, as one change.
+Decision<ClaimedAtOnceReply> decide(const BuildFacts& build, const ClaimedAtOnce& both,
+                                    Instant now) {
+  Decision<ClaimedAtOnceReply> decision;
+  Decision<CreateReply> created = decide(build, both.create, now);
+  decision.reply.created = created.reply;
+  decision.refused = created.refused;
+  decision.change = std::move(created.change);
+  if (!decision.change.created) return decision;
+
+  TaskView view = view_of(both.create, *decision.change.created);
+  const Decision<ClaimReply> claimed = decide(view, build, both.claim, now);
+  if (claimed.refused) return decision;
+  apply(view, claimed.change);
+  decision.reply.claimed = claimed.reply;
+  decision.change = created_as(view, claimed.change);
   return decision;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "base/clock.h"
 #include "dispatcher/core/change.h"
 #include "dispatcher/core/commands.h"
@@ -77,5 +80,19 @@ struct InlineReply {
 };
 /// The change's `created` is the row as it ends; `opened` its attempt, closed already.
 Decision<InlineReply> decide(const BuildFacts& build, const InlineRun& run, Instant now);
+
+/// T1 and T2 in one transaction, for a claim that waited for such a task: it is running when it is
+/// first seen, and nobody is woken for it. With the gate closed it is only created.
+struct ClaimedAtOnce {
+  CreateCommand create;
+  ClaimCommand claim;
+};
+struct ClaimedAtOnceReply {
+  CreateReply created;
+  std::optional<ClaimReply> claimed;  ///< nothing where it waits as any task does
+};
+/// The change's `created` is the row as it runs.
+Decision<ClaimedAtOnceReply> decide(const BuildFacts& build, const ClaimedAtOnce& both,
+                                    Instant now);
 
 }  // namespace weir::dispatcher

@@ -172,6 +172,41 @@ void answer_poll(InternalApi& api, const PollPtr& poll, Result<Messages> message
   poll->responder.answer(json_response(write_wakeups(*messages, poll->acked, "")));
 }
 
+/// What the transaction that made the tasks claimed for it, each with a message, as of any claim of
+/// a poll: nothing is to be acknowledged with these. Where its answer fails, the worker asks again
+/// under the same claim_id.
+void assign_and_answer(InternalApi& api, Poll& poll, ClaimAnswer claims) {
+  Messages messages;
+  for (const ClaimedTask& task : claims.tasks) {
+    messages.push_back({.queue = task.context->task.queue,
+                        .message_id = std::string(kToldMessage),
+                        .receipt = task.task_id.text(),
+                        .task_id = task.task_id});
+  }
+  const auto assignments = api.tasks.assign(std::move(claims));
+  if (!assignments.ok()) {
+    return poll.responder.answer(problem_response(assignments.error(), poll.request_id));
+  }
+  if (poll.responder.is_peer_gone()) give_back(api, *assignments);
+  poll.responder.answer(json_response(
+      write_wakeups(messages, poll.acked, write_claim(*assignments, poll.request_id))));
+}
+
+/// On another thread: the transaction's has others to answer.
+void answer_claimed(InternalApi& api, const PollPtr& poll, Result<ClaimAnswer> claims) {
+  Error failed = base::unavailable("unavailable", "the claim is to be asked for again");
+  if (claims.ok()) {
+    auto claimed = std::make_shared<ClaimAnswer>(*std::move(claims));
+    const auto taken = api.claimers.submit(
+        0, [&api, poll, claimed] { assign_and_answer(api, *poll, std::move(*claimed)); });
+    if (taken.ok()) return;
+    failed = taken.error();
+  } else {
+    failed = std::move(claims).error();
+  }
+  poll->responder.answer(problem_response(failed, poll->request_id));
+}
+
 /// POST /internal/wakeups: removes what is acknowledged, then answers with messages, or when the
 /// wait is over; holds no thread meanwhile.
 void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Responder responder) {
@@ -194,9 +229,16 @@ void wait_for_wakeups(InternalApi& api, const HttpRequest& request, server::Resp
     hurry->asked = true;
     if (const WakeupDesk::Ticket parked = hurry->parked; parked != 0) desk.give_up(parked);
   });
-  const auto ticket = api.desk.wait(poll->request, [&api, poll](Result<Messages> messages) {
-    answer_poll(api, poll, std::move(messages));
-  });
+  WakeupDesk::Claimed claimed;
+  if (poll->request.claim) {
+    claimed = [&api, poll](Result<ClaimAnswer> claims) {
+      answer_claimed(api, poll, std::move(claims));
+    };
+  }
+  const auto ticket = api.desk.wait(
+      poll->request,
+      [&api, poll](Result<Messages> messages) { answer_poll(api, poll, std::move(messages)); },
+      std::move(claimed));
   if (!ticket) return;
   hurry->parked = *ticket;
   if (hurry->asked) api.desk.give_up(*ticket);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -109,6 +110,15 @@ struct ClaimRequest {
   /// claim that fails in the end, or not at all.
   std::function<void(const TaskContext&)> granted = {};
 };
+/// Whether a task of the operator is one that the claim takes.
+inline bool runs(const ClaimRequest& claim, std::string_view operator_name,
+                 std::string_view operator_version) {
+  if (!claim.operators) return true;
+  return std::ranges::any_of(*claim.operators, [&](const OperatorName& named) {
+    return named.name == operator_name &&
+           (named.version.empty() || named.version == operator_version);
+  });
+}
 struct ClaimedTask {
   TaskId task_id;
   Answer<ClaimReply> answer;

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "dispatcher/ports/claims/waiting_claims.h"
 #include "dispatcher/ports/outbox.h"
 #include "dispatcher/ports/task_requests.h"
 
@@ -18,6 +19,9 @@ struct TaskStorePorts {
   /// Told of the wake-ups of each transaction as soon as others see it, on the caller's thread,
   /// while the disk works; a hint: the outbox has them. Empty: nobody is.
   Rung rung = {};
+  /// Tasks of events (accept, start_runs, sources that fire) are claimed in the transaction that
+  /// makes them for claims that wait for such: no wake-up is written for those.
+  FindWaitingClaims waiting = {};
 };
 
 /// Port: tasks, events and what moves between them (contract sections 4 to 6). Any number of

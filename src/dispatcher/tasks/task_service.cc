@@ -92,6 +92,15 @@ Result<Assignments> TaskService::claim(const ClaimRequest& request, WithCapabili
     asked.granted = [&](const TaskContext& context) { prepare(context, prepared); };
   }
   WEIR_TRY(ClaimAnswer claims, calls_->claims.run(std::move(asked)));
+  return assign(std::move(claims), with, std::move(prepared));
+}
+
+Result<Assignments> TaskService::assign(ClaimAnswer claims) {
+  return assign(std::move(claims), WithCapability::Yes, {});
+}
+
+Result<Assignments> TaskService::assign(ClaimAnswer claims, WithCapability with,
+                                        Prepared prepared) {
   Assignments assignments;
   assignments.more = claims.more;
   Duration shortest = Duration::max();

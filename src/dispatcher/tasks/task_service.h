@@ -59,6 +59,8 @@ class TaskService {
   TaskService& operator=(const TaskService&) = delete;
 
   Result<Assignments> claim(const ClaimRequest& request, WithCapability with);
+  /// What a claim that waited is answered with: payloads and tokens of what was claimed for it.
+  Result<Assignments> assign(ClaimAnswer claims);
   /// In the order of the items, each with its own refusal or fault.
   std::vector<Answer<HeartbeatReply>> heartbeat(std::vector<TaskItem<HeartbeatCommand>> items);
   std::vector<Answer<CompleteReply>> complete(std::vector<TaskItem<CompleteCommand>> items);
@@ -88,6 +90,7 @@ class TaskService {
   using Prepared = std::map<TaskId, std::pair<operators::TaskPayload, Capability>>;
 
   void prepare(const TaskContext& context, Prepared& prepared);
+  Result<Assignments> assign(ClaimAnswer claims, WithCapability with, Prepared prepared);
   Result<operators::TaskPayload> payload_of(const TaskContext& context, std::int64_t fence_no);
   Result<std::vector<NewEvent>> verified(const AcceptDraft& draft);
   void note_end(const CompleteReply& reply);

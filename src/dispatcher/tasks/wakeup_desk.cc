@@ -26,7 +26,8 @@ void WakeupDesk::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::optional<WakeupDesk::Ticket> WakeupDesk::wait(const WakeupRequest& request, Answer answer) {
+std::optional<WakeupDesk::Ticket> WakeupDesk::wait(const WakeupRequest& request, Answer answer,
+                                                   Claimed claimed) {
   std::uint64_t rings = 0;
   bool may_hold = true;
   {
@@ -45,7 +46,9 @@ std::optional<WakeupDesk::Ticket> WakeupDesk::wait(const WakeupRequest& request,
                          .queues = request.queues,
                          .max = request.max,
                          .until = clock_.monotonic() + request.wait,
-                         .answer = std::move(answer)});
+                         .answer = std::move(answer),
+                         .claim = request.claim,
+                         .claimed = std::move(claimed)});
       if (rings != rings_) rung_ = true;  // while it looked
       changed_.notify_all();
       return ticket;
@@ -95,7 +98,7 @@ Result<WakeupDesk::Messages> WakeupDesk::ask(const std::string& worker_id,
     break;
   }
   if (!others.empty()) {
-    give_back(others);
+    release(others);
     ring_for(others, rings);
   }
   if (suited.empty() && !asked.ok()) return std::move(asked).error();
@@ -127,7 +130,7 @@ bool WakeupDesk::wants_one(const Parked& parked, const Messages& messages) const
 }
 
 /// What cannot be given back shows up again when its time is over.
-void WakeupDesk::give_back(const Messages& messages) {
+void WakeupDesk::release(const Messages& messages) {
   if (messages.empty()) return;
   std::vector<WakeupReceipt> receipts;
   receipts.reserve(messages.size());
@@ -180,7 +183,7 @@ void WakeupDesk::deliver(Messages messages) {
   }
   for (auto& [answer, given] : answers) answer(std::move(given));
   if (messages.empty()) return;
-  give_back(messages);
+  release(messages);
   ring();
 }
 
@@ -288,12 +291,67 @@ void WakeupDesk::give_up(Ticket ticket) {
   Answer answer;
   {
     const base::MutexLock lock(mutex_);
+    if (const auto taken = taken_.find(ticket); taken != taken_.end()) {
+      taken->second.given_up = true;
+      return;
+    }
     const auto found = std::ranges::find(parked_, ticket, &Parked::ticket);
     if (found == parked_.end()) return;
     answer = std::move(found->answer);
     parked_.erase(found);
   }
   answer(std::vector<ReceivedWakeup>{});
+}
+
+bool WakeupDesk::any() const {
+  const base::MutexLock lock(mutex_);
+  return !stopping_ && std::ranges::any_of(parked_, is_claim);
+}
+
+std::optional<WaitingClaim> WakeupDesk::take(const QueueName& queue) {
+  const base::MutexLock lock(mutex_);
+  if (stopping_) return std::nullopt;
+  const auto found = std::ranges::find_if(parked_, [&](const Parked& parked) {
+    return is_claim(parked) && std::ranges::find(parked.queues, queue) != parked.queues.end();
+  });
+  if (found == parked_.end()) return std::nullopt;
+  WaitingClaim waiting{
+      .ticket = found->ticket, .claim = *found->claim, .queues = found->queues, .max = found->max};
+  taken_.emplace(found->ticket, std::move(*found));
+  parked_.erase(found);
+  return waiting;
+}
+
+/// To the place where it stood. Its wait may be over by now, or something have come for it.
+void WakeupDesk::give_back(std::uint64_t ticket) {
+  Answer answer;
+  {
+    const base::MutexLock lock(mutex_);
+    auto taken = taken_.extract(ticket);
+    if (taken.empty()) return;
+    Parked& parked = taken.mapped();
+    if (parked.given_up || stopping_) {
+      answer = std::move(parked.answer);
+    } else {
+      const auto behind =
+          std::ranges::find_if(parked_, [&](const Parked& other) { return other.ticket > ticket; });
+      parked_.insert(behind, std::move(parked));
+      rung_ = true;
+      changed_.notify_all();
+    }
+  }
+  if (answer) answer(std::vector<ReceivedWakeup>{});
+}
+
+void WakeupDesk::answer(std::uint64_t ticket, Result<ClaimAnswer> answer) {
+  Claimed claimed;
+  {
+    const base::MutexLock lock(mutex_);
+    auto taken = taken_.extract(ticket);
+    if (taken.empty()) return;
+    claimed = std::move(taken.mapped().claimed);
+  }
+  claimed(std::move(answer));
 }
 
 void WakeupDesk::ring() {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "dispatcher/ports/claims/waiting_claims.h"
 #include "dispatcher/ports/outbox.h"
 #include "dispatcher/ports/wakeup_queue.h"
 #include "dispatcher/wire/task_wire.h"
@@ -47,10 +48,15 @@ inline constexpr std::string_view kToldMessage = "0";
 ///
 /// The ring is a hint from this process's relay and from the loops' look at the queue, which comes
 /// at least every kLoopPeriodMax. A queue that was found empty is not asked again before a ring.
-class WakeupDesk {
+///
+/// A request that claims, too, waits in the line of WaitingClaims: the transaction that makes a
+/// task may claim it for the request and answer that with the claim.
+class WakeupDesk final : public WaitingClaims {
  public:
   /// Called once, from any thread.
   using Answer = std::move_only_function<void(Result<std::vector<ReceivedWakeup>>)>;
+  /// Called in the place of Answer, from a thread of the task store.
+  using Claimed = std::move_only_function<void(Result<ClaimAnswer>)>;
   /// Names a parked request.
   using Ticket = std::uint64_t;
 
@@ -58,7 +64,7 @@ class WakeupDesk {
   /// the relay from its rows any more.
   WakeupDesk(WakeupQueue& queue, const Clock& clock, std::function<void()> relay_due = {});
   /// Stops.
-  ~WakeupDesk();
+  ~WakeupDesk() override;
   WakeupDesk(const WakeupDesk&) = delete;
   WakeupDesk& operator=(const WakeupDesk&) = delete;
 
@@ -66,8 +72,10 @@ class WakeupDesk {
   /// Answers everyone with nothing; later requests get what there is.
   void stop() WEIR_EXCLUDES(mutex_);
 
-  /// Answers at once, or parks: then gives the ticket of the request.
-  std::optional<Ticket> wait(const WakeupRequest& request, Answer answer) WEIR_EXCLUDES(mutex_);
+  /// Answers at once, or parks: then gives the ticket of the request. `claimed`: of a request that
+  /// claims.
+  std::optional<Ticket> wait(const WakeupRequest& request, Answer answer, Claimed claimed = {})
+      WEIR_EXCLUDES(mutex_);
   /// Answers a parked request with nothing, if it is still parked: its caller has gone, or hurries.
   void give_up(Ticket ticket) WEIR_EXCLUDES(mutex_);
   /// There may be messages.
@@ -92,6 +100,11 @@ class WakeupDesk {
 
   std::size_t parked() const;
 
+  bool any() const override WEIR_EXCLUDES(mutex_);
+  std::optional<WaitingClaim> take(const QueueName& queue) override WEIR_EXCLUDES(mutex_);
+  void give_back(std::uint64_t ticket) override WEIR_EXCLUDES(mutex_);
+  void answer(std::uint64_t ticket, Result<ClaimAnswer> answer) override WEIR_EXCLUDES(mutex_);
+
  private:
   using Messages = std::vector<ReceivedWakeup>;
   struct Parked {
@@ -101,15 +114,19 @@ class WakeupDesk {
     std::size_t max = 1;
     Duration until{};
     Answer answer;
+    std::optional<ClaimRequest> claim = {};
+    Claimed claimed = {};
+    bool given_up = false;  // while it was taken
   };
 
+  static bool is_claim(const Parked& parked) { return parked.claim && parked.claimed; }
   void run() WEIR_EXCLUDES(mutex_);
   void serve() WEIR_EXCLUDES(mutex_);
   std::vector<Parked> take_due() WEIR_EXCLUDES(mutex_);
   Result<Messages> ask(const std::string& worker_id, const std::vector<QueueName>& queues,
                        std::size_t max, std::uint64_t& rings) WEIR_EXCLUDES(mutex_);
   void ring_for(const Messages& messages, std::uint64_t& rings) WEIR_EXCLUDES(mutex_);
-  void give_back(const Messages& messages);
+  void release(const Messages& messages);
   void remember(const Messages& given) WEIR_REQUIRES(mutex_);
   /// Gives the parked requests what they wait for, and leaves the rest in `messages`.
   using Answers = std::vector<std::pair<Answer, Messages>>;
@@ -127,6 +144,7 @@ class WakeupDesk {
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::list<Parked> parked_ WEIR_GUARDED_BY(mutex_);
+  std::map<Ticket, Parked> taken_ WEIR_GUARDED_BY(mutex_);  // by transactions, out of parked_
   Ticket last_ticket_ WEIR_GUARDED_BY(mutex_) = 0;
   std::uint64_t rings_ WEIR_GUARDED_BY(mutex_) = 1;
   /// How many rings there were when a queue was last found empty.

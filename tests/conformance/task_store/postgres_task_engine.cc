@@ -41,7 +41,7 @@ class PostgresEngine final : public TaskEngine {
  public:
   explicit PostgresEngine(Random& random)
       : pool_(clocked_pool(plane_)),
-        store_(*pool_, {random}),
+        store_(*pool_, {.random = random, .waiting = find_line()}),
         queue_(*pool_, random),
         outbox_(*pool_) {
     set_clock();

@@ -19,7 +19,7 @@ std::vector<TaskEngineKind>& registered() {
 class MemoryEngine final : public TaskEngine {
  public:
   explicit MemoryEngine(Random& random)
-      : plane_(clock_, random), store_(plane_), queue_(plane_), outbox_(plane_) {}
+      : plane_(clock_, random), store_(plane_, find_line()), queue_(plane_), outbox_(plane_) {}
 
   dispatcher::TaskStore& store() override { return store_; }
   dispatcher::WakeupQueue& queue() override { return queue_; }

@@ -51,6 +51,8 @@ class TaskEngine {
   virtual dispatcher::TaskStore& store() = 0;
   virtual dispatcher::WakeupQueue& queue() = 0;
   virtual dispatcher::Outbox& outbox() = 0;
+  /// Where claims wait that tasks of the store may meet.
+  void wait_in(dispatcher::WaitingClaims& line) { line_ = &line; }
 
   virtual Instant now() const = 0;
   virtual void advance(Duration span) = 0;
@@ -67,6 +69,14 @@ class TaskEngine {
   virtual dispatcher::TaskTables tables() = 0;
   /// Fails the test where an invariant of the rows does not hold, if the engine has an auditor.
   virtual void audit() {}
+
+ protected:
+  dispatcher::FindWaitingClaims find_line() {
+    return [this] { return line_; };
+  }
+
+ private:
+  dispatcher::WaitingClaims* line_ = nullptr;
 };
 
 /// An adapter that the suites run against. `random` outlives the engine.

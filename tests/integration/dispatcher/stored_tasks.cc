@@ -23,6 +23,7 @@ using dispatcher::CompleteReply;
 using dispatcher::DagVersionId;
 using dispatcher::DatasetUuid;
 using dispatcher::DatasetVersionId;
+using dispatcher::FindWaitingClaims;
 using dispatcher::HeartbeatCommand;
 using dispatcher::HeartbeatReply;
 using dispatcher::JobSeed;
@@ -105,8 +106,11 @@ StoredTasks::StoredTasks(const TaskSeed& seed) {
   store_ = another(*pool_);
 }
 
-std::unique_ptr<PostgresTaskStore> StoredTasks::another(postgres::Pool& pool, Rung rung) {
-  return std::make_unique<PostgresTaskStore>(pool, TaskStorePorts{random_, std::move(rung)});
+std::unique_ptr<PostgresTaskStore> StoredTasks::another(postgres::Pool& pool, Rung rung,
+                                                        FindWaitingClaims waiting) {
+  return std::make_unique<PostgresTaskStore>(
+      pool,
+      TaskStorePorts{.random = random_, .rung = std::move(rung), .waiting = std::move(waiting)});
 }
 
 RunReply StoredTasks::run(std::int64_t cursor, TaskStore& store) {

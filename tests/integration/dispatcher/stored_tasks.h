@@ -43,8 +43,8 @@ class StoredTasks {
   dispatcher::PostgresTaskStore& store() { return *store_; }
   postgres::Pool& pool() { return *pool_; }
   /// Another instance, as in another process.
-  std::unique_ptr<dispatcher::PostgresTaskStore> another(postgres::Pool& pool,
-                                                         dispatcher::Rung rung = {});
+  std::unique_ptr<dispatcher::PostgresTaskStore> another(
+      postgres::Pool& pool, dispatcher::Rung rung = {}, dispatcher::FindWaitingClaims waiting = {});
 
   /// A manual run whose event has this cursor.
   dispatcher::RunReply run(std::int64_t cursor) { return run(cursor, *store_); }

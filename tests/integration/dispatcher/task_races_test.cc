@@ -13,6 +13,7 @@
 #include "dispatcher/core/derived_ids.h"
 #include "drivers/postgres/errors.h"
 #include "tests/integration/dispatcher/stored_tasks.h"
+#include "tests/integration/dispatcher/waiting_line.h"
 #include "tests/integration/postgres/cutting_proxy.h"
 
 namespace weir::dispatcher {
@@ -276,6 +277,75 @@ TEST_F(LostReply, OfAClaimIsAnsweredWithTheSameLease) {
   EXPECT_EQ(tasks_.plane().number("SELECT count(*) FROM state.attempts WHERE worker_id = 'worker'"),
             2);
   test::expect_clean_audit(tasks_.plane());
+}
+
+TEST_F(LostReply, OfARunThatAClaimWaitedForIsAskedForAgainUnderTheClaimsId) {
+  test::WaitingLine line;
+  const auto store = tasks_.another(*pool_, {}, [&] { return &line; });
+  const ClaimRequest asked{.worker_id = "worker",
+                           .claim_id = ClaimId(test::seed_id(50)),
+                           .runtime = QueueRuntime::EcsPlatform};
+  const std::vector<QueueName> queues = {{QueueRuntime::EcsPlatform, QueueLevel::Normal}};
+  line.wait({.ticket = 1, .claim = asked, .queues = queues});
+  line.wait({.ticket = 2, .claim = asked, .queues = queues});
+  tasks_.plane().script("BEGIN; LOCK TABLE state.task_counts IN SHARE ROW EXCLUSIVE MODE");
+  std::string reason;
+  std::thread caller([&] {
+    const BuildId source(test::seed_id(20));
+    const auto lost =
+        store->start_runs(std::array{RunRequest{.build_id = source,
+                                                .run_id = manual_run_id(source, "k"),
+                                                .event = {.cursor = std::int64_t{1}}}});
+    if (!lost.ok()) reason = lost.error().reason();
+  });
+  while (tasks_.plane().number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+    std::this_thread::yield();
+  }
+  proxy_.lose_next_reply();
+  tasks_.plane().script("COMMIT");
+  caller.join();
+  EXPECT_EQ(reason, postgres::kCommitUnknown);
+  EXPECT_EQ(line.failed().at(1), postgres::kCommitUnknown);
+  EXPECT_FALSE(line.has_taken());
+  EXPECT_EQ(line.waiting(), std::vector<std::uint64_t>{2});
+  const auto again = tasks_.store().claim(std::array{asked});
+  ASSERT_TRUE(again.ok());
+  ASSERT_EQ(again->at(0).tasks.size(), 1U);
+  EXPECT_TRUE(again->at(0).tasks[0].answer.reply.duplicate);
+  EXPECT_TRUE(tasks_.complete(again->at(0).tasks[0], Outcome::Success).ok());
+  test::expect_clean_audit(tasks_.plane());
+}
+
+TEST(TaskRaces, GiveBackAClaimThatWaitsWhereItsTransactionFails) {
+  StoredTasks tasks;
+  const auto pool = test::dispatcher_pool(tasks.plane());
+  test::WaitingLine line;
+  const auto store = tasks.another(*pool, {}, [&] { return &line; });
+  line.wait({.ticket = 1,
+             .claim = {.worker_id = "worker", .claim_id = ClaimId(test::seed_id(50))},
+             .queues = {{QueueRuntime::EcsPlatform, QueueLevel::Normal}}});
+  // Its session ends while it writes.
+  tasks.plane().script("BEGIN; LOCK TABLE state.task_counts IN SHARE ROW EXCLUSIVE MODE");
+  std::atomic<bool> failed = false;
+  std::thread caller([&] {
+    const BuildId source(test::seed_id(20));
+    failed = !store
+                  ->start_runs(std::array{RunRequest{.build_id = source,
+                                                     .run_id = manual_run_id(source, "k"),
+                                                     .event = {.cursor = std::int64_t{1}}}})
+                  .ok();
+  });
+  while (tasks.plane().number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+    std::this_thread::yield();
+  }
+  tasks.plane().script("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted");
+  caller.join();
+  tasks.plane().script("COMMIT");
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(tasks.plane().number("SELECT count(*) FROM state.leases"), 0);
+  EXPECT_FALSE(line.has_taken());
+  const bool unknown = line.failed().contains(1);  // it was behind COMMIT in one pipeline
+  EXPECT_EQ(line.waiting().size(), unknown ? 0U : 1U);
 }
 
 }  // namespace

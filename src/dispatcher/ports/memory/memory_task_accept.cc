@@ -7,6 +7,7 @@
 
 #include "base/canonical_json.h"
 #include "base/json.h"
+#include "dispatcher/ports/memory/memory_task_claim.h"
 #include "dispatcher/ports/memory/memory_task_transaction.h"
 
 namespace weir::dispatcher {
@@ -252,8 +253,29 @@ void MemoryTransaction::route(const EventRow& event) {
     create.scope.cursor_to = event.cursor;
     if (build.job.ordered) create.order_seq = event.seq;
 
-    create_task(create, build_id);
+    if (!create_claimed(create, build_id)) create_task(create, build_id);
   }
+}
+
+// What runs in order, or a few at a time, is claimed by a search that sees the others; effects that
+// are not decided yet are by what was handed over.
+bool MemoryTransaction::create_claimed(const CreateCommand& create, const BuildId& build) {
+  const BuildFacts facts = state_.facts(build);
+  const JobSeed& job = state_.build(build).job;
+  if (job.ordered || facts.max_concurrency || !immediate_.any()) return false;
+  const auto created = decide(facts, create, now_).change.created;
+  if (!created || !created->life.effects) return false;
+  const ClaimRequest* waiting =
+      immediate_.find(created->queue, job.operator_name, job.operator_version);
+  if (waiting == nullptr) return false;
+  TaskView view;
+  view.task = *created;
+  const ClaimCommand claim = MemoryClaim(*this, *waiting).command(view);
+  const auto decision = decide(facts, ClaimedAtOnce{create, claim}, now_);
+  if (!decision.reply.claimed) return false;
+  write(*decision.change.created, decision.change);
+  immediate_.took(create.task_id, *decision.reply.claimed);
+  return true;
 }
 
 Decision<CreateReply> MemoryTransaction::create_task(CreateCommand create, const BuildId& build) {

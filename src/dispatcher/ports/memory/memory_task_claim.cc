@@ -102,12 +102,8 @@ ClaimCommand MemoryClaim::command(const TaskView& view) {
 }
 
 bool MemoryClaim::supports(const TaskRecord& task) {
-  if (!request_.operators) return true;
   const JobSeed& job = transaction_.state().build(task.build_id).job;
-  return std::ranges::any_of(*request_.operators, [&](const OperatorName& named) {
-    return named.name == job.operator_name &&
-           (named.version.empty() || named.version == job.operator_version);
-  });
+  return runs(request_, job.operator_name, job.operator_version);
 }
 
 std::optional<TaskId> MemoryClaim::next_ready() {

@@ -18,6 +18,8 @@ class MemoryClaim {
   /// Runs what was claimed in this process (2.6), once all requests of the call have claimed;
   /// `events`: how many all of them may still emit.
   void run_claimed(ClaimAnswer& answer, std::size_t& events);
+  /// As the request claims the task.
+  ClaimCommand command(const TaskView& view);
 
  private:
   /// The answer to a claim that was answered before, while leases of it live: those leases. Writes
@@ -25,7 +27,6 @@ class MemoryClaim {
   bool repeat(ClaimAnswer& answer);
   ClaimedTask claim_one(const TaskId& task);
   ClaimedTask look_at(const TaskId& task);
-  ClaimCommand command(const TaskView& view);
   bool supports(const TaskRecord& task);
   /// The first ready task of the runtime in claim order that this worker may run.
   std::optional<TaskId> next_ready();

@@ -75,7 +75,7 @@ Result<std::vector<Answer<CompleteReply>>> MemoryTaskStore::complete(
 Result<std::vector<Answer<AcceptReply>>> MemoryTaskStore::accept(
     std::span<const AcceptRequest> requests) {
   const base::MutexLock lock(plane_.mutex_);
-  MemoryTransaction transaction(plane_.state_, plane_.random_, plane_.clock_.now());
+  MemoryTransaction transaction(plane_.state_, plane_.random_, plane_.clock_.now(), waiting_);
   std::vector<Answer<AcceptReply>> answers(requests.size());
   for (std::size_t at = 0; at < requests.size(); ++at) {
     const AcceptRequest& request = requests[at];
@@ -97,7 +97,7 @@ Result<std::vector<Answer<AcceptReply>>> MemoryTaskStore::accept(
 Result<std::vector<Answer<RunReply>>> MemoryTaskStore::start_runs(
     std::span<const RunRequest> requests) {
   const base::MutexLock lock(plane_.mutex_);
-  MemoryTransaction transaction(plane_.state_, plane_.random_, plane_.clock_.now());
+  MemoryTransaction transaction(plane_.state_, plane_.random_, plane_.clock_.now(), waiting_);
   std::vector<Answer<RunReply>> answers;
   answers.reserve(requests.size());
   for (const RunRequest& request : requests) answers.push_back(transaction.start_run(request));
@@ -145,7 +145,7 @@ Result<Answer<StateRow>> MemoryTaskStore::read_state(const StateRead& request) {
 
 Result<ChorePage> MemoryTaskStore::run_chore(Chore chore, std::size_t limit) {
   const base::MutexLock lock(plane_.mutex_);
-  MemoryTransaction transaction(plane_.state_, plane_.random_, plane_.clock_.now());
+  MemoryTransaction transaction(plane_.state_, plane_.random_, plane_.clock_.now(), waiting_);
   ChorePage page = MemoryChores(transaction).run(chore, limit);
   transaction.finish();
   return page;

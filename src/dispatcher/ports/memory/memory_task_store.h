@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dispatcher/ports/memory/memory_task_plane.h"
@@ -18,8 +19,9 @@ class MemoryTransaction;
 /// order of the request; each sees what the ones before it did. Never fails as a whole. Any thread.
 class MemoryTaskStore final : public TaskStore {
  public:
-  /// `plane` outlives the store.
-  explicit MemoryTaskStore(MemoryTaskPlane& plane) : plane_(plane) {}
+  /// `plane` outlives the store. `waiting` is TaskStorePorts'.
+  explicit MemoryTaskStore(MemoryTaskPlane& plane, FindWaitingClaims waiting = {})
+      : plane_(plane), waiting_(std::move(waiting)) {}
 
   Result<std::vector<ClaimAnswer>> claim(std::span<const ClaimRequest> requests) override;
   Result<std::vector<Answer<HeartbeatReply>>> heartbeat(
@@ -36,6 +38,7 @@ class MemoryTaskStore final : public TaskStore {
 
  private:
   MemoryTaskPlane& plane_;
+  const FindWaitingClaims waiting_;
 };
 
 }  // namespace weir::dispatcher

@@ -8,8 +8,9 @@
 
 namespace weir::dispatcher {
 
-MemoryTransaction::MemoryTransaction(MemoryTaskState& state, Random& random, Instant now)
-    : state_(state), random_(random), now_(now) {
+MemoryTransaction::MemoryTransaction(MemoryTaskState& state, Random& random, Instant now,
+                                     const FindWaitingClaims& waiting)
+    : state_(state), random_(random), now_(now), immediate_(waiting) {
   for (const auto runtime : kQueueRuntimes) {
     for (const auto level : kQueueLevels) {
       const QueueName queue{runtime, level};
@@ -133,6 +134,12 @@ void MemoryTransaction::finish() {
     if (next != nullptr) run(view(next->task_id), RingCommand{});
   }
   for (const BuildId& build : slots_freed_) state_.owe_queues(build);
+  immediate_.answer([&](ClaimedTask& claimed) {
+    const TaskRecord& task = *state_.find_task(claimed.task_id);
+    claimed.answer.reply.fence_no =
+        state_.tables.attempts.at({task.task_id, task.life.attempt}).fence_no;
+    claimed.context = context(task);
+  });
 }
 
 }  // namespace weir::dispatcher

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "dispatcher/core/transitions.h"
 #include "dispatcher/core/wakeups.h"
+#include "dispatcher/ports/claims/immediate_claims.h"
 #include "dispatcher/ports/memory/memory_task_state.h"
 #include "dispatcher/ports/task_requests.h"
 
@@ -21,7 +22,9 @@ namespace weir::dispatcher {
 /// mutex and calls `finish` last. Only for the sources of MemoryTaskStore.
 class MemoryTransaction {
  public:
-  MemoryTransaction(MemoryTaskState& state, Random& random, Instant now);
+  /// `waiting`: claims that its tasks may meet.
+  MemoryTransaction(MemoryTaskState& state, Random& random, Instant now,
+                    const FindWaitingClaims& waiting = {});
 
   Instant now() const { return now_; }
   MemoryTaskState& state() { return state_; }
@@ -58,7 +61,8 @@ class MemoryTransaction {
   /// Whether workers may be told to run it: the claim gate.
   bool gate_open(const TaskRecord& task);
 
-  /// Rings who is next in order, owes the queues where a slot was freed. Call last, once.
+  /// Rings who is next in order, owes the queues where a slot was freed, answers the claims that
+  /// were met. Call last, once.
   void finish();
 
  private:
@@ -80,6 +84,7 @@ class MemoryTransaction {
   void insert_manifest(const TaskRecord& task, const EventRow& event, const NewEvent& given);
   std::int64_t write_state(const TaskRecord& task, const StateWrite& state);
   void route(const EventRow& event);
+  bool create_claimed(const CreateCommand& create, const BuildId& build);
   void advance_cursor(const TaskRecord& task, const Cursor& cursor);
   std::optional<DatasetVersionId> trigger_version(const TaskRecord& task) const;
 
@@ -89,6 +94,7 @@ class MemoryTransaction {
   WakeupBudget budget_;
   std::set<std::pair<BuildId, int>> next_in_order_;
   std::set<BuildId> slots_freed_;
+  ImmediateClaims immediate_;
 };
 
 }  // namespace weir::dispatcher

@@ -119,6 +119,9 @@ constexpr Statement kReadManifests = {
     " ON m.build_id = t.build_id AND m.source_dataset_version = e.dataset_version"
     " AND m.batch_no = w.n"};
 
+/// Jobs of one acceptance whose tasks may be claimed at once; the others' wait as any.
+constexpr std::size_t kClaimedJobsMax = 64;
+
 Error bad_request(std::string reason, std::string message) {
   return base::invalid_argument(std::move(reason), std::move(message));
 }
@@ -519,6 +522,7 @@ void Acceptance::create(const Event& event, Subscriber& subscriber) {
   create.scope.cursor_to = event.given->cursor;
   if (subscriber.ordered) create.order_seq = event.accepted.seq;
   create.order_blocked = subscriber.ordered && subscriber.blocked;
+  if (create_claimed(event, subscriber, create)) return;
   const QueueLevel level =
       facts.live_world ? create.level : std::min(create.level, QueueLevel::Low);
   const bool backfill = create.task_class == TaskClass::Backfill;
@@ -528,6 +532,38 @@ void Acceptance::create(const Event& event, Subscriber& subscriber) {
   if (!decision.change.created) return;
   transaction_.create(decision.change);
   if (subscriber.ordered) subscriber.blocked = true;
+}
+
+Result<void> Acceptance::meet_claims() {
+  if (!transaction_.claims_wait()) return {};
+  std::set<JobKey> jobs;
+  for (const auto& [version, subscribers] : subscribers_) {
+    for (const Subscriber& subscriber : subscribers) {
+      if (jobs.size() == kClaimedJobsMax || !may_be_claimed(subscriber)) continue;
+      jobs.emplace(subscriber.job.dag_version_id, subscriber.build);
+    }
+  }
+  return jobs.empty() ? Result<void>() : transaction_.read_contexts(jobs);
+}
+
+/// What runs in order, or a few at a time, is claimed by a search that sees the others.
+bool Acceptance::may_be_claimed(const Subscriber& subscriber) {
+  return !subscriber.ordered && !subscriber.job.facts.max_concurrency;
+}
+
+bool Acceptance::create_claimed(const Event& event, const Subscriber& subscriber,
+                                const CreateCommand& create) {
+  const JobKey job{subscriber.job.dag_version_id, subscriber.build};
+  if (!may_be_claimed(subscriber) || !transaction_.has_context(job)) return false;
+  const EventContext trigger{.event_id = event.accepted.event_id,
+                             .version = event.accepted.version,
+                             .seq = event.accepted.seq,
+                             .partition_key = event.given->partition_key,
+                             .cursor = event.given->cursor,
+                             .start = event.given->start,
+                             .end = event.given->end,
+                             .payload_json = canonical(event.given->payload_json)};
+  return transaction_.create_claimed(job, create, trigger);
 }
 
 }  // namespace weir::dispatcher

@@ -42,6 +42,9 @@ class Acceptance {
   /// nothing.
   bool must_start_over() const { return must_start_over_; }
 
+  /// Reads, where claims wait, what they need of the tasks that events may make; before `accept`.
+  Result<void> meet_claims();
+
   /// Checks everything, then takes everything, or nothing. `task` passed its fence as `attempt`.
   Result<AcceptReply> accept(const TaskRecord& task, int attempt, const Producer& producer);
   /// Checks alone: whether `accept` of the same would pass.
@@ -135,6 +138,9 @@ class Acceptance {
   std::int64_t write_state(const TaskRecord& task, const StateWrite& state);
   void route(const Event& event);
   void create(const Event& event, Subscriber& subscriber);
+  static bool may_be_claimed(const Subscriber& subscriber);
+  bool create_claimed(const Event& event, const Subscriber& subscriber,
+                      const CreateCommand& create);
   void write_events(postgres::Pipeline& pipeline) const;
   void write_versions(postgres::Pipeline& pipeline) const;
   void write_partitions(postgres::Pipeline& pipeline) const;

@@ -203,10 +203,7 @@ class Claims {
   bool supports(const ClaimRequest& request, const TaskRecord& task) {
     if (!request.operators) return true;
     const auto job = transaction_.job({task.dag_version_id, task.build_id});
-    return job && std::ranges::any_of(*request.operators, [&](const OperatorName& named) {
-             return named.name == job->operator_name &&
-                    (named.version.empty() || named.version == job->operator_version);
-           });
+    return job && runs(request, job->operator_name, job->operator_version);
   }
 
   bool suits(const ClaimRequest& request, const TaskId& task) {

@@ -72,6 +72,7 @@ Result<std::optional<std::vector<postgres::Rows>>> SourceRuns::load() {
   WEIR_TRY(std::vector<postgres::Rows> results, transaction_.load());
   acceptance_.take(results);
   if (acceptance_.must_start_over()) return std::optional<std::vector<postgres::Rows>>();
+  WEIR_CHECK(acceptance_.meet_claims());
   return std::optional(std::move(results));
 }
 
@@ -192,6 +193,7 @@ Result<std::vector<Answer<AcceptReply>>> PostgresTaskStore::accept(
         WEIR_CHECK(connection.rollback());
         continue;
       }
+      WEIR_CHECK(acceptance.meet_claims());
       for (std::size_t at = 0; at < requests.size(); ++at) {
         const AcceptRequest& request = requests[at];
         const TaskView view = transaction.view(request.task_id, request.fence.lease_token);

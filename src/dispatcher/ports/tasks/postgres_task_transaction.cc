@@ -28,6 +28,12 @@ constexpr postgres::Statement kLockTurns = {
     " JOIN state.jobs j ON j.dag_version_id = t.dag_version_id AND j.name = b.job_name"
     " WHERE j.max_concurrency IS NOT NULL) ORDER BY c.build_id, c.queue FOR UPDATE) AS locked"};
 
+// In the place of the jobs that were noted.
+constexpr postgres::Statement kNoteJobs = {
+    "task_note_jobs",
+    "SELECT set_config('weir.job_builds', $1::uuid[]::text, true),"
+    " set_config('weir.job_versions', $2::uuid[]::text, true)"};
+
 Params named_params(const std::vector<TaskId>& tasks) {
   Params params;
   params.uuid_array(tasks, [](const TaskId& id) { return id.uuid(); });
@@ -58,7 +64,8 @@ TaskTransaction::TaskTransaction(postgres::Connection& connection, const TaskSto
       job_cache_(jobs),
       open_(jobs.transactions()),
       pipeline_(connection),
-      writes_(slot_of(connection)) {}
+      writes_(slot_of(connection)),
+      immediate_(ports.waiting) {}
 
 void TaskTransaction::name(std::span<const TaskId> tasks, std::span<const ClaimKey> claims) {
   named_.assign(tasks.begin(), tasks.end());
@@ -143,11 +150,7 @@ Result<std::vector<Rows>> TaskTransaction::load() {
   if (heads_at_) take_heads(results[*heads_at_]);
   if (triggers_at_) take_triggers(results[*triggers_at_]);
   if (cursors_at_) take_cursors(results[*cursors_at_]);
-  if (inputs_at_) {
-    for (auto& [key, input] : inputs_of(results[*inputs_at_])) {
-      inputs_[key].push_back(std::move(input));
-    }
-  }
+  if (inputs_at_) take_inputs(results[*inputs_at_]);
   if (meters_at_) take_meters(results[*meters_at_]);
   if (archived_at_) take_archived(results[*archived_at_]);
   WEIR_CHECK(find_archived());
@@ -157,6 +160,27 @@ Result<std::vector<Rows>> TaskTransaction::load() {
     WEIR_CHECK(job_cache_.fetch(connection_, keys));
   }
   return results;
+}
+
+Result<void> TaskTransaction::read_contexts(const std::set<JobKey>& jobs) {
+  Params params;
+  params.uuid_array(jobs, [](const JobKey& job) { return job.second.uuid(); })
+      .uuid_array(jobs, [](const JobKey& job) { return job.first.uuid(); });
+  Pipeline pipeline(connection_);
+  pipeline.add(kNoteJobs, std::move(params));
+  const std::size_t facts_at = pipeline.add(sql::kReadFacts);
+  const std::size_t cursors_at = pipeline.add(sql::kReadCursors);
+  const std::size_t inputs_at = pipeline.add(kReadInputs);
+  const std::size_t now_at = pipeline.add(sql::kReadNow);
+  WEIR_TRY(const std::vector<Rows> results, pipeline.run());
+  take_facts(results[facts_at]);
+  take_cursors(results[cursors_at]);
+  for (const JobKey& job : jobs) inputs_[job].clear();
+  take_inputs(results[inputs_at]);
+  now_ = results[now_at].instant(0, 0);
+  WEIR_CHECK(job_cache_.fetch(connection_, jobs));
+  contexts_of_ = jobs;
+  return {};
 }
 
 void TaskTransaction::take_tasks(const Rows& rows) {
@@ -230,6 +254,10 @@ void TaskTransaction::take_cursors(const Rows& rows) {
                         id_of<DatasetVersionId>(rows, at, 2)};
     if (const auto cursor = cursor_of(rows, at, 3, 4)) consumed_.insert_or_assign(key, *cursor);
   }
+}
+
+void TaskTransaction::take_inputs(const Rows& rows) {
+  for (auto& [key, input] : inputs_of(rows)) inputs_[key].push_back(std::move(input));
 }
 
 void TaskTransaction::take_meters(const Rows& rows) {
@@ -331,7 +359,35 @@ void TaskTransaction::create(const Change& change) {
   write(view, change);
 }
 
+bool TaskTransaction::create_claimed(const JobKey& key, const CreateCommand& command,
+                                     const EventContext& trigger) {
+  const auto read = job(key);
+  if (!read) return false;
+  const BuildFacts& build = facts_.at(key);
+  const auto created = decide(build, command, now_).change.created;
+  // Effects that are not decided yet are by what was handed over, which a claim of its own reads.
+  if (!created || !created->life.effects) return false;
+  const ClaimRequest* waiting =
+      immediate_.find(created->queue, read->operator_name, read->operator_version);
+  if (waiting == nullptr) return false;
+  const ClaimCommand claim{.worker_id = waiting->worker_id,
+                           .claim_id = waiting->claim_id,
+                           .lease_token = fresh<LeaseToken>(),
+                           .frozen_scope = frozen_scope(*created, &trigger),
+                           .draw = draw()};
+  const auto decision = decide(build, ClaimedAtOnce{command, claim}, now_);
+  if (!decision.reply.claimed) return false;
+  create(decision.change);
+  rows_.at(command.task_id).trigger = trigger;
+  immediate_.took(command.task_id, *decision.reply.claimed);
+  return true;
+}
+
 TaskScope TaskTransaction::frozen_scope(const TaskRecord& task) const {
+  return frozen_scope(task, trigger(task.task_id));
+}
+
+TaskScope TaskTransaction::frozen_scope(const TaskRecord& task, const EventContext* trigger) const {
   TaskScope scope;
   const auto inputs = inputs_.find({task.dag_version_id, task.build_id});
   if (inputs != inputs_.end()) {
@@ -339,10 +395,7 @@ TaskScope TaskTransaction::frozen_scope(const TaskRecord& task) const {
       scope.pinned.push_back({.input_index = input.index, .version = input.version});
     }
   }
-  const auto row = rows_.find(task.task_id);
-  if (!task.life.scope.cursor_to || row == rows_.end()) return scope;
-  const auto& trigger = row->second.trigger;
-  if (!trigger || !task.input_index) return scope;
+  if (!task.life.scope.cursor_to || trigger == nullptr || !task.input_index) return scope;
   const auto consumed = consumed_.find({task.build_id, *task.input_index, trigger->version});
   if (consumed != consumed_.end()) scope.cursor_from = consumed->second;
   return scope;
@@ -413,6 +466,20 @@ Result<void> TaskTransaction::flush() {
 
 Result<void> TaskTransaction::commit(const std::function<void(Pipeline&)>& first,
                                      const std::function<void()>& meanwhile) {
+  auto done = write_all(first, meanwhile);
+  if (done.ok()) {
+    immediate_.answer([&](ClaimedTask& claimed) {
+      claimed.answer.reply.fence_no = fence_no(claimed.task_id);
+      claimed.context = context(claimed.task_id);
+    });
+  } else if (done.error().reason() == postgres::kCommitUnknown) {
+    immediate_.fail(done.error());
+  }
+  return done;
+}
+
+Result<void> TaskTransaction::write_all(const std::function<void(Pipeline&)>& first,
+                                        const std::function<void()>& meanwhile) {
   const auto next = next_in_order_;
   for (const auto& [key, queue] : next) ring_next(key, queue);
   Pipeline pipeline(connection_);

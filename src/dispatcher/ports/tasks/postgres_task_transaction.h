@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "dispatcher/core/transitions.h"
 #include "dispatcher/core/wakeups.h"
+#include "dispatcher/ports/claims/immediate_claims.h"
 #include "dispatcher/ports/task_context.h"
 #include "dispatcher/ports/task_store.h"
 #include "dispatcher/ports/tasks/postgres_task_jobs.h"
@@ -105,8 +106,20 @@ class TaskTransaction {
   /// A task that a decision made, with the facts of its build.
   void create(const Change& change);
 
+  /// Whether claims wait that tasks of this transaction may meet.
+  bool claims_wait() const { return immediate_.any(); }
+  /// What such claims freeze and are told, of the jobs of tasks that are about to be made; one more
+  /// exchange. `now` is after it.
+  Result<void> read_contexts(const std::set<JobKey>& jobs);
+  bool has_context(const JobKey& job) const { return contexts_of_.contains(job); }
+  /// Makes a task of such a job for a claim that waits, running from the first: false where nobody
+  /// waits for it, or its gate is closed; then nothing was done. Not of a job with a limit, and not
+  /// in order.
+  bool create_claimed(const JobKey& key, const CreateCommand& command, const EventContext& trigger);
+
   /// What a claim freezes in the task's scope.
   TaskScope frozen_scope(const TaskRecord& task) const;
+  TaskScope frozen_scope(const TaskRecord& task, const EventContext* trigger) const;
   /// Everything that an executor is told of the task; `contexts` was read.
   TaskContext context(const TaskId& task);
   const EventContext* trigger(const TaskId& task) const;
@@ -144,11 +157,14 @@ class TaskTransaction {
   void take_triggers(const postgres::Rows& rows);
   void take_picked(const postgres::Rows& rows);
   void take_cursors(const postgres::Rows& rows);
+  void take_inputs(const postgres::Rows& rows);
   void take_meters(const postgres::Rows& rows);
   Result<void> find_archived();
   void take_archived(const postgres::Rows& rows);
   Result<void> take_turns();
   Result<void> flush();
+  Result<void> write_all(const std::function<void(postgres::Pipeline&)>& first,
+                         const std::function<void()>& meanwhile);
   bool order_blocked(const TaskRecord& task) const;
   void ring_next(const OrderKey& key, const QueueName& queue);
 
@@ -179,6 +195,8 @@ class TaskTransaction {
   TaskWrites writes_;
   std::map<OrderKey, QueueName> next_in_order_;
   std::map<TaskId, std::int64_t> fences_;
+  std::set<JobKey> contexts_of_;  // by read_contexts
+  ImmediateClaims immediate_;
 };
 
 }  // namespace weir::dispatcher

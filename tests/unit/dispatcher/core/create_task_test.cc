@@ -147,6 +147,52 @@ TEST(InlineRuns, WaitWhileTheirGateIsClosed) {
   EXPECT_TRUE(decision.change.meter.owed);
 }
 
+ClaimedAtOnce claimed_at_once() { return {.create = routed(), .claim = claim_by(5)}; }
+
+TEST(ClaimsAtOnce, FindTheTaskRunningAndNobodyWoken) {
+  const auto decision = decide(open_build(), claimed_at_once(), kNow);
+  ASSERT_TRUE(decision.reply.claimed);
+  EXPECT_EQ(decision.reply.created.task_id, task_id(1));
+  EXPECT_EQ(decision.reply.claimed->lease_token, claim_by(5).lease_token);
+  EXPECT_EQ(decision.reply.claimed->attempt, 1);
+  const Change& change = decision.change;
+  ASSERT_TRUE(change.created);
+  EXPECT_FALSE(change.life);
+  EXPECT_EQ(change.created->life.state, TaskState::Running);
+  EXPECT_EQ(change.created->life.started_at, kNow);
+  EXPECT_EQ(change.created->life.wakeups, 0);
+  EXPECT_FALSE(change.created->life.woken_at);
+  EXPECT_TRUE(change.created->life.scope.frozen);
+  ASSERT_TRUE(change.opened);
+  EXPECT_EQ(change.opened->state, AttemptState::Active);
+  EXPECT_EQ(change.lease_change, LeaseChange::Put);
+  EXPECT_EQ(change.lease->expires_at, decision.reply.claimed->lease_expires_at);
+  EXPECT_TRUE(change.outbox.empty());
+  EXPECT_EQ(change.counts, (CountDelta{.running = 1}));
+  EXPECT_EQ(change.meter, MeterDelta{});
+}
+
+TEST(ClaimsAtOnce, LeaveATaskWhoseGateIsClosedAsItWouldBe) {
+  BuildFacts paused = open_build();
+  paused.paused = true;
+  const auto decision = decide(paused, claimed_at_once(), kNow);
+  EXPECT_FALSE(decision.reply.claimed);
+  EXPECT_EQ(decision.change.created->life.state, TaskState::Queued);
+  EXPECT_FALSE(decision.change.opened);
+  EXPECT_EQ(decision.change.counts, (CountDelta{.queued = 1}));
+  EXPECT_TRUE(decision.change.meter.owed);
+}
+
+TEST(ClaimsAtOnce, MakeNothingWhereNothingIsToBeMade) {
+  ClaimedAtOnce both = claimed_at_once();
+  EXPECT_TRUE(decide(stopped_build(), both, kNow).refused);
+  both.create.exists = true;
+  const auto decision = decide(open_build(), both, kNow);
+  EXPECT_TRUE(decision.reply.created.duplicate);
+  EXPECT_FALSE(decision.reply.claimed);
+  EXPECT_TRUE(decision.change.empty());
+}
+
 TEST(InlineRuns, HappenOnce) {
   InlineRun run = inline_run();
   run.create.exists = true;

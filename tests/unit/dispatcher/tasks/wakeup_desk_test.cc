@@ -360,5 +360,106 @@ TEST_F(WakeupDeskTest, AnswersEveryoneWhenItStops) {
   EXPECT_EQ(late.answered.get(), 0u);
 }
 
+/// The tasks that a claim which waits is answered with, and how often it is.
+struct Claimer {
+  std::shared_ptr<std::promise<Result<ClaimAnswer>>> promise =
+      std::make_shared<std::promise<Result<ClaimAnswer>>>();
+  std::future<Result<ClaimAnswer>> answered = promise->get_future();
+
+  WakeupDesk::Claimed claimed() {
+    return
+        [promise = promise](Result<ClaimAnswer> answer) { promise->set_value(std::move(answer)); };
+  }
+};
+
+WakeupRequest claiming(QueueName queue, Duration wait) {
+  WakeupRequest wanted = request(queue, wait);
+  wanted.claim = ClaimRequest{.worker_id = "w"};
+  return wanted;
+}
+
+constexpr Duration kLong = std::chrono::hours(1);
+
+TEST_F(WakeupDeskTest, LetsTransactionsTakeThoseWhoClaimInTheOrderTheyCame) {
+  Waiter told;
+  EXPECT_FALSE(desk_.any());
+  desk_.wait(request(kQueue, kLong), told.answer());
+  EXPECT_FALSE(desk_.any()) << "it does not claim";
+  std::vector<Waiter> waiters(2);
+  std::vector<Claimer> claimers(2);
+  for (int at = 0; at < 2; ++at) {
+    desk_.wait(claiming(kQueue, kLong), waiters[at].answer(), claimers[at].claimed());
+  }
+  EXPECT_TRUE(desk_.any());
+  EXPECT_FALSE(desk_.take(kOther));
+  const auto first = desk_.take(kQueue);
+  const auto second = desk_.take(kQueue);
+  ASSERT_TRUE(first && second);
+  EXPECT_LT(first->ticket, second->ticket);
+  EXPECT_EQ(first->max, 4U);
+  EXPECT_EQ(first->claim.worker_id, "w");
+  EXPECT_FALSE(desk_.take(kQueue));
+  EXPECT_FALSE(desk_.any());
+  desk_.give_back(second->ticket);
+  desk_.give_back(first->ticket);
+  EXPECT_EQ(desk_.take(kQueue)->ticket, first->ticket) << "where it stood";
+  ClaimAnswer answer;
+  answer.more = true;
+  desk_.answer(first->ticket, std::move(answer));
+  EXPECT_TRUE(claimers[0].answered.get()->more);
+  EXPECT_TRUE(waiters[0].waits());
+  EXPECT_TRUE(waiters[1].waits());
+}
+
+TEST_F(WakeupDeskTest, GivesAClaimThatCameBackWhatCameMeanwhile) {
+  Waiter waiter;
+  Claimer claimer;
+  desk_.wait(claiming(kQueue, kLong), waiter.answer(), claimer.claimed());
+  const auto taken = desk_.take(kQueue);
+  ASSERT_TRUE(taken);
+  put(kQueue);
+  desk_.ring();
+  EXPECT_TRUE(waiter.waits());
+  desk_.give_back(taken->ticket);
+  EXPECT_EQ(waiter.answered.get(), 1U);
+}
+
+TEST_F(WakeupDeskTest, AnswersAClaimWhoseCallerHurriesOnceItIsBack) {
+  Waiter waiter;
+  Claimer claimer;
+  const auto ticket = desk_.wait(claiming(kQueue, kLong), waiter.answer(), claimer.claimed());
+  ASSERT_TRUE(desk_.take(kQueue));
+  desk_.give_up(*ticket);
+  EXPECT_TRUE(waiter.waits()) << "a transaction has it";
+  desk_.give_back(*ticket);
+  EXPECT_EQ(waiter.answered.get(), 0U);
+}
+
+TEST_F(WakeupDeskTest, AnswersAClaimWhoseTimeIsOverOnceItIsBack) {
+  Waiter waiter;
+  Claimer claimer;
+  const auto ticket = desk_.wait(claiming(kQueue, std::chrono::milliseconds(1)), waiter.answer(),
+                                 claimer.claimed());
+  if (const auto taken = desk_.take(kQueue)) desk_.give_back(*ticket);
+  EXPECT_EQ(waiter.answered.get(), 0U);
+}
+
+TEST_F(WakeupDeskTest, LetsGoOfAClaimThatComesBackAfterTheEnd) {
+  Waiter back;
+  Waiter answered;
+  std::vector<Claimer> claimers(2);
+  desk_.wait(claiming(kQueue, kLong), back.answer(), claimers[0].claimed());
+  desk_.wait(claiming(kQueue, kLong), answered.answer(), claimers[1].claimed());
+  const auto first = desk_.take(kQueue);
+  const auto second = desk_.take(kQueue);
+  ASSERT_TRUE(first && second);
+  desk_.stop();
+  desk_.give_back(first->ticket);
+  EXPECT_EQ(back.answered.get(), 0U);
+  desk_.answer(second->ticket, base::unavailable("commit_unknown", ""));
+  EXPECT_FALSE(claimers[1].answered.get().ok());
+  EXPECT_FALSE(desk_.any());
+}
+
 }  // namespace
 }  // namespace weir::dispatcher
