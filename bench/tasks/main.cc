@@ -35,7 +35,7 @@ struct Effort {
   double idle_seconds;
   std::size_t spy_rounds;
 };
-constexpr Effort kFull{200'000, 3, 4000, 100, 200, 60, 3};
+constexpr Effort kFull{200'000, 3, 8000, 200, 200, 60, 3};
 constexpr Effort kQuick{5'000, 1, 2000, 20, 20, 5, 3};
 
 Effort effort_of(const Options& options) {
