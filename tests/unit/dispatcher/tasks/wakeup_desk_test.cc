@@ -387,7 +387,7 @@ TEST_F(WakeupDeskTest, LetsTransactionsTakeThoseWhoClaimInTheOrderTheyCame) {
   EXPECT_FALSE(desk_.any()) << "it does not claim";
   std::vector<Waiter> waiters(2);
   std::vector<Claimer> claimers(2);
-  for (int at = 0; at < 2; ++at) {
+  for (std::size_t at = 0; at < 2; ++at) {
     desk_.wait(claiming(kQueue, kLong), waiters[at].answer(), claimers[at].claimed());
   }
   EXPECT_TRUE(desk_.any());
