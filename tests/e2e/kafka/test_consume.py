@@ -134,6 +134,7 @@ def test_a_log_with_holes_and_messages_that_are_no_rows(brokers):  # noqa: F811
         producer.commit_transaction(SECONDS_MAX)
         producer.begin_transaction()
         producer.produce(topic, key="taken:back", value="not there")
+        assert producer.flush(SECONDS_MAX) == 0, "what is not there yet cannot be taken back"
         producer.abort_transaction(SECONDS_MAX)
         if committed == 0:
             producer.begin_transaction()
