@@ -7,9 +7,9 @@
 
 #include "base/random.h"
 #include "base/result.h"
-#include "dispatcher/ports/claims/waiting_claims.h"
 #include "dispatcher/ports/outbox.h"
 #include "dispatcher/ports/task_requests.h"
+#include "dispatcher/ports/waiting_claims.h"
 
 namespace weir::dispatcher {
 

@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
-#include "dispatcher/ports/claims/waiting_claims.h"
 #include "dispatcher/ports/outbox.h"
+#include "dispatcher/ports/waiting_claims.h"
 #include "dispatcher/ports/wakeup_queue.h"
 #include "dispatcher/wire/task_wire.h"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "dispatcher/ports/claims/waiting_claims.h"
+#include "dispatcher/ports/waiting_claims.h"
 
 namespace weir::test {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "dispatcher/ports/claims/waiting_claims.h"
+#include "dispatcher/ports/waiting_claims.h"
 
 namespace weir::dispatcher {
 
