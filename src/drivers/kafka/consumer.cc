@@ -50,6 +50,8 @@ Result<Consumer> Consumer::create(ConsumerOptions options, Clock& clock) {
   client.fixed["allow.auto.create.topics"] = "false";
   client.fixed["auto.offset.reset"] = options.start == StartFrom::Beginning ? "earliest" : "latest";
   client.properties.try_emplace("queued.max.messages.kbytes", kFetchedAheadKib);
+  // What a transaction took back was never said.
+  client.properties.try_emplace("isolation.level", "read_committed");
   WEIR_TRY(auto made, Client::create(client, clock));
   // What a consumer is told comes with its messages.
   rd_kafka_poll_set_consumer(made->handle());
