@@ -33,8 +33,8 @@ struct ConsumerOptions {
   StartFrom start = StartFrom::Beginning;
 };
 
-/// Reads topics, as far as transactions are committed. Not for several threads at once. Each call waits on the caller's thread, up to the
-/// client's `call_timeout`; errors are client_error's.
+/// Reads topics, as far as transactions are committed. Not for several threads at once. Each call
+/// waits on the caller's thread, up to the client's `call_timeout`; errors are client_error's.
 class Consumer {
  public:
   /// Sends nothing yet. `clock` outlives it.
