@@ -240,36 +240,24 @@ class Dagmanager {
         server::EventStream::Parts{*engines_.events, clock_, server::log()});
     loops_ = std::make_unique<LoopKeeper>(
         LoopKeeper::Parts{*engines_.loops, clock_, server::log(), instance_});
-    gc_loop_ = std::make_unique<PeriodicLoop>(
-        PeriodicLoop::Parts{.keeper = *loops_,
-                            .clock = clock_,
-                            .log = server::log(),
-                            .observer = dagmanager_metrics_,
-                            .loop = kGcLoop,
-                            .period = config_.gc.interval,
-                            .work = [this](const LoopFence& fence) -> Result<void> {
-                              WEIR_CHECK(cleanup_->pass(fence));
-                              WEIR_CHECK(retirements_->run_once(fence));
-                              return {};
-                            }});
+    gc_loop_ =
+        make_loop(kGcLoop, config_.gc.interval, [this](const LoopFence& fence) -> Result<void> {
+          WEIR_CHECK(cleanup_->pass(fence));
+          WEIR_CHECK(retirements_->run_once(fence));
+          return {};
+        });
     reconciler_ = std::make_unique<Reconciler>(
         Reconciler::Parts{*engines_.store, *engines_.upkeep, *engines_.topics, *engines_.hits,
                           *engines_.alerts, clock_, dagmanager_metrics_,
                           [this](const LoopFence& fence) { return holds(fence); }, rights_parts()});
     log_prune_ = std::make_unique<LogPruneExecutor>(LogPruneExecutor::Parts{*engines_.log, clock_},
                                                     config_.topic_log_kept);
-    reconciler_loop_ = std::make_unique<PeriodicLoop>(
-        PeriodicLoop::Parts{.keeper = *loops_,
-                            .clock = clock_,
-                            .log = server::log(),
-                            .observer = dagmanager_metrics_,
-                            .loop = "reconciler",
-                            .period = config_.reconciler_interval,
-                            .work = [this](const LoopFence& fence) -> Result<void> {
-                              WEIR_CHECK(reconciler_->run_once(fence));
-                              WEIR_CHECK(log_prune_->run_once(fence));
-                              return {};
-                            }});
+    reconciler_loop_ = make_loop("reconciler", config_.reconciler_interval,
+                                 [this](const LoopFence& fence) -> Result<void> {
+                                   WEIR_CHECK(reconciler_->run_once(fence));
+                                   WEIR_CHECK(log_prune_->run_once(fence));
+                                   return {};
+                                 });
     wire_canary();
     wire_recompute();
     wire_counts();
@@ -291,17 +279,11 @@ class Dagmanager {
                            .log = server::log(),
                            .holds = [this](const LoopFence& fence) { return holds(fence); },
                            .oversize = [this] { dagmanager_metrics_.control_events_oversize(1); }});
-    sender_loop_ = std::make_unique<PeriodicLoop>(
-        PeriodicLoop::Parts{.keeper = *loops_,
-                            .clock = clock_,
-                            .log = server::log(),
-                            .observer = dagmanager_metrics_,
-                            .loop = kRelayLoop,
-                            .period = kSendEvery,
-                            .work = [this](const LoopFence& fence) -> Result<void> {
-                              WEIR_CHECK(sender_->run_once(fence));
-                              return {};
-                            }});
+    sender_loop_ =
+        make_loop(kRelayLoop, kSendEvery, [this](const LoopFence& fence) -> Result<void> {
+          WEIR_CHECK(sender_->run_once(fence));
+          return {};
+        });
     watch_engine(*engines_.bus_breaker, [this] { return engines_.wire->ping(); });
   }
 
@@ -398,33 +380,21 @@ class Dagmanager {
                               .observer = dagmanager_metrics_,
                               .metrics = prometheus_.get(),
                               .holds = [this](const LoopFence& fence) { return holds(fence); }});
-    canary_loop_ = std::make_unique<PeriodicLoop>(
-        PeriodicLoop::Parts{.keeper = *loops_,
-                            .clock = clock_,
-                            .log = server::log(),
-                            .observer = dagmanager_metrics_,
-                            .loop = "canary",
-                            .period = config_.canary.interval,
-                            .work = [this](const LoopFence& fence) -> Result<void> {
-                              WEIR_CHECK(canary_->run_once(fence));
-                              return {};
-                            }});
+    canary_loop_ = make_loop("canary", config_.canary.interval,
+                             [this](const LoopFence& fence) -> Result<void> {
+                               WEIR_CHECK(canary_->run_once(fence));
+                               return {};
+                             });
   }
 
   void wire_recompute() {
     recompute_ = std::make_unique<RecomputeExecutor>(
         RecomputeExecutor::Parts{*engines_.buffering, clock_}, config_.buffering_delay);
-    recompute_loop_ = std::make_unique<PeriodicLoop>(
-        PeriodicLoop::Parts{.keeper = *loops_,
-                            .clock = clock_,
-                            .log = server::log(),
-                            .observer = dagmanager_metrics_,
-                            .loop = kRecomputeLoop,
-                            .period = kRecomputeEvery,
-                            .work = [this](const LoopFence& fence) -> Result<void> {
-                              WEIR_CHECK(recompute_->run_once(fence));
-                              return {};
-                            }});
+    recompute_loop_ =
+        make_loop(kRecomputeLoop, kRecomputeEvery, [this](const LoopFence& fence) -> Result<void> {
+          WEIR_CHECK(recompute_->run_once(fence));
+          return {};
+        });
   }
 
   /// The size of the graph is known without anybody's asking; whoever asks /metrics counts anew.
