@@ -21,6 +21,10 @@ std::optional<NotClaimedReason> closed_gate(const TaskView& view, const BuildFac
   return std::nullopt;
 }
 
+bool may_be_claimed_at_once(const TaskRecord& created, const BuildFacts& build) {
+  return !created.order_seq && !build.max_concurrency && created.life.effects;
+}
+
 LeaseTerms lease_terms(TaskKind kind, const BuildFacts& build) {
   if (kind == TaskKind::Sink) return {kSinkLease, kSinkTimeout};
   if (kind == TaskKind::Check) return {kCheckLease, kCheckTimeout};

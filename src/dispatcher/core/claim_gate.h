@@ -15,6 +15,11 @@ namespace weir::dispatcher {
 /// passes resolves them.)
 std::optional<NotClaimedReason> closed_gate(const TaskView& view, const BuildFacts& build);
 
+/// Whether the transaction that makes the task may claim it for somebody who waits. What runs in
+/// order, or a few at a time, is claimed by a search that sees the others; effects that are not
+/// decided yet are by what was handed over, which a claim of its own reads.
+bool may_be_claimed_at_once(const TaskRecord& created, const BuildFacts& build);
+
 /// How long a lease of the task lasts, and how long an attempt may take.
 struct LeaseTerms {
   Duration lease{};

@@ -194,17 +194,14 @@ void assign_and_answer(InternalApi& api, Poll& poll, ClaimAnswer claims) {
 
 /// On another thread: the transaction's has others to answer.
 void answer_claimed(InternalApi& api, const PollPtr& poll, Result<ClaimAnswer> claims) {
-  Error failed = base::unavailable("unavailable", "the claim is to be asked for again");
   if (claims.ok()) {
     auto claimed = std::make_shared<ClaimAnswer>(*std::move(claims));
     const auto taken = api.claimers.submit(
         0, [&api, poll, claimed] { assign_and_answer(api, *poll, std::move(*claimed)); });
     if (taken.ok()) return;
-    failed = taken.error();
-  } else {
-    failed = std::move(claims).error();
+    claims = taken.error();
   }
-  poll->responder.answer(problem_response(failed, poll->request_id));
+  poll->responder.answer(problem_response(claims.error(), poll->request_id));
 }
 
 /// POST /internal/wakeups: removes what is acknowledged, then answers with messages, or when the

@@ -7,6 +7,7 @@
 
 #include "base/canonical_json.h"
 #include "base/json.h"
+#include "dispatcher/core/claim_gate.h"
 #include "dispatcher/ports/memory/memory_task_claim.h"
 #include "dispatcher/ports/memory/memory_task_transaction.h"
 
@@ -257,14 +258,12 @@ void MemoryTransaction::route(const EventRow& event) {
   }
 }
 
-// What runs in order, or a few at a time, is claimed by a search that sees the others; effects that
-// are not decided yet are by what was handed over.
 bool MemoryTransaction::create_claimed(const CreateCommand& create, const BuildId& build) {
   const BuildFacts facts = state_.facts(build);
   const JobSeed& job = state_.build(build).job;
-  if (job.ordered || facts.max_concurrency || !immediate_.any()) return false;
+  if (!immediate_.any()) return false;
   const auto created = decide(facts, create, now_).change.created;
-  if (!created || !created->life.effects) return false;
+  if (!created || !may_be_claimed_at_once(*created, facts)) return false;
   const ClaimRequest* waiting =
       immediate_.find(created->queue, job.operator_name, job.operator_version);
   if (waiting == nullptr) return false;

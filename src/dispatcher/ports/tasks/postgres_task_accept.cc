@@ -539,22 +539,18 @@ Result<void> Acceptance::meet_claims() {
   std::set<JobKey> jobs;
   for (const auto& [version, subscribers] : subscribers_) {
     for (const Subscriber& subscriber : subscribers) {
-      if (jobs.size() == kClaimedJobsMax || !may_be_claimed(subscriber)) continue;
+      const bool never = subscriber.ordered || subscriber.job.facts.max_concurrency;
+      if (never || jobs.size() == kClaimedJobsMax) continue;
       jobs.emplace(subscriber.job.dag_version_id, subscriber.build);
     }
   }
   return jobs.empty() ? Result<void>() : transaction_.read_contexts(jobs);
 }
 
-/// What runs in order, or a few at a time, is claimed by a search that sees the others.
-bool Acceptance::may_be_claimed(const Subscriber& subscriber) {
-  return !subscriber.ordered && !subscriber.job.facts.max_concurrency;
-}
-
 bool Acceptance::create_claimed(const Event& event, const Subscriber& subscriber,
                                 const CreateCommand& create) {
   const JobKey job{subscriber.job.dag_version_id, subscriber.build};
-  if (!may_be_claimed(subscriber) || !transaction_.has_context(job)) return false;
+  if (!transaction_.has_context(job)) return false;
   const EventContext trigger{.event_id = event.accepted.event_id,
                              .version = event.accepted.version,
                              .seq = event.accepted.seq,

@@ -138,7 +138,6 @@ class Acceptance {
   std::int64_t write_state(const TaskRecord& task, const StateWrite& state);
   void route(const Event& event);
   void create(const Event& event, Subscriber& subscriber);
-  static bool may_be_claimed(const Subscriber& subscriber);
   bool create_claimed(const Event& event, const Subscriber& subscriber,
                       const CreateCommand& create);
   void write_events(postgres::Pipeline& pipeline) const;

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/crash_point.h"
+#include "dispatcher/core/claim_gate.h"
 #include "dispatcher/ports/database/postgres_limits.h"
 #include "dispatcher/ports/tasks/postgres_task_rows.h"
 #include "dispatcher/ports/tasks/postgres_task_sql.h"
@@ -365,8 +366,7 @@ bool TaskTransaction::create_claimed(const JobKey& key, const CreateCommand& com
   if (!read) return false;
   const BuildFacts& build = facts_.at(key);
   const auto created = decide(build, command, now_).change.created;
-  // Effects that are not decided yet are by what was handed over, which a claim of its own reads.
-  if (!created || !created->life.effects) return false;
+  if (!created || !may_be_claimed_at_once(*created, build)) return false;
   const ClaimRequest* waiting =
       immediate_.find(created->queue, read->operator_name, read->operator_version);
   if (waiting == nullptr) return false;

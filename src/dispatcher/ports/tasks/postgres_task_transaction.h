@@ -112,9 +112,8 @@ class TaskTransaction {
   /// exchange. `now` is after it.
   Result<void> read_contexts(const std::set<JobKey>& jobs);
   bool has_context(const JobKey& job) const { return contexts_of_.contains(job); }
-  /// Makes a task of such a job for a claim that waits, running from the first: false where nobody
-  /// waits for it, or its gate is closed; then nothing was done. Not of a job with a limit, and not
-  /// in order.
+  /// Makes a task of such a job for a claim that waits, running from the first: false where it may
+  /// not be claimed at once, nobody waits for it, or its gate is closed; then nothing was done.
   bool create_claimed(const JobKey& key, const CreateCommand& command, const EventContext& trigger);
 
   /// What a claim freezes in the task's scope.
