@@ -210,6 +210,25 @@ class LostReply : public testing::Test {
     store_ = tasks_.another(*pool_);
   }
 
+  /// Makes a call that has read and decided and waits with what it writes, and loses the reply to
+  /// its COMMIT. Gives the reason that the call gives.
+  template <class Call>
+  std::string lose_reply_of(const Call& call) {
+    tasks_.plane().script("BEGIN; LOCK TABLE state.task_counts IN SHARE ROW EXCLUSIVE MODE");
+    std::string reason;
+    std::thread caller([&] {
+      const auto lost = call();
+      if (!lost.ok()) reason = lost.error().reason();
+    });
+    while (tasks_.plane().number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+      std::this_thread::yield();
+    }
+    proxy_.lose_next_reply();
+    tasks_.plane().script("COMMIT");
+    caller.join();
+    return reason;
+  }
+
   StoredTasks tasks_;
   postgres::CuttingProxy proxy_;
   std::unique_ptr<postgres::Pool> pool_;
@@ -222,20 +241,7 @@ TEST_F(LostReply, OfARunIsAnsweredByItsRepetition) {
                                           .run_id = manual_run_id(source, "key"),
                                           .task_class = TaskClass::Manual,
                                           .event = {.cursor = std::int64_t{1}}}};
-  // The call has read and decided, and waits with what it writes.
-  tasks_.plane().script("BEGIN; LOCK TABLE state.task_counts IN SHARE ROW EXCLUSIVE MODE");
-  std::string reason;
-  std::thread caller([&] {
-    const auto lost = store_->start_runs(requests);
-    if (!lost.ok()) reason = lost.error().reason();
-  });
-  while (tasks_.plane().number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
-    std::this_thread::yield();
-  }
-  proxy_.lose_next_reply();
-  tasks_.plane().script("COMMIT");
-  caller.join();
-  EXPECT_EQ(reason, postgres::kCommitUnknown);
+  EXPECT_EQ(lose_reply_of([&] { return store_->start_runs(requests); }), postgres::kCommitUnknown);
   const auto again = settled([&] { return tasks_.store().start_runs(requests); });
   ASSERT_TRUE(again.ok() && again->at(0).ok());
   EXPECT_TRUE(again->at(0).reply.duplicate);
@@ -253,19 +259,7 @@ TEST_F(LostReply, OfAClaimIsAnsweredWithTheSameLease) {
                                             .max = 2,
                                             .runtime = QueueRuntime::EcsPlatform,
                                             .operators = {}}};
-  tasks_.plane().script("BEGIN; LOCK TABLE state.task_counts IN SHARE ROW EXCLUSIVE MODE");
-  std::string reason;
-  std::thread caller([&] {
-    const auto lost = store_->claim(requests);
-    if (!lost.ok()) reason = lost.error().reason();
-  });
-  while (tasks_.plane().number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
-    std::this_thread::yield();
-  }
-  proxy_.lose_next_reply();
-  tasks_.plane().script("COMMIT");
-  caller.join();
-  EXPECT_EQ(reason, postgres::kCommitUnknown);
+  EXPECT_EQ(lose_reply_of([&] { return store_->claim(requests); }), postgres::kCommitUnknown);
   const auto again = tasks_.store().claim(requests);
   ASSERT_TRUE(again.ok());
   ASSERT_EQ(again->at(0).tasks.size(), 2U);
@@ -288,23 +282,14 @@ TEST_F(LostReply, OfARunThatAClaimWaitedForIsAskedForAgainUnderTheClaimsId) {
   const std::vector<QueueName> queues = {{QueueRuntime::EcsPlatform, QueueLevel::Normal}};
   line.wait({.ticket = 1, .claim = asked, .queues = queues});
   line.wait({.ticket = 2, .claim = asked, .queues = queues});
-  tasks_.plane().script("BEGIN; LOCK TABLE state.task_counts IN SHARE ROW EXCLUSIVE MODE");
-  std::string reason;
-  std::thread caller([&] {
-    const BuildId source(test::seed_id(20));
-    const auto lost =
-        store->start_runs(std::array{RunRequest{.build_id = source,
-                                                .run_id = manual_run_id(source, "k"),
-                                                .event = {.cursor = std::int64_t{1}}}});
-    if (!lost.ok()) reason = lost.error().reason();
-  });
-  while (tasks_.plane().number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
-    std::this_thread::yield();
-  }
-  proxy_.lose_next_reply();
-  tasks_.plane().script("COMMIT");
-  caller.join();
-  EXPECT_EQ(reason, postgres::kCommitUnknown);
+  EXPECT_EQ(
+      lose_reply_of([&] {
+        const BuildId source(test::seed_id(20));
+        return store->start_runs(std::array{RunRequest{.build_id = source,
+                                                       .run_id = manual_run_id(source, "k"),
+                                                       .event = {.cursor = std::int64_t{1}}}});
+      }),
+      postgres::kCommitUnknown);
   EXPECT_EQ(line.failed().at(1), postgres::kCommitUnknown);
   EXPECT_FALSE(line.has_taken());
   EXPECT_EQ(line.waiting(), std::vector<std::uint64_t>{2});
