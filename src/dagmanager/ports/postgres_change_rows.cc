@@ -201,6 +201,22 @@ void tell_queue_updates(Pipeline& pipeline, const std::vector<QueueUpdate>& upda
   pipeline.add(sql::kInsertQueueEvents, std::move(params));
 }
 
+void add_loop_change(Pipeline& pipeline, LoopChange change, Random& random) {
+  const Epoch raised = change.before + 1;
+  const auto stamp = static_cast<std::int64_t>(random.next());
+  Params row;
+  row.int64(raised)
+      .int64(stamp)
+      .text(change.cause)
+      .text(ranges_text(std::move(change.nodes)))
+      .text(ranges_text(std::move(change.queues)))
+      .instant(change.at);
+  pipeline.add(sql::kInsertChange, std::move(row));
+  Params epoch;
+  epoch.int64(raised).int64(stamp).int64(change.event_seq);
+  pipeline.add(sql::kRaiseEpoch, std::move(epoch));
+}
+
 ChangeRows take_rows(std::vector<Rows>& results, const ChangePlaces& places) {
   const auto take = [&](const std::optional<std::size_t>& place) {
     return place ? std::optional(std::move(results[*place])) : std::nullopt;

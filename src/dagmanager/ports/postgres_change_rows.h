@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -62,6 +63,18 @@ std::vector<std::int64_t> raise_revisions(postgres::Pipeline& pipeline,
 /// whoever holds the lock of the epoch (postgres_graph_sql.h).
 void tell_queue_updates(postgres::Pipeline& pipeline, const std::vector<QueueUpdate>& updates,
                         const EventStamp& stamp);
+
+/// What a loop has changed of rows that stay: by it other instances read them anew.
+struct LoopChange {
+  std::string_view cause;
+  std::vector<RowId> nodes;
+  std::vector<RowId> queues;
+  Epoch before = 0;
+  std::int64_t event_seq = 0;  ///< of the last event that was told with it
+  Instant at{};
+};
+/// The row of the change, and the next epoch; for whoever holds its lock.
+void add_loop_change(postgres::Pipeline& pipeline, LoopChange change, Random& random);
 
 /// Takes the results at the places, which are known to be there.
 ChangeRows take_rows(std::vector<postgres::Rows>& results, const ChangePlaces& places);

@@ -175,13 +175,6 @@ InsertPlaces add_inserts(Pipeline& pipeline, Params intents, std::size_t node_ro
   return at;
 }
 
-std::vector<RowId> read_drawn(const Rows& drawn) {
-  std::vector<RowId> rows;
-  rows.reserve(drawn.size());
-  for (std::size_t row = 0; row < drawn.size(); ++row) rows.push_back(drawn.int64(row, 0));
-  return rows;
-}
-
 /// Fills in the rows that were drawn, and gives the records of the new intents.
 std::vector<QueueRecord> read_inserts(const std::vector<Rows>& results, const InsertPlaces& at,
                                       const IntentBatch& batch,
@@ -197,7 +190,7 @@ std::vector<QueueRecord> read_inserts(const std::vector<Rows>& results, const In
     reservation.outcomes[i] = {.queue = rows.int64(row, 1)};
     intents.push_back(intent_record(batch, i, rows.int64(row, 1), nodes[i]));
   }
-  if (at.node_rows) reservation.node_rows = read_drawn(results[*at.node_rows]);
+  if (at.node_rows) reservation.node_rows = read_row_ids(results[*at.node_rows]);
   return intents;
 }
 
@@ -256,7 +249,7 @@ class PostgresGraphStore::Beside {
     if (reservation.node_rows.size() != batch_.new_nodes) {
       WEIR_TRY(const Rows drawn,
                store_.ask_for(sql::kDrawNodeRows, count_params(batch_.new_nodes)));
-      reservation.node_rows = read_drawn(drawn);
+      reservation.node_rows = read_row_ids(drawn);
     }
     if (meanwhile_ && !met_) meanwhile_();
     return reservation;

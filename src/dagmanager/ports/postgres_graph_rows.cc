@@ -112,6 +112,19 @@ std::span<const std::byte> as_bytes(std::string_view bytes) {
   return std::as_bytes(std::span(bytes));
 }
 
+Params rows_params(const std::vector<RowId>& rows) {
+  Params params;
+  params.int64_array(rows);
+  return params;
+}
+
+std::vector<RowId> read_row_ids(const Rows& rows) {
+  std::vector<RowId> ids;
+  ids.reserve(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) ids.push_back(rows.int64(row, 0));
+  return ids;
+}
+
 std::string ranges_text(std::vector<RowId> rows) {
   std::ranges::sort(rows);
   std::string text = "{";

@@ -39,6 +39,10 @@ std::string array_text(std::span<const std::string> items);
 std::string key_hash(std::string_view text);
 std::span<const std::byte> as_bytes(std::string_view bytes);
 
+/// Rows as the one parameter of a statement; those that a statement gave in its first column.
+postgres::Params rows_params(const std::vector<RowId>& rows);
+std::vector<RowId> read_row_ids(const postgres::Rows& rows);
+
 /// Rows as PostgreSQL writes an int8multirange: "{[3,7),[9,10)}".
 std::string ranges_text(std::vector<RowId> rows);
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 namespace weir::dagmanager {
-namespace {
 
 std::vector<RowId> rows_of(const std::vector<QueueSilence>& silences) {
   std::vector<RowId> rows;
@@ -12,8 +11,6 @@ std::vector<RowId> rows_of(const std::vector<QueueSilence>& silences) {
   for (const QueueSilence& one : silences) rows.push_back(one.queue);
   return rows;
 }
-
-}  // namespace
 
 std::vector<RowId> CompletionOutcome::queues() const {
   std::vector<RowId> rows = rows_of(completed);

@@ -29,6 +29,8 @@ struct CompletionOutcome {
   std::vector<RowId> queues() const;
 };
 
+std::vector<RowId> rows_of(const std::vector<QueueSilence>& silences);
+
 /// Queues that are not active, or are so already, are left as they are, and nobody is told of them.
 CompletionOutcome plan_completion(const GraphIndex& index, const CompletionChange& change);
 

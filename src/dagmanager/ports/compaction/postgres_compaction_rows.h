@@ -12,9 +12,6 @@
 /// What the transactions of a compaction share in PostgreSQL.
 namespace weir::dagmanager {
 
-/// The port's fault; that the loops are another's by now stays what it is.
-Error compaction_error(Error error);
-
 /// Places of the results that an export is read from.
 struct ExportPlaces {
   std::size_t sentinel;

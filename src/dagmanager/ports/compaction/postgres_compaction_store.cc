@@ -92,18 +92,13 @@ Result<std::optional<SentinelExport>> read_export(postgres::Pool& pool, const Se
 
 }  // namespace
 
-Error compaction_error(Error error) {
-  if (error.reason() == kLoopLost) return error;
-  return graph_error(std::move(error));
-}
-
 Result<std::vector<SentinelLife>> PostgresCompactionStore::sentinels() {
   return with_graph_error(read_lives(pool_));
 }
 
 Result<void> PostgresCompactionStore::mark(const LoopFence& gc, const RetirementMarks& marks) {
   auto marked = write_marks(pool_, gc, marks);
-  if (!marked.ok()) return compaction_error(std::move(marked).error());
+  if (!marked.ok()) return loop_error(std::move(marked).error());
   return marked;
 }
 

@@ -6,6 +6,7 @@
 #include "base/crash_point.h"
 #include "dagmanager/ports/compaction/postgres_compaction_rows.h"
 #include "dagmanager/ports/compaction/postgres_compaction_store.h"
+#include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_graph_store.h"
@@ -56,12 +57,6 @@ constexpr Statement kInsertTombstones = {
     "INSERT INTO weir_dagmanager.graph_change (epoch, stamp, diff_id, node_seqs, queue_ids,"
     " gone_nodes, at) VALUES ($1, $2, $3, $4::text::int8multirange, '{}',"
     " $4::text::int8multirange, $5)"};
-
-Params rows_params(const std::vector<RowId>& rows) {
-  Params params;
-  params.int64_array(rows);
-  return params;
-}
 
 /// What the transaction has read once everybody else is kept out.
 struct Locked {
@@ -160,7 +155,7 @@ Result<RemovedNodes> PostgresCompactionStore::write_nodes(const CompactionFence&
 Result<RemovedNodes> PostgresCompactionStore::remove_nodes(const CompactionFence& fence,
                                                            const NodeRemoval& removal) {
   auto removed = write_nodes(fence, removal);
-  if (!removed.ok()) return compaction_error(std::move(removed).error());
+  if (!removed.ok()) return loop_error(std::move(removed).error());
   return removed;
 }
 

@@ -5,6 +5,7 @@
 #include "base/crash_point.h"
 #include "dagmanager/ports/compaction/postgres_compaction_rows.h"
 #include "dagmanager/ports/compaction/postgres_compaction_store.h"
+#include "dagmanager/ports/loops/postgres_loop_leases.h"
 #include "dagmanager/ports/postgres_limits.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/pipeline.h"
@@ -84,7 +85,7 @@ Result<bool> PostgresCompactionStore::remove_sentinel(const CompactionFence& fen
                                                       const SentinelRemoval& removal) {
   if (!removal.exported.sentinel.retired_at) return false;
   auto removed = write_removal(pool_, fence, removal);
-  if (!removed.ok()) return compaction_error(std::move(removed).error());
+  if (!removed.ok()) return loop_error(std::move(removed).error());
   return removed;
 }
 

@@ -219,9 +219,7 @@ Result<std::vector<PendingEvent>> PostgresControlBus::unsent(std::int64_t after,
 
 Result<void> PostgresControlBus::acknowledge(const LoopFence& fence,
                                              std::span<const std::int64_t> numbers, Instant now) {
-  auto written = acknowledge_events(pool_, fence, numbers, now);
-  if (written.ok() || written.error().reason() == kLoopLost) return written;
-  return graph_error(written.error());
+  return with_loop_error(acknowledge_events(pool_, fence, numbers, now));
 }
 
 Result<PrunedEvents> PostgresControlBus::prune(Instant before, std::size_t limit) {

@@ -117,4 +117,9 @@ Result<void> judge_fence(const Rows& rows, const LoopFence& fence) {
   return {};
 }
 
+Error loop_error(Error error) {
+  if (error.reason() == kLoopLost) return error;
+  return graph_error(std::move(error));
+}
+
 }  // namespace weir::dagmanager

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dagmanager/ports/loops/loop_leases.h"
@@ -39,5 +40,15 @@ std::size_t add_fence(postgres::Pipeline& pipeline, const LoopFence& fence);
 
 /// ABORTED `loop_lost` if the row is another's by now.
 Result<void> judge_fence(const postgres::Rows& rows, const LoopFence& fence);
+
+/// graph_error of what a loop's transaction met; that the loop is another's by now stays what it
+/// is.
+Error loop_error(Error error);
+
+template <class T>
+Result<T> with_loop_error(Result<T> result) {
+  if (!result.ok()) return loop_error(std::move(result).error());
+  return result;
+}
 
 }  // namespace weir::dagmanager

@@ -295,9 +295,7 @@ Result<void> PostgresAlertStore::write_once(const LoopFence& fence, const AlertC
 
 Result<void> PostgresAlertStore::write(const LoopFence& fence, const AlertChange& change,
                                        Instant now) {
-  auto written = write_once(fence, change, now);
-  if (written.ok() || written.error().reason() == kLoopLost) return written;
-  return graph_error(written.error());
+  return with_loop_error(write_once(fence, change, now));
 }
 
 }  // namespace weir::dagmanager

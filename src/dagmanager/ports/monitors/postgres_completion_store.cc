@@ -48,12 +48,6 @@ constexpr Statement kSetCompleted = {
     "dag_set_completed",
     "UPDATE weir_dagmanager.queue SET completed = $2 WHERE queue_id = ANY ($1)"};
 
-Params rows_of(const std::vector<RowId>& rows) {
-  Params params;
-  params.int64_array(rows);
-  return params;
-}
-
 void put_silences(Pipeline& pipeline, const std::vector<QueueSilence>& silences) {
   if (silences.empty()) return;
   const auto lasted = [](const QueueSilence& one) {
@@ -68,7 +62,7 @@ void put_silences(Pipeline& pipeline, const std::vector<QueueSilence>& silences)
 
 void set_completed(Pipeline& pipeline, const std::vector<RowId>& rows, bool completed) {
   if (rows.empty()) return;
-  Params params = rows_of(rows);
+  Params params = rows_params(rows);
   params.boolean(completed);
   pipeline.add(kSetCompleted, std::move(params));
 }
@@ -90,53 +84,40 @@ CompletionChange only(CompletionChange change, const std::vector<RowId>& free) {
 
 Result<LockedSilence> lock_silent(postgres::Connection& connection, const LoopFence& fence,
                                   const CompletionChange& change) {
-  std::vector<RowId> wanted = change.resumed;
-  for (const QueueSilence& one : change.completed) wanted.push_back(one.queue);
+  std::vector<RowId> wanted = rows_of(change.completed);
+  wanted.insert(wanted.end(), change.resumed.begin(), change.resumed.end());
   Pipeline pipeline(connection);
   pipeline.begin();
   const std::size_t fence_at = add_fence(pipeline, fence);
   const std::size_t epoch_at = pipeline.add(sql::kLockEpoch);
-  const std::size_t queues_at = pipeline.add(kLockSilent, rows_of(wanted));
+  const std::size_t queues_at = pipeline.add(kLockSilent, rows_params(wanted));
   WEIR_TRY(const auto read, pipeline.run());
   WEIR_CHECK(judge_fence(read[fence_at], fence));
   const Rows& epoch = read[epoch_at];
-  std::vector<RowId> free;
-  free.reserve(read[queues_at].size());
-  for (std::size_t row = 0; row < read[queues_at].size(); ++row) {
-    free.push_back(read[queues_at].int64(row, 0));
-  }
   return LockedSilence{.position = {epoch.int64(0, 0), epoch.int64(0, 1)},
                        .event_seq = epoch.int64(0, 2),
-                       .change = only(change, free)};
+                       .change = only(change, read_row_ids(read[queues_at]))};
 }
 
 /// All that an outcome writes, and COMMIT.
 void add_outcome(Pipeline& pipeline, const CompletionOutcome& outcome, const LockedSilence& locked,
                  Random& random) {
   const Instant at = locked.change.at;
-  std::vector<RowId> completed;
-  completed.reserve(outcome.completed.size());
-  for (const QueueSilence& one : outcome.completed) completed.push_back(one.queue);
-  set_completed(pipeline, completed, true);
+  set_completed(pipeline, rows_of(outcome.completed), true);
   set_completed(pipeline, outcome.resumed, false);
   put_silences(pipeline, outcome.completed);
-  if (!outcome.resumed.empty()) pipeline.add(kForgetSilences, rows_of(outcome.resumed));
+  if (!outcome.resumed.empty()) pipeline.add(kForgetSilences, rows_params(outcome.resumed));
   tell_queue_updates(pipeline, outcome.updates,
                      {.random = &random, .event_seq = locked.event_seq, .at = at});
-  const Epoch raised = locked.position.epoch + 1;
-  const auto stamp = static_cast<std::int64_t>(random.next());
-  Params change;
-  change.int64(raised)
-      .int64(stamp)
-      .text("loop:completion")
-      .text(ranges_text(outcome.nodes))
-      .text(ranges_text(outcome.queues()))
-      .instant(at);
-  pipeline.add(sql::kInsertChange, std::move(change));
-  Params epoch;
-  epoch.int64(raised).int64(stamp).int64(locked.event_seq +
-                                         static_cast<std::int64_t>(outcome.updates.size()));
-  pipeline.add(sql::kRaiseEpoch, std::move(epoch));
+  add_loop_change(
+      pipeline,
+      {.cause = "loop:completion",
+       .nodes = outcome.nodes,
+       .queues = outcome.queues(),
+       .before = locked.position.epoch,
+       .event_seq = locked.event_seq + static_cast<std::int64_t>(outcome.updates.size()),
+       .at = at},
+      random);
   pipeline.commit();
 }
 
@@ -170,17 +151,10 @@ Result<void> write_notes(postgres::Pool& pool, const LoopFence& fence, const Sil
   WEIR_CHECK(judge_fence(read[fence_at], fence));
   Pipeline writing(*connection);
   put_silences(writing, notes.put);
-  if (!notes.forgotten.empty()) writing.add(kForgetSilences, rows_of(notes.forgotten));
+  if (!notes.forgotten.empty()) writing.add(kForgetSilences, rows_params(notes.forgotten));
   writing.commit();
   WEIR_CHECK(writing.run());
   return {};
-}
-
-/// The port's fault; that the loop is another's by now stays what it is.
-template <class T>
-Result<T> with_loop_error(Result<T> result) {
-  if (result.ok() || result.error().reason() == kLoopLost) return result;
-  return graph_error(std::move(result).error());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/crash_point.h"
 #include "dagmanager/ports/loops/postgres_loop_leases.h"
+#include "dagmanager/ports/postgres_change_rows.h"
 #include "dagmanager/ports/postgres_graph_rows.h"
 #include "dagmanager/ports/postgres_graph_sql.h"
 #include "dagmanager/ports/postgres_limits.h"
@@ -87,24 +88,16 @@ Batch read_batch(const Rows& due, const Rows& epoch) {
 
 /// All of a batch, and COMMIT.
 void add_batch(Pipeline& pipeline, const Batch& batch, Random& random, Instant at) {
-  Params queues;
-  queues.int64_array(batch.queues);
-  pipeline.add(kRecompute, std::move(queues));
+  pipeline.add(kRecompute, rows_params(batch.queues));
   add_lifecycles(pipeline, batch.told, random, batch.event_seq, at);
-  const Epoch raised = batch.epoch + 1;
-  const auto stamp = static_cast<std::int64_t>(random.next());
-  Params change;
-  change.int64(raised)
-      .int64(stamp)
-      .text("loop:recompute")
-      .text(ranges_text(batch.nodes))
-      .text(ranges_text(batch.queues))
-      .instant(at);
-  pipeline.add(sql::kInsertChange, std::move(change));
-  Params epoch;
-  epoch.int64(raised).int64(stamp).int64(batch.event_seq +
-                                         static_cast<std::int64_t>(batch.told.size()));
-  pipeline.add(sql::kRaiseEpoch, std::move(epoch));
+  add_loop_change(pipeline,
+                  {.cause = "loop:recompute",
+                   .nodes = batch.nodes,
+                   .queues = batch.queues,
+                   .before = batch.epoch,
+                   .event_seq = batch.event_seq + static_cast<std::int64_t>(batch.told.size()),
+                   .at = at},
+                  random);
   pipeline.commit();
 }
 
@@ -137,9 +130,7 @@ Result<std::vector<RowId>> write_recompute(postgres::Pool& pool, Random& random,
 
 Result<std::vector<RowId>> PostgresBuffering::recompute(const LoopFence& fence,
                                                         const RecomputeOrder& order) {
-  auto rows = write_recompute(pool_, random_, fence, order);
-  if (rows.ok() || rows.error().reason() == kLoopLost) return rows;
-  return graph_error(std::move(rows).error());
+  return with_loop_error(write_recompute(pool_, random_, fence, order));
 }
 
 }  // namespace weir::dagmanager

@@ -92,12 +92,6 @@ struct Locked {
   Collection collection;  // of what nobody else has in hands
 };
 
-Params rows_params(const std::vector<RowId>& rows) {
-  Params params;
-  params.int64_array(rows);
-  return params;
-}
-
 Result<Locked> lock_graph(postgres::Connection& connection, const LoopFence& fence,
                           const Collection& collection) {
   Pipeline pipeline(connection);
@@ -118,11 +112,7 @@ Result<Locked> lock_graph(postgres::Connection& connection, const LoopFence& fen
                 .event_seq = epoch.int64(0, 2),
                 .deploys = {},
                 .collection = collection};
-  std::vector<RowId> free;
-  free.reserve(read[queues_at].size());
-  for (std::size_t row = 0; row < read[queues_at].size(); ++row) {
-    free.push_back(read[queues_at].int64(row, 0));
-  }
+  const std::vector<RowId> free = read_row_ids(read[queues_at]);
   std::erase_if(locked.collection.queues,
                 [&](const QueueEnd& end) { return !std::ranges::binary_search(free, end.queue); });
   const Rows& deploys = read[deploys_at];
@@ -274,13 +264,6 @@ Result<std::size_t> write_cleanup(postgres::Pool& pool, const Cleanup& cleanup) 
   WEIR_CHECK(writing.run());
   WEIR_CRASH_POINT("cleanup.after_commit");
   return keys.size();
-}
-
-/// The port's fault; that the loop is another's by now stays what it is.
-template <class T>
-Result<T> with_loop_error(Result<T> result) {
-  if (result.ok() || result.error().reason() == kLoopLost) return result;
-  return graph_error(std::move(result).error());
 }
 
 }  // namespace

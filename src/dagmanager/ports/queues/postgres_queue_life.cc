@@ -127,9 +127,7 @@ Result<std::vector<OrphanRecord>> PostgresQueueLife::orphans() {
 }
 
 Result<void> PostgresQueueLife::mark(const LoopFence& fence, const OrphanMarks& marks) {
-  auto written = write_marks(pool_, fence, marks);
-  if (written.ok() || written.error().reason() == kLoopLost) return written;
-  return graph_error(written.error());
+  return with_loop_error(write_marks(pool_, fence, marks));
 }
 
 }  // namespace weir::dagmanager

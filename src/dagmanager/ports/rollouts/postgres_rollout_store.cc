@@ -61,12 +61,6 @@ std::vector<SentinelRecord> read_sides(const Rows& rows) {
   return sides;
 }
 
-template <class T>
-Result<T> keep_loop_lost(Result<T> result) {
-  if (!result.ok() && result.error().reason() == kLoopLost) return result;
-  return with_graph_error(std::move(result));
-}
-
 }  // namespace
 
 /// One change of a stored rollout: two exchanges in one transaction; one that is left open is
@@ -200,7 +194,7 @@ Result<RolloutOutcome> PostgresRolloutStore::change(const RolloutOrder& order) {
 
 Result<RolloutOutcome> PostgresRolloutStore::judge(const LoopFence& fence,
                                                    const RolloutJudgement& judgement) {
-  return keep_loop_lost(
+  return with_loop_error(
       Change(pool_, random_)
           .run(judgement.id, &fence,
                [&](const RolloutRecord& record,

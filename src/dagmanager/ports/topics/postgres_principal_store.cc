@@ -73,9 +73,7 @@ Result<void> PostgresPrincipalStore::add(std::span<const std::string> principals
 Result<void> PostgresPrincipalStore::drop(const LoopFence& fence,
                                           std::span<const std::string> principals) {
   if (principals.empty()) return {};
-  auto dropped = drop_principals(pool_, fence, principals);
-  if (dropped.ok() || dropped.error().reason() == kLoopLost) return dropped;
-  return graph_error(std::move(dropped).error());
+  return with_loop_error(drop_principals(pool_, fence, principals));
 }
 
 }  // namespace weir::dagmanager

@@ -48,9 +48,7 @@ Result<std::size_t> prune_once(postgres::Pool& pool, const LoopFence& fence, Ins
 
 Result<std::size_t> PostgresTopicLogStore::prune(const LoopFence& fence, Instant horizon,
                                                  std::size_t limit) {
-  auto gone = prune_once(pool_, fence, horizon, limit);
-  if (gone.ok() || gone.error().reason() == kLoopLost) return gone;
-  return graph_error(std::move(gone).error());
+  return with_loop_error(prune_once(pool_, fence, horizon, limit));
 }
 
 Result<std::optional<Instant>> PostgresTopicLogStore::pruned_before() {
