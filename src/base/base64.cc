@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::string_view kDigits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kUrlDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::uint8_t kBlank = 64;
 constexpr std::uint8_t kPadding = 65;
 constexpr std::uint8_t kBad = 66;
@@ -25,6 +27,23 @@ constexpr std::array<std::uint8_t, 256> make_values() {
   return values;
 }
 constexpr std::array<std::uint8_t, 256> kValues = make_values();
+
+/// With padding.
+std::string encode(std::string_view bytes, std::string_view digits) {
+  std::string text((bytes.size() + 2) / 3 * 4, '=');
+  char* out = text.data();
+  const auto byte = [&](std::size_t at) -> std::uint32_t {
+    return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0U;
+  };
+  for (std::size_t at = 0; at < bytes.size(); at += 3, out += 4) {
+    const std::uint32_t bits = byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
+    out[0] = digits[bits >> 18];
+    out[1] = digits[(bits >> 12) & 0x3fU];
+    if (at + 1 < bytes.size()) out[2] = digits[(bits >> 6) & 0x3fU];
+    if (at + 2 < bytes.size()) out[3] = digits[bits & 0x3fU];
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -59,21 +78,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return bytes;
 }
 
-std::string encode_base64(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t byte = 0; byte < 3; ++byte) {
-      bits = (bits << 8) | (byte < group.size() ? static_cast<unsigned char>(group[byte]) : 0U);
-    }
-    for (std::size_t digit = 0; digit < 4; ++digit) {
-      text += digit <= group.size() ? kDigits[(bits >> (18 - 6 * digit)) & 0x3fU] : '=';
-    }
-  }
-  return text;
-}
+std::string encode_base64(std::string_view bytes) { return encode(bytes, kDigits); }
 
 std::optional<std::string> decode_base64url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;
@@ -98,12 +103,8 @@ std::optional<std::string> decode_base64url(std::string_view text) {
 }
 
 std::string encode_base64url(std::string_view bytes) {
-  std::string text = encode_base64(bytes);
-  while (text.ends_with('=')) text.pop_back();
-  for (char& digit : text) {
-    if (digit == '+') digit = '-';
-    if (digit == '/') digit = '_';
-  }
+  std::string text = encode(bytes, kUrlDigits);
+  text.resize((bytes.size() * 4 + 2) / 3);
   return text;
 }
 

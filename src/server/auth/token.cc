@@ -181,14 +181,15 @@ std::int64_t seconds_of(Instant instant) {
   return std::chrono::floor<seconds>(instant).time_since_epoch().count();
 }
 
-std::optional<std::string> read_word(JsonValue claim) {
-  if (!claim.is_text() || claim.text().empty() || claim.text().size() > kWordBytesMax) {
-    return std::nullopt;
-  }
+bool is_word(std::string_view text) {
   const auto is_control = [](char letter) {
     return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
   };
-  if (std::any_of(claim.text().begin(), claim.text().end(), is_control)) return std::nullopt;
+  return !text.empty() && text.size() <= kWordBytesMax && std::ranges::none_of(text, is_control);
+}
+
+std::optional<std::string> read_word(JsonValue claim) {
+  if (!claim.is_text() || !is_word(claim.text())) return std::nullopt;
   return std::string(claim.text());
 }
 

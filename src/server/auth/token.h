@@ -71,7 +71,9 @@ Error token_refused(std::string_view code, TokenFault fault, std::string_view cl
 std::optional<Instant> read_seconds(JsonValue claim);
 std::int64_t seconds_of(Instant instant);
 
-/// A text claim of 1...256 bytes without control characters; nothing if it is no such.
+/// Whether a text is of 1...256 bytes without control characters.
+bool is_word(std::string_view text);
+/// A text claim that is such a word; nothing if it is none.
 std::optional<std::string> read_word(JsonValue claim);
 
 }  // namespace weir::auth

@@ -210,15 +210,34 @@ TEST_F(Capability, HoldsAnIdWhereItsGrantsWouldBeTooLong) {
 }
 
 TEST_F(Capability, IsNotWrittenWhenNobodyWouldReadIt) {
-  CapabilityClaims claims = good_claims();
-  claims.grants.datasets[0].where = R"(1},"task_id":"x")";
-  EXPECT_EQ(write_capability(claims).error().reason(), "capability_invalid");
-  claims = good_claims();
-  claims.grants.write_prefixes = {"s3://bucket/datasets/o/v/"};
-  EXPECT_EQ(write_capability(claims).error().reason(), "capability_invalid");
-  claims = good_claims();
-  claims.bound_to.attempt = 0;
-  EXPECT_EQ(write_capability(claims).error().reason(), "capability_invalid");
+  using Spoil = std::function<void(CapabilityClaims&)>;
+  const std::vector<std::pair<std::string, Spoil>> spoils = {
+      {"issuer", [](CapabilityClaims& c) { c.issuer = "a\n"; }},
+      {"no life", [](CapabilityClaims& c) { c.expires_at = c.issued_at; }},
+      {"life", [](CapabilityClaims& c) { c.expires_at = c.issued_at + std::chrono::hours(2); }},
+      {"jti", [](CapabilityClaims& c) { c.jti = {}; }},
+      {"org", [](CapabilityClaims& c) { c.org_id = {}; }},
+      {"task", [](CapabilityClaims& c) { c.bound_to.task_id = {}; }},
+      {"attempt", [](CapabilityClaims& c) { c.bound_to.attempt = 0; }},
+      {"cap", [](CapabilityClaims& c) { c.cap = Uuid(); }},
+      {"filter", [](CapabilityClaims& c) { c.grants.datasets[0].where = R"(1},"task_id":"x")"; }},
+      {"no filter", [](CapabilityClaims& c) { c.grants.datasets[0].where = "{}"; }},
+      {"relation", [](CapabilityClaims& c) { c.grants.datasets[0].relation = ""; }},
+      {"dataset", [](CapabilityClaims& c) { c.grants.datasets[0].dataset_uuid = {}; }},
+      {"storage", [](CapabilityClaims& c) { c.grants.datasets[0].storage_ref = ""; }},
+      {"output", [](CapabilityClaims& c) { c.grants.outputs[0].output = std::string(300, 'a'); }},
+      {"version", [](CapabilityClaims& c) { c.grants.outputs[0].dataset_version = {}; }},
+      {"reads", [](CapabilityClaims& c) { c.grants.read_prefixes[0] += "../"; }},
+      {"writes", [](CapabilityClaims& c) { c.grants.write_prefixes = {"s3://b/datasets/o/v/"}; }},
+      {"many", [](CapabilityClaims& c) { c.grants.outputs.resize(5000, c.grants.outputs[0]); }},
+  };
+  for (const auto& [name, spoil] : spoils) {
+    CapabilityClaims claims = good_claims();
+    spoil(claims);
+    const auto written = write_capability(claims);
+    ASSERT_FALSE(written.ok()) << name;
+    EXPECT_EQ(written.error().reason(), "capability_invalid") << name;
+  }
 }
 
 /// I33: valid for one task and attempt, covering only pinned inputs and own prefixes.
