@@ -164,6 +164,15 @@ Result<TaskPayload> read_task_payload(JsonValue root);
 std::string write_task_payload(const TaskPayload& payload);
 void append_task_payload(std::string& out, const TaskPayload& payload);
 
+/// Where its reader finds the APIs.
+struct TaskEndpoints {
+  std::string_view task_api = {};
+  std::string_view query_api = {};
+};
+/// The same with other endpoints than it has.
+void append_task_payload(std::string& out, const TaskPayload& payload,
+                         const TaskEndpoints& endpoints);
+
 /// A cursor as the wire has it: a number, or a text, which an integer beyond 2^53-1 is too.
 void append_cursor(std::string& out, const Cursor& cursor);
 /// Reads one back; nothing if the text of the value is none. A text that is the decimal form of an

@@ -155,6 +155,11 @@ std::string range_partition_key(const CursorRange& range) {
 }
 
 void append_task_payload(std::string& out, const TaskPayload& payload) {
+  append_task_payload(out, payload, {.task_api = payload.task_api, .query_api = payload.query_api});
+}
+
+void append_task_payload(std::string& out, const TaskPayload& payload,
+                         const TaskEndpoints& endpoints) {
   JsonLine line(out);
   write_names(line, payload);
   if (payload.unique_key.empty()) {
@@ -179,8 +184,7 @@ void append_task_payload(std::string& out, const TaskPayload& payload) {
   write_matter(out, line, payload);
   line.raw_or_null("udf", payload.udf);
   line.key("endpoints");
-  JsonLine endpoints(out);
-  endpoints.text("task_api", payload.task_api).text("query_api", payload.query_api).end();
+  JsonLine(out).text("task_api", endpoints.task_api).text("query_api", endpoints.query_api).end();
   line.end();
 }
 

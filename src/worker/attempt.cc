@@ -13,14 +13,8 @@ Duration lease_of(const Claimed& claimed) { return claimed.heartbeat_interval * 
 
 }  // namespace
 
-Result<AttemptPtr> Attempt::create(Claimed claimed, Duration claim_sent) {
-  WEIR_TRY(StopSignal stop, StopSignal::create());
-  return AttemptPtr(new Attempt(std::move(claimed), std::move(stop), claim_sent));
-}
-
-Attempt::Attempt(Claimed claimed, StopSignal stop, Duration claim_sent)
+Attempt::Attempt(Claimed claimed, Duration claim_sent)
     : claimed_(std::move(claimed)),
-      stop_(std::move(stop)),
       capability_(claimed_.capability_token),
       lease_end_(claim_sent + lease_of(claimed_)),
       allowance_(kRequestsPerSecond),

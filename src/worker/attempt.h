@@ -19,7 +19,7 @@ class Attempt {
  public:
   /// `claim_sent` is when the claim was sent, by Clock::monotonic: the lease cannot end sooner than
   /// counted from there.
-  static Result<std::shared_ptr<Attempt>> create(Claimed claimed, Duration claim_sent);
+  Attempt(Claimed claimed, Duration claim_sent);
 
   const Claimed& claimed() const { return claimed_; }
   const operators::TaskPayload& payload() const { return claimed_.payload; }
@@ -54,8 +54,6 @@ class Attempt {
   bool admit(Duration now) WEIR_EXCLUDES(mutex_);
 
  private:
-  Attempt(Claimed claimed, StopSignal stop, Duration claim_sent);
-
   const Claimed claimed_;
   StopSignal stop_;
 

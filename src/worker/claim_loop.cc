@@ -79,7 +79,7 @@ void ClaimLoop::run() {
         continue;
       }
       if (answer->claim) {
-        take(*answer->claim, clock_.monotonic());
+        take(*std::move(answer->claim), clock_.monotonic());
         continue;
       }
       request.task_ids = tasks_of(answer->wakeups);
@@ -130,7 +130,7 @@ void ClaimLoop::claim(ClaimRequest request, std::size_t free) {
   while (true) {
     const Duration sent = clock_.monotonic();
     auto answer = api_.claim(request);
-    if (answer.ok()) return take(*answer, sent);
+    if (answer.ok()) return take(*std::move(answer), sent);
     tell_away(answer.error());
     more_ = false;
     const bool is_answered = answer.error().code() == Code::FailedPrecondition;
@@ -142,12 +142,12 @@ void ClaimLoop::claim(ClaimRequest request, std::size_t free) {
 
 /// `at`: when it was asked for, or, of a poll that waited, when it came: it was claimed just
 /// before.
-void ClaimLoop::take(const ClaimAnswer& answer, Duration at) {
+void ClaimLoop::take(ClaimAnswer answer, Duration at) {
   if (away_) log_.info("the dispatcher answers again");
   away_ = false;
   backoff_.reset();
   more_ = answer.more;
-  for (const Claimed& claimed : answer.tasks) slots_.run(claimed, at);
+  for (Claimed& claimed : answer.tasks) slots_.run(std::move(claimed), at);
 }
 
 /// Higher levels first, but now and then a lower one, so that none starves.

@@ -40,7 +40,7 @@ class ClaimLoop {
   /// An error if the poll was not answered.
   Result<PollAnswer> poll(std::size_t free, const std::string& claim_id);
   void claim(ClaimRequest request, std::size_t free);
-  void take(const ClaimAnswer& answer, Duration at);
+  void take(ClaimAnswer answer, Duration at);
   void note_lost(const Error& error, const std::string& claim_id);
   std::vector<std::string> queues();
   /// Whether to go on, after a pause.

@@ -29,7 +29,8 @@ void pass_on_crash_point([[maybe_unused]] std::map<std::string, std::string>& en
 
 }  // namespace
 
-Slots::Slots(const SlotParts& parts) : parts_(parts) {}
+Slots::Slots(const SlotParts& parts)
+    : parts_(parts), ingest_roots_(nlohmann::json(parts.config.ingest_roots).dump()) {}
 
 Slots::~Slots() {
   stop_all({StopReason::Drain, Duration::zero()});
@@ -42,14 +43,10 @@ void Slots::start() {
   }
 }
 
-void Slots::run(const Claimed& claimed, Duration claim_sent) {
-  auto attempt = Attempt::create(claimed, claim_sent);
-  if (!attempt.ok()) {
-    parts_.completions.report(released_completion(claimed));
-    return;
-  }
-  if (!take(*attempt)) {
-    parts_.completions.report(released_completion(claimed));
+void Slots::run(Claimed claimed, Duration claim_sent) {
+  const auto attempt = std::make_shared<Attempt>(std::move(claimed), claim_sent);
+  if (!take(attempt)) {
+    parts_.completions.report(released_completion(attempt->claimed()));
     return;
   }
   work_.notify_one();  // without the lock, which who wakes takes first
@@ -223,14 +220,13 @@ Result<ChildEnd> Slots::run_operator(Attempt& attempt, const std::filesystem::pa
 ChildSpec Slots::spec_of(const Attempt& attempt, const std::filesystem::path& folder,
                          const std::string& socket) const {
   const WorkerConfig& config = parts_.config;
-  operators::TaskPayload payload = attempt.payload();
-  payload.task_api = "unix:" + socket;
-  payload.query_api.clear();
+  const operators::TaskPayload& payload = attempt.payload();
+  const std::string task_api = "unix:" + socket;
   ChildSpec spec;
   spec.environment = {
-      {"TRACE_TASK_API", payload.task_api},
+      {"TRACE_TASK_API", task_api},
       {"WEIR_OBJECT_ROOT", config.object_root},
-      {"WEIR_INGEST_ROOTS", nlohmann::json(config.ingest_roots).dump()},
+      {"WEIR_INGEST_ROOTS", ingest_roots_},
       {"WEIR_DUCKDB_LIBRARY", config.duckdb_library},
       {"AWS_LAMBDA_FUNCTION_NAME", payload.job},
       {"AWS_LAMBDA_FUNCTION_VERSION", payload.operator_version},
@@ -251,7 +247,8 @@ ChildSpec Slots::spec_of(const Attempt& attempt, const std::filesystem::path& fo
     spec.secrets.push_back(value);
   }
   spec.folder = folder.string();
-  spec.input = operators::write_task_payload(payload) + "\n";
+  operators::append_task_payload(spec.input, payload, {.task_api = task_api});
+  spec.input += '\n';
   spec.log_path = task_log_path(config.log_folder, payload.task_id, payload.attempt);
   spec.deadline = attempt.deadline(parts_.clock.now(), parts_.clock.monotonic());
   spec.kill_after = config.kill_after;

@@ -59,7 +59,7 @@ class Slots {
   void start();
   /// Runs an attempt whose claim was sent at `claim_sent` (Clock::monotonic). One that finds no
   /// free place is released.
-  void run(const Claimed& claimed, Duration claim_sent) WEIR_EXCLUDES(mutex_);
+  void run(Claimed claimed, Duration claim_sent) WEIR_EXCLUDES(mutex_);
 
   /// Waits until a place is free, or with `ahead` until one can be expected soon; says how many
   /// attempts are wanted, 0 once `no_more` was called.
@@ -93,6 +93,7 @@ class Slots {
   void note_pace(Duration took) WEIR_REQUIRES(mutex_);
 
   const SlotParts parts_;
+  const std::string ingest_roots_;  // as JSON, for the environment
 
   struct Waiting {
     AttemptPtr attempt;

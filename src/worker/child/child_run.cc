@@ -109,9 +109,11 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child() {
     if (process_.pid > 0) collect();
+    stop_.unwatch();
   }
 
   Result<void> start() {
+    WEIR_TRY(asked_to_stop_, stop_.watch());
     WEIR_TRY(FileDescriptor input, make_input(spec_.input));
     WEIR_TRY(Pipe out, make_pipe());
     WEIR_TRY(Pipe err, make_pipe());
@@ -152,7 +154,7 @@ class Child {
     std::array<pollfd, 4> watched = {{{out_->descriptor(), POLLIN, 0},
                                       {err_->descriptor(), POLLIN, 0},
                                       {process_.pid_fd.number(), POLLIN, 0},
-                                      {stop_.descriptor(), POLLIN, 0}}};
+                                      {asked_to_stop_, POLLIN, 0}}};
     if (poll(watched.data(), watched.size(), milliseconds_left()) < 0) return false;
     if (watched[2].revents != 0) return true;
     if (watched[0].revents != 0) out_->read_some();
@@ -209,6 +211,7 @@ class Child {
 
   const ChildSpec& spec_;
   StopSignal& stop_;
+  int asked_to_stop_ = -1;  // its descriptor
   const Clock& clock_;
   TaskLog log_;
   process::Process process_;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
-#include "drivers/process/file_descriptor.h"
 
 namespace weir::worker {
 
@@ -30,12 +30,11 @@ struct StopWish {
 };
 
 /// The wish that a child stops. Any thread may ask; the first reason stays, a later ask can only
-/// shorten the grace. Whoever runs the child sleeps on the descriptor.
+/// shorten the grace. Whoever runs the child sleeps on a descriptor, which is the thread's: one of
+/// each attempt that waits would be copied and closed at the start of every child.
 class StopSignal {
  public:
-  static Result<StopSignal> create();
-  StopSignal(StopSignal&& other) noexcept;
-  StopSignal& operator=(StopSignal&&) = delete;
+  StopSignal() = default;
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
   ~StopSignal() = default;
@@ -43,15 +42,20 @@ class StopSignal {
   void ask(StopWish wish) WEIR_EXCLUDES(mutex_);
   StopWish wish() const WEIR_EXCLUDES(mutex_);
 
-  /// Readable after an ask that changed something, until `clear`.
-  int descriptor() const { return event_.number(); }
-  void clear();
+  /// The calling thread's descriptor, readable after an ask that changed something, one of before
+  /// too, until `clear`. The thread watches one signal at a time, until `unwatch`; `no_descriptor`
+  /// if there is none to be had.
+  Result<int> watch() WEIR_EXCLUDES(mutex_);
+  void unwatch() WEIR_EXCLUDES(mutex_);
+  void clear() WEIR_EXCLUDES(mutex_);
 
  private:
-  explicit StopSignal(process::FileDescriptor event) : event_(std::move(event)) {}
+  void tell() WEIR_REQUIRES(mutex_);
+  void take_back() WEIR_REQUIRES(mutex_);
 
-  process::FileDescriptor event_;
   mutable base::Mutex mutex_;
+  std::optional<int> event_ WEIR_GUARDED_BY(mutex_);  // of the thread that watches
+  bool told_ WEIR_GUARDED_BY(mutex_) = false;         // it is readable
   StopWish wish_ WEIR_GUARDED_BY(mutex_);
 };
 

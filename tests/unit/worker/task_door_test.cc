@@ -63,9 +63,7 @@ class TaskDoorTest : public ::testing::Test {
     auto claim = api_.claim({.claim_id = "c", .task_ids = {task_}, .max = 1});
     ASSERT_TRUE(claim.ok());
     ASSERT_EQ(claim->tasks.size(), 1U);
-    auto attempt = Attempt::create(claim->tasks.front(), clock_.monotonic());
-    ASSERT_TRUE(attempt.ok());
-    attempt_ = *attempt;
+    attempt_ = std::make_shared<Attempt>(claim->tasks.front(), clock_.monotonic());
     door_->serve(attempt_);
   }
 

@@ -30,7 +30,7 @@ class ChildRun : public ::testing::Test {
   }
 
   ChildEnd run(const ChildSpec& spec) {
-    auto end = run_child(spec, *stop_, clock_);
+    auto end = run_child(spec, stop_, clock_);
     EXPECT_TRUE(end.ok());
     return end.ok() ? *end : ChildEnd{};
   }
@@ -44,7 +44,7 @@ class ChildRun : public ::testing::Test {
 
   TemporaryFolder folder_;
   server::SystemClock clock_;
-  Result<StopSignal> stop_ = StopSignal::create();
+  StopSignal stop_;
 };
 
 TEST_F(ChildRun, GivesItsInputAndKeepsItsOutput) {
@@ -82,7 +82,7 @@ TEST_F(ChildRun, TellsCodesAndSignals) {
 TEST_F(ChildRun, IsRefusedIfThereIsNoSuchProgram) {
   ChildSpec spec = shell("");
   spec.argv = {"/no/such/program"};
-  const auto end = run_child(spec, *stop_, clock_);
+  const auto end = run_child(spec, stop_, clock_);
   ASSERT_FALSE(end.ok());
   EXPECT_EQ(end.error().reason(), "spawn_failed");
 }
@@ -103,7 +103,7 @@ TEST_F(ChildRun, MayEndByItselfWithinTheGrace) {
       shell("trap 'echo bye; exit 3' TERM; echo > " + ready + "; while true; do sleep 0.01; done");
   std::thread asker([&] {
     read_text(ready);
-    stop_->ask({StopReason::Canceled, seconds(30), "user"});
+    stop_.ask({StopReason::Canceled, seconds(30), "user"});
   });
   const ChildEnd end = run(spec);
   asker.join();
@@ -139,11 +139,11 @@ TEST_F(ChildRun, DoesNotWaitForOneWhoHoldsItsOutputOpen) {
 }
 
 TEST_F(ChildRun, AGraceCanOnlyBecomeShorter) {
-  stop_->ask({StopReason::Canceled, seconds(30), "user"});
-  stop_->ask({StopReason::Drain, seconds(2)});
-  stop_->ask({StopReason::LeaseLost, seconds(60)});
-  EXPECT_EQ(stop_->wish().reason, StopReason::Canceled);
-  EXPECT_EQ(stop_->wish().grace, seconds(2));
+  stop_.ask({StopReason::Canceled, seconds(30), "user"});
+  stop_.ask({StopReason::Drain, seconds(2)});
+  stop_.ask({StopReason::LeaseLost, seconds(60)});
+  EXPECT_EQ(stop_.wish().reason, StopReason::Canceled);
+  EXPECT_EQ(stop_.wish().grace, seconds(2));
 }
 
 }  // namespace
