@@ -12,9 +12,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "bench/support/report.h"
 #include "dispatcher/dagfile/validate.h"
@@ -24,7 +26,8 @@ namespace {
 
 using postgres::Connection;
 
-constexpr std::size_t kFan = 100;  // tasks an event of the child measure makes
+constexpr std::size_t kFan = 100;      // jobs that read the one source, a task an event each
+constexpr std::size_t kChunks = 1000;  // tasks of the one job, of a range that an event tells
 constexpr std::size_t kValidations = 5;
 constexpr double kSettleSeconds = 600;
 constexpr auto kPoll = std::chrono::milliseconds(10);
@@ -40,11 +43,12 @@ std::string source_job(const std::string& name) {
 }
 
 std::string reader_job(const std::string& name, const std::string& from,
-                       const std::string& operator_name, const std::string& runtime) {
+                       const std::string& operator_name, const std::string& runtime,
+                       const std::string& strategy = "PerUpdate") {
   return "  - name: " + name + "\n    activation: reactive\n    runtime: " + runtime +
          "\n    operator: " + operator_name +
          "\n    outputs: 1\n    inputs:\n      - from: { job: " + from +
-         ", output: 0 }\n    execution_strategy: PerUpdate\n    update_strategy: replace\n";
+         ", output: 0 }\n    execution_strategy: " + strategy + "\n    update_strategy: replace\n";
 }
 
 /// Waits until no task of the DAG is unfinished, looking once a pause.
@@ -62,13 +66,13 @@ Result<void> settle(Connection& session, const std::string& dag, std::chrono::mi
   return base::unavailable("bench_failed", "tasks of " + dag + " do not end");
 }
 
-/// Waits until as many events of the DAG have made their tasks. A few are claimed already, for the
-/// poll of the worker that sleeps.
+/// Waits until the DAG's events have made so many tasks of children. A few are claimed already, for
+/// the poll of the worker that sleeps.
 Result<void> await_made(Connection& session, const std::string& dag, std::size_t tasks) {
   const std::string sql =
       "SELECT count(*) FROM state.tasks t JOIN state.builds b USING (build_id) WHERE b.dag_name = "
       "'" +
-      dag + "' AND t.kind = 'reactive'";
+      dag + "' AND b.job_name LIKE 'child%'";
   for (const double until = seconds_now() + kSettleSeconds; seconds_now() < until;) {
     WEIR_TRY(const auto rows, session.execute(sql));
     if (rows.int64(0, 0) == static_cast<std::int64_t>(tasks)) return {};
@@ -119,6 +123,22 @@ Result<void> await_started(const Plane& plane, std::size_t children) {
   return base::unavailable("bench_failed", "a child did not start");
 }
 
+/// Processes that are stopped as long as this stands.
+class Stopped {
+ public:
+  explicit Stopped(std::vector<pid_t> processes) : processes_(std::move(processes)) {
+    for (const pid_t process : processes_) ::kill(process, SIGSTOP);
+  }
+  ~Stopped() {
+    for (const pid_t process : processes_) ::kill(process, SIGCONT);
+  }
+  Stopped(const Stopped&) = delete;
+  Stopped& operator=(const Stopped&) = delete;
+
+ private:
+  std::vector<pid_t> processes_;
+};
+
 double resident(pid_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/statm");
   double total = 0;
@@ -132,8 +152,9 @@ double resident(pid_t process) {
 std::string operators_json(const std::string& clock_file) {
   const auto entry = [](const std::string& name, const std::string& command) {
     return R"({"name":")" + name +
-           R"(","version":"1","runtimes":["ecs_platform"],"execution_strategies":["PerUpdate"],)"
-           R"("update_strategies":["replace"],"scope":"trigger","command":[)" +
+           R"(","version":"1","runtimes":["ecs_platform"],)"
+           R"("execution_strategies":["PerUpdate","PerPartition"],"update_strategies":["replace"],)"
+           R"("scope":"trigger","command":[)" +
            command + "]}";
   };
   return R"({"operators":[)" + entry("nothing", "\"" + std::string(kTrue) + "\"") + "," +
@@ -165,27 +186,41 @@ Result<double> bare_spawn_rate(std::size_t children, std::size_t threads) {
   return static_cast<double>(children) / (seconds_now() - began);
 }
 
-Result<double> child_task_rate(Plane& plane, std::size_t runs) {
+Result<double> child_task_rate(Plane& plane, Backlog backlog, std::size_t tasks) {
+  const bool one_job = backlog == Backlog::OneJob;
+  const std::string name = one_job ? "chunks" : "fan";
   // What is claimed for the poll of the worker that sleeps is to be its own when it wakes.
-  std::string dag =
-      "name: spawn\ndefaults: { heartbeat_timeout_seconds: 600 }\njobs:\n" + source_job("go");
-  for (std::size_t at = 0; at < kFan; ++at) {
+  std::string dag = "name: " + name + "\ndefaults: { heartbeat_timeout_seconds: 600 }\njobs:\n" +
+                    source_job("go");
+  if (one_job) {
+    dag += reader_job("split", "go", "range_splitter", "dispatcher", "PerPartition") +
+           "    config: { chunk_size: 1 }\n" +
+           reader_job("child", "split", "nothing", "ecs_platform", "PerPartition");
+  }
+  for (std::size_t at = 0; !one_job && at < kFan; ++at) {
     dag += reader_job("child_" + std::to_string(at), "go", "nothing", "ecs_platform");
   }
-  WEIR_CHECK(plane.weir({"dag", "deploy", plane.write("spawn.yaml", dag), "--wait"}));
+  WEIR_CHECK(plane.weir({"dag", "deploy", plane.write(name + ".yaml", dag), "--wait"}));
   WEIR_TRY(const auto session, plane.superuser());
   // The worker sleeps until all tasks are there: the commands that make them are no part of this.
-  const std::vector<pid_t> workers = plane.processes("worker");
-  for (const pid_t worker : workers) ::kill(worker, SIGSTOP);
-  for (std::size_t at = 0; at < runs; ++at) {
-    WEIR_CHECK(plane.weir({"run", "spawn", "go", "--cursor", std::to_string(at)}));
+  std::optional<Stopped> sleeping(std::in_place, plane.processes("worker"));
+  const std::size_t each = one_job ? kChunks : kFan;
+  for (std::size_t made = 0; made < tasks; made += each) {
+    const std::string first = std::to_string(made);
+    const std::string last = std::to_string(made + each - 1);
+    std::vector<std::string> words = {"run", name, "go", "--cursor", first};
+    if (one_job) {
+      words = {"run",     name,  "go",    "--partition", first + "-" + last,
+               "--start", first, "--end", last};
+    }
+    WEIR_CHECK(plane.weir(words));
   }
-  WEIR_CHECK(await_made(*session, "spawn", runs * kFan));
+  WEIR_CHECK(await_made(*session, name, tasks));
   WEIR_TRY(const std::int64_t since, database_now(*session));
-  for (const pid_t worker : workers) ::kill(worker, SIGCONT);
-  WEIR_CHECK(settle(*session, "spawn", kLook));
-  WEIR_TRY(const double seconds, seconds_until_finished(*session, "spawn", since));
-  return static_cast<double>(runs * kFan) / seconds;
+  sleeping.reset();
+  WEIR_CHECK(settle(*session, name, kLook));
+  WEIR_TRY(const double seconds, seconds_until_finished(*session, name, since));
+  return static_cast<double>(tasks) / seconds;
 }
 
 Result<StartTimes> start_times(Plane& plane, std::size_t runs) {

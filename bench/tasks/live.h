@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,14 @@ std::string operators_json(const std::string& clock_file);
 /// Children that do nothing, started and waited for without any control plane, `threads` at once;
 /// a second.
 Result<double> bare_spawn_rate(std::size_t children, std::size_t threads);
-/// Tasks that are a child each, a backlog of them until the last completion; a second.
-Result<double> child_task_rate(Plane& plane, std::size_t runs);
+/// Of which jobs the tasks of a backlog are.
+enum class Backlog : std::uint8_t {
+  OneJob,       ///< of one: a range that is worked off in chunks
+  HundredJobs,  ///< of a hundred, in turns: each event is one task of each
+};
+/// Tasks that are a child each, a backlog of them until the last completion; a second. `tasks` in
+/// whole thousands.
+Result<double> child_task_rate(Plane& plane, Backlog backlog, std::size_t tasks);
 
 struct StartTimes {
   double p50 = 0;  ///< milliseconds from the acceptance of the event to the start of the child

@@ -57,10 +57,11 @@ Plane::~Plane() {
   fs::remove_all(folder_, ignored);
 }
 
-Result<void> Plane::up() {
-  WEIR_CHECK(weir({"up", "--detach", "--grpc-port", "0", "--http-port", "0", "--tasks-port", "0",
-                   "--worker-slots", "4", "--operators", path("operators.json").string(),
-                   "--ingest-root", "market=" WEIR_SOURCE_DIR "/examples/market"}));
+Result<void> Plane::up(std::size_t slots) {
+  WEIR_CHECK(
+      weir({"up", "--detach", "--grpc-port", "0", "--http-port", "0", "--tasks-port", "0",
+            "--worker-slots", std::to_string(slots), "--operators", path("operators.json").string(),
+            "--ingest-root", "market=" WEIR_SOURCE_DIR "/examples/market"}));
   up_ = true;
   return {};
 }

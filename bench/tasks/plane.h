@@ -30,7 +30,7 @@ class Plane {
   Plane& operator=(const Plane&) = delete;
 
   /// Everything, with the extension operators of `operators.json` in the folder.
-  Result<void> up();
+  Result<void> up(std::size_t slots);
   Result<void> down();
   /// PostgreSQL alone; after down().
   Result<void> start_database();
