@@ -54,7 +54,14 @@ def test_the_chat_hears_of_a_rollout_that_nobody_can_judge(
     assert canary(server, "start", "--sentinel", SENTINEL, "--steps", "0.1:1h,1").returncode == 0
     wait_until(lambda: one(server)["verdict"] == "unknown", TOLD_SECONDS_MAX)
     assert receiver.bodies == []
-    query(dsn, "UPDATE weir_dagmanager.rollout SET unknown_since = unknown_since - interval '1 h'")
+
+    def undecided_for_an_hour():
+        # Anew each time: a look that had read the row before may write it back after.
+        query(dsn, "UPDATE weir_dagmanager.rollout SET unknown_since = now() - interval '1 h'"
+                   " WHERE unknown_since > now() - interval '30 min'")
+        return any("Rollout undecided" in text for text in texts(receiver))
+
+    wait_until(undecided_for_an_hour, TOLD_SECONDS_MAX)
     [text] = told(receiver, "Rollout undecided")
     assert f"{SENTINEL}@v2" in text
     assert f"{RUNBOOKS}RolloutUndecided.md" in text
