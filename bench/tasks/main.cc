@@ -36,7 +36,7 @@ struct Effort {
   std::size_t spy_rounds;
 };
 constexpr Effort kFull{200'000, 3, 20'000, 200, 60, 3};
-constexpr Effort kQuick{5'000, 1, 2000, 20, 5, 3};
+constexpr Effort kQuick{5'000, 1, 10'000, 20, 5, 3};
 
 Effort effort_of(const Options& options) {
   Effort effort = options.quick ? kQuick : kFull;
