@@ -70,13 +70,18 @@ endfunction()
 
 # weir_pytest(NAME COST seconds [TIMEOUT s] [SERIAL] [FILES arguments...]): a suite in Python, one ctest
 # test. It takes Debian's interpreter, because python3-grpcio is made for that one, and starts the built program. COST
-# is about what it takes, for ctest's order; SERIAL lets nothing run beside it.
+# is about what it takes, for ctest's order; SERIAL lets nothing run beside it. A test that hangs tells where after half
+# of TIMEOUT; shortly before its end the suite is interrupted, so that it tells what failed until then.
 function(weir_pytest name)
   cmake_parse_arguments(ARG "SERIAL" "COST;TIMEOUT" "FILES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  add_test(NAME ${name} COMMAND /usr/bin/python3 -m pytest -p no:cacheprovider -q -ra ${ARG_FILES}
+  math(EXPR hangs_after "${ARG_TIMEOUT} / 2")
+  math(EXPR interrupted_after "${ARG_TIMEOUT} - 20")
+  add_test(NAME ${name}
+           COMMAND timeout --foreground --signal=INT ${interrupted_after} /usr/bin/python3 -m pytest
+                   -p no:cacheprovider -q -ra -o faulthandler_timeout=${hangs_after} ${ARG_FILES}
            WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set(environment WEIR_BINARY=${CMAKE_BINARY_DIR}/bin/weir WEIR_STUBS_DIR=${CMAKE_BINARY_DIR}/stubs
                   PYTHONDONTWRITEBYTECODE=1)

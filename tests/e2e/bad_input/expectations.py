@@ -12,6 +12,12 @@ from wire import Wire
 FAULT_LINE = re.compile(r"(?P<reason>\w+) (?P<pointer>(?:/[^:]*)?): (?P<text>.+)")
 FAULT_LINES_MAX = 20
 MESSAGE_BYTES_MAX = 4096
+ANSWER_SECONDS_MAX = 30
+
+
+def run(asking):
+    """Runs the coroutine to its end; TimeoutError where a server does not answer."""
+    return asyncio.run(asyncio.wait_for(asking, ANSWER_SECONDS_MAX))
 
 
 def diff_once(server, **fields):
@@ -22,7 +28,7 @@ def diff_once(server, **fields):
             request = {"strategy_id": str(uuid.uuid4()), "execution_domain": "live", **fields}
             return await wire.diff(**request)
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 def fault_lines(outcome):

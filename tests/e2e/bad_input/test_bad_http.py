@@ -164,7 +164,8 @@ def test_a_server_that_drains_says_so_and_to_come_again(start_server):
     server = start_server("memory", ack_timeout_seconds=60)
     with grpc.insecure_channel(server.target) as channel:
         stream = pb2_grpc.DiffServiceStub(channel).Diff(pb2.DiffRequest(
-            strategy_id="s", dag_json=layered_graph(3000).to_json(), world_id="w1"))
+            strategy_id="s", dag_json=layered_graph(3000).to_json(), world_id="w1"),
+            timeout=2 * SECONDS_MAX)
         next(stream)  # the rest waits for an acknowledgement
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: "draining" in server.log.read_text())

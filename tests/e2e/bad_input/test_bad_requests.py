@@ -8,7 +8,7 @@ import uuid
 import grpc
 import pytest
 
-from expectations import assert_refused, diff_once
+from expectations import assert_refused, diff_once, run
 from gateway_stub import OWN_CONNECTION
 from graphs import layered_graph
 from stubs import pb2
@@ -104,7 +104,7 @@ def call(server, make):
             except grpc.aio.AioRpcError as fault:
                 return fault.code(), reason_of(fault)
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 ADMIN = [
@@ -159,7 +159,7 @@ def test_more_than_five_queue_stats_a_second_are_refused(server):
             calls = (wire.admin.GetQueueStats(request) for _ in range(30))
             return await asyncio.gather(*calls, return_exceptions=True)
 
-    answers = asyncio.run(ask())
+    answers = run(ask())
     refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     assert 1 <= len(refused) <= 25
     assert {fault.code() for fault in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -228,5 +228,5 @@ def test_broken_off_streams_leave_nothing_behind(server):
             await stream.read()
             await channel.close()
 
-    asyncio.run(ask())
+    run(ask())
     assert len(diff_once(server, dag_json=graph.to_json(), world_id="w1").queue_map) == 1500
