@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -92,6 +93,46 @@ Result<double> seconds_until_finished(Connection& session, const std::string& da
                       " JOIN state.builds b USING (build_id) WHERE b.dag_name = '" +
                       dag + "' AND t.state = 'completed'"));
   return rows.number(0, 0);
+}
+
+/// How a backlog comes about: a DAG, and a command that makes the next `each` of its tasks.
+struct Feed {
+  std::string dag;
+  std::string jobs;
+  std::size_t each = 0;
+  std::function<std::vector<std::string>(std::size_t made)> run;
+};
+
+Feed feed_of_one_job() {
+  return {.dag = "chunks",
+          .jobs = source_job("go") +
+                  reader_job("split", "go", "range_splitter", "dispatcher", "PerPartition") +
+                  "    config: { chunk_size: 1 }\n" +
+                  reader_job("child", "split", "nothing", "ecs_platform", "PerPartition"),
+          .each = kChunks,
+          .run = [](std::size_t made) -> std::vector<std::string> {
+            const std::string first = std::to_string(made);
+            const std::string last = std::to_string(made + kChunks - 1);
+            return {"run",     "chunks", "go",    "--partition", first + "-" + last,
+                    "--start", first,    "--end", last};
+          }};
+}
+
+Feed feed_of_hundred_jobs() {
+  std::string jobs = source_job("go");
+  for (std::size_t at = 0; at < kFan; ++at) {
+    jobs += reader_job("child_" + std::to_string(at), "go", "nothing", "ecs_platform");
+  }
+  return {.dag = "fan",
+          .jobs = std::move(jobs),
+          .each = kFan,
+          .run = [](std::size_t made) -> std::vector<std::string> {
+            return {"run", "fan", "go", "--cursor", std::to_string(made)};
+          }};
+}
+
+Feed feed_of(Backlog backlog) {
+  return backlog == Backlog::OneJob ? feed_of_one_job() : feed_of_hundred_jobs();
 }
 
 Result<std::int64_t> database_now(Connection& session) {
@@ -187,39 +228,21 @@ Result<double> bare_spawn_rate(std::size_t children, std::size_t threads) {
 }
 
 Result<double> child_task_rate(Plane& plane, Backlog backlog, std::size_t tasks) {
-  const bool one_job = backlog == Backlog::OneJob;
-  const std::string name = one_job ? "chunks" : "fan";
+  const Feed feed = feed_of(backlog);
   // What is claimed for the poll of the worker that sleeps is to be its own when it wakes.
-  std::string dag = "name: " + name + "\ndefaults: { heartbeat_timeout_seconds: 600 }\njobs:\n" +
-                    source_job("go");
-  if (one_job) {
-    dag += reader_job("split", "go", "range_splitter", "dispatcher", "PerPartition") +
-           "    config: { chunk_size: 1 }\n" +
-           reader_job("child", "split", "nothing", "ecs_platform", "PerPartition");
-  }
-  for (std::size_t at = 0; !one_job && at < kFan; ++at) {
-    dag += reader_job("child_" + std::to_string(at), "go", "nothing", "ecs_platform");
-  }
-  WEIR_CHECK(plane.weir({"dag", "deploy", plane.write(name + ".yaml", dag), "--wait"}));
+  const std::string dag =
+      "name: " + feed.dag + "\ndefaults: { heartbeat_timeout_seconds: 600 }\njobs:\n" + feed.jobs;
+  WEIR_CHECK(plane.weir({"dag", "deploy", plane.write(feed.dag + ".yaml", dag), "--wait"}));
   WEIR_TRY(const auto session, plane.superuser());
   // The worker sleeps until all tasks are there: the commands that make them are no part of this.
   std::optional<Stopped> sleeping(std::in_place, plane.processes("worker"));
-  const std::size_t each = one_job ? kChunks : kFan;
-  for (std::size_t made = 0; made < tasks; made += each) {
-    const std::string first = std::to_string(made);
-    const std::string last = std::to_string(made + each - 1);
-    std::vector<std::string> words = {"run", name, "go", "--cursor", first};
-    if (one_job) {
-      words = {"run",     name,  "go",    "--partition", first + "-" + last,
-               "--start", first, "--end", last};
-    }
-    WEIR_CHECK(plane.weir(words));
-  }
-  WEIR_CHECK(await_made(*session, name, tasks));
+  for (std::size_t made = 0; made < tasks; made += feed.each)
+    WEIR_CHECK(plane.weir(feed.run(made)));
+  WEIR_CHECK(await_made(*session, feed.dag, tasks));
   WEIR_TRY(const std::int64_t since, database_now(*session));
   sleeping.reset();
-  WEIR_CHECK(settle(*session, name, kLook));
-  WEIR_TRY(const double seconds, seconds_until_finished(*session, name, since));
+  WEIR_CHECK(settle(*session, feed.dag, kLook));
+  WEIR_TRY(const double seconds, seconds_until_finished(*session, feed.dag, since));
   return static_cast<double>(tasks) / seconds;
 }
 

@@ -69,20 +69,6 @@ bool is_where(JsonValue where) {
   return true;
 }
 
-bool is_storage_ref(std::string_view text) {
-  return !text.empty() && text.size() <= kStorageRefBytesMax;
-}
-
-bool are_own(const std::vector<std::string>& prefixes, const AttemptRef& owner) {
-  return std::ranges::all_of(
-      prefixes, [&](const std::string& prefix) { return is_own_prefix(prefix, owner); });
-}
-
-/// Whether a life in whole seconds, as tokens tell it, is one that verifiers take.
-bool is_life(Instant issued, Instant expires) {
-  return expires > issued && expires - issued <= kCapabilityLifeMax;
-}
-
 std::optional<DatasetGrant> read_dataset(JsonValue object) {
   static constexpr std::array<std::string_view, 5> kNames = {"dataset_uuid", "dataset_version",
                                                              "relation", "storage_ref", "where"};
@@ -97,7 +83,9 @@ std::optional<DatasetGrant> read_dataset(JsonValue object) {
                         .storage_ref = std::nullopt,
                         .where = std::nullopt};
   if (const JsonValue ref = object.find("storage_ref"); !ref.missing()) {
-    if (!ref.is_text() || !is_storage_ref(ref.text())) return std::nullopt;
+    if (!ref.is_text() || ref.text().empty() || ref.text().size() > kStorageRefBytesMax) {
+      return std::nullopt;
+    }
     grant.storage_ref = std::string(ref.text());
   }
   if (const JsonValue where = object.find("where"); !where.missing()) {
@@ -192,7 +180,10 @@ Result<CapabilityGrants> read_grant_members(JsonValue object, const AttemptRef& 
   auto reads = read_list(store.find("read_prefixes"), read_prefix);
   auto writes = read_list(store.find("write_prefixes"), read_prefix);
   if (!reads || !writes) return bad_claim("s3");
-  if (!are_own(*writes, bound_to)) return bad_claim("s3");
+  const bool own = std::all_of(writes->begin(), writes->end(), [&](const std::string& prefix) {
+    return is_own_prefix(prefix, bound_to);
+  });
+  if (!own) return bad_claim("s3");
   return CapabilityGrants{.datasets = *std::move(datasets),
                           .outputs = *std::move(outputs),
                           .read_prefixes = *std::move(reads),
@@ -209,48 +200,6 @@ bool has_claims(JsonValue claims) {
   return has_members(claims, kWithGrants, 1) || has_members(claims, kWithCap, 1);
 }
 
-bool is_where_text(const std::string& text) {
-  const auto where = JsonDocument::parse(text);
-  return where.ok() && is_where(where->root());
-}
-
-bool may_grant(const DatasetGrant& grant) {
-  return is_word(grant.relation) && !grant.dataset_uuid.is_nil() &&
-         !grant.dataset_version.is_nil() &&
-         (!grant.storage_ref || is_storage_ref(*grant.storage_ref)) &&
-         (!grant.where || is_where_text(*grant.where));
-}
-
-bool may_grant(const OutputGrant& grant) {
-  return is_word(grant.output) && !grant.dataset_uuid.is_nil() && !grant.dataset_version.is_nil();
-}
-
-/// The claim for which read_capability would refuse what is written of these, or nothing: what this
-/// process signs, every verifier must take.
-std::string_view unverifiable(const CapabilityClaims& claims) {
-  const auto second_of = [](Instant at) { return Instant(std::chrono::seconds(seconds_of(at))); };
-  if (!is_word(claims.issuer)) return "iss";
-  if (!is_life(second_of(claims.issued_at), second_of(claims.expires_at))) return "exp";
-  if (claims.jti.is_nil()) return "jti";
-  if (claims.org_id.is_nil()) return "org_id";
-  if (claims.bound_to.task_id.is_nil()) return "task_id";
-  if (claims.bound_to.attempt < 1) return "attempt";
-  if (claims.cap) return claims.cap->is_nil() ? "cap" : "";
-  const CapabilityGrants& grants = claims.grants;
-  const auto are = [](const auto& list, auto holds) {
-    return list.size() <= kGrantsMax && std::ranges::all_of(list, holds);
-  };
-  if (!are(grants.datasets, [](const DatasetGrant& grant) { return may_grant(grant); })) {
-    return "datasets";
-  }
-  if (!are(grants.outputs, [](const OutputGrant& grant) { return may_grant(grant); })) {
-    return "outputs";
-  }
-  const bool canonical = are(grants.read_prefixes, is_canonical_prefix) &&
-                         are(grants.write_prefixes, is_canonical_prefix);
-  return canonical && are_own(grants.write_prefixes, claims.bound_to) ? "" : "s3";
-}
-
 }  // namespace
 
 std::string write_grants(const CapabilityGrants& grants) {
@@ -264,10 +213,6 @@ Result<CapabilityGrants> read_grants(JsonValue object, const AttemptRef& bound_t
 }
 
 Result<std::string> write_capability(const CapabilityClaims& claims) {
-  if (const std::string_view bad = unverifiable(claims); !bad.empty()) {
-    return base::invalid_argument(std::string(kCapabilityInvalid),
-                                  "write a capability: no verifier takes its " + std::string(bad));
-  }
   const std::string task = claims.bound_to.task_id.text();
   std::string out = "{";
   append_member(out, "iss", claims.issuer);
@@ -285,6 +230,14 @@ Result<std::string> write_capability(const CapabilityClaims& claims) {
     out += grant_members(claims.grants);
   }
   out += '}';
+  // What this process signs, every verifier must take: a bad filter or prefix is found here.
+  const auto again = JsonDocument::parse(out);
+  const auto refused = [](const std::string& why) {
+    return base::invalid_argument(std::string(kCapabilityInvalid), "write a capability: " + why);
+  };
+  if (!again.ok()) return refused("a filter is no JSON");
+  const auto read = read_capability(again->root());
+  if (!read.ok()) return refused(read.error().message());
   return out;
 }
 
@@ -297,7 +250,9 @@ Result<CapabilityClaims> read_capability(JsonValue claims) {
   const auto issued = read_seconds(claims.find("iat"));
   const auto expires = read_seconds(claims.find("exp"));
   if (!issued) return bad_claim("iat");
-  if (!expires || !is_life(*issued, *expires)) return bad_claim("exp");
+  if (!expires || *expires <= *issued || *expires - *issued > kCapabilityLifeMax) {
+    return bad_claim("exp");
+  }
   read.issued_at = *issued;
   read.expires_at = *expires;
   const auto jti = read_id(claims.find("jti"));
