@@ -228,9 +228,10 @@ def test_a4_wrong_lease_token_rejected(plane):
 
 
 def test_a6_stale_attempt_fencing_rejects_old_complete(plane):
-    task_id = one_task(plane, "a6", QUICK)
+    # Long enough for the second attempt to be there at the test's end, on a busy machine too.
+    task_id = one_task(plane, "a6", {**QUICK, "heartbeat_timeout_seconds": 15})
     first = fence_of(plane.claim_one(task_id))
-    until(lambda: plane.tasks("a6", "step", "state") == [["retry_wait"]], 15)
+    until(lambda: plane.tasks("a6", "step", "state") == [["retry_wait"]], 30)
     plane.due_now(task_id)
     until(lambda: plane.tasks("a6", "step", "state") == [["queued"]], 15)
     second = fence_of(plane.claim_one(task_id))
