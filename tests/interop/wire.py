@@ -8,6 +8,10 @@ import grpc
 from gateway_stub import OWN_CONNECTION, pause
 from stubs import pb2, pb2_grpc
 
+# gRPC stays up for the whole process: without it, its threads end with the last channel of each
+# event loop, and start anew with the next.
+grpc.aio.init_grpc_aio()
+
 RATE_LIMIT_WAITS_MAX = 20
 RATE_LIMIT_WAIT_SECONDS = 0.25
 
