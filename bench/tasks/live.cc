@@ -236,8 +236,9 @@ Result<double> child_task_rate(Plane& plane, Backlog backlog, std::size_t tasks)
   WEIR_TRY(const auto session, plane.superuser());
   // The worker sleeps until all tasks are there: the commands that make them are no part of this.
   std::optional<Stopped> sleeping(std::in_place, plane.processes("worker"));
-  for (std::size_t made = 0; made < tasks; made += feed.each)
+  for (std::size_t made = 0; made < tasks; made += feed.each) {
     WEIR_CHECK(plane.weir(feed.run(made)));
+  }
   WEIR_CHECK(await_made(*session, feed.dag, tasks));
   WEIR_TRY(const std::int64_t since, database_now(*session));
   sleeping.reset();

@@ -18,6 +18,7 @@ std::string operators_json(const std::string& clock_file);
 /// Children that do nothing, started and waited for without any control plane, `threads` at once;
 /// a second.
 Result<double> bare_spawn_rate(std::size_t children, std::size_t threads);
+
 /// Of which jobs the tasks of a backlog are.
 enum class Backlog : std::uint8_t {
   OneJob,       ///< of one: a range that is worked off in chunks

@@ -22,10 +22,11 @@ Error issuer_invalid(std::string message) {
 }  // namespace
 
 Result<void> LocalIssuer::Config::validate() const {
-  if (!is_word(issuer)) return issuer_invalid("issuer has 1 to 256 bytes, no control characters");
-  if (!is_word(audience))
-    return issuer_invalid("audience has 1 to 256 bytes, no control characters");
-  if (!is_word(subject)) return issuer_invalid("subject has 1 to 256 bytes, no control characters");
+  for (const auto& [name, word] : {std::pair("issuer", &issuer), std::pair("audience", &audience),
+                                   std::pair("subject", &subject)}) {
+    if (is_word(*word)) continue;
+    return issuer_invalid(std::string(name) + " has 1 to 256 bytes, no control characters");
+  }
   if (key_path.empty()) return issuer_invalid("key_path is empty");
   if (token_path.empty() || token_path == key_path) {
     return issuer_invalid("token_path is empty, or that of the key");

@@ -13,7 +13,7 @@ import time
 
 import grpc
 
-from event_reader import EventReader
+from event_reader import EventReader, Unavailable
 from graphs import layered_graph
 from stubs import pb2, pb2_grpc
 from test_kill import query
@@ -237,7 +237,10 @@ class Follower:
         try:
             while not self._has_all(self.reader):
                 self.reader.server = self._pool.any_server()
-                self.reader.read(self._has_all)
+                try:
+                    self.reader.read(self._has_all)
+                except Unavailable as refusal:
+                    assert b'"draining"' in refusal.args[0], refusal
                 self.moves += 1
                 pause.wait(0.05)
         except Exception as fault:  # pylint: disable=broad-except  # told by the test
